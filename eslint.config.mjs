@@ -1,0 +1,78 @@
+import tseslint from "typescript-eslint";
+
+/** Who may import whom (docs/design.md, "The layout is the architecture"). A folder may always import from itself. */
+const mayImport = {
+  protocol: ["schema", "abi"],
+  schema: ["protocol", "abi"],
+  abi: ["protocol", "schema"],
+  system: ["schema"],
+  keystore: ["protocol", "schema", "abi", "system"],
+  lifecycle: ["protocol", "schema", "abi", "system", "keystore"],
+  sidecar: ["protocol", "schema", "abi", "system", "keystore", "lifecycle"],
+  host: ["protocol", "schema", "abi", "system", "keystore", "lifecycle"],
+  components: ["protocol", "schema", "abi", "system", "keystore", "lifecycle"],
+  devnet: ["protocol", "schema", "abi", "system", "keystore", "lifecycle"],
+  scripts: ["protocol", "schema", "abi", "system", "keystore", "lifecycle", "components", "devnet"],
+  stacks: ["components"],
+};
+const folders = Object.keys(mayImport);
+
+const importRules = folders.map((folder) => ({
+  files: [`${folder}/**/*.ts`],
+  rules: {
+    "no-restricted-imports": [
+      "error",
+      {
+        patterns: folders
+          .filter((other) => other !== folder && !mayImport[folder].includes(other))
+          .map((other) => ({
+            regex: `^(\\.\\./)+${other}(/|$)`,
+            message: `${folder}/ may not import ${other}/ (docs/design.md).`,
+          })),
+      },
+    ],
+  },
+}));
+
+/** Above its ports the sidecar is deterministic: time, chance and the network come in through adapters only. */
+const sidecarIsDeterministic = {
+  files: ["sidecar/**/*.ts"],
+  ignores: ["sidecar/adapters/**", "sidecar/main.ts"],
+  rules: {
+    "no-restricted-globals": ["error", "fetch", "setTimeout", "setInterval", "setImmediate", "performance"],
+    "no-restricted-properties": [
+      "error",
+      { object: "Date", property: "now" },
+      { object: "Math", property: "random" },
+      { object: "process", property: "env" },
+    ],
+    "no-restricted-syntax": [
+      "error",
+      { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: "Use the clock." },
+    ],
+  },
+};
+
+export default tseslint.config(
+  { ignores: ["dist/**", "node_modules/**", ".fleet/**"] },
+  { linterOptions: { reportUnusedDisableDirectives: true } },
+  ...tseslint.configs.strictTypeChecked.map((config) => ({ ...config, files: ["**/*.ts"] })),
+  {
+    files: ["**/*.ts"],
+    languageOptions: { parserOptions: { projectService: true } },
+    rules: {
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
+      "@typescript-eslint/consistent-type-imports": "error",
+      "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
+      "@typescript-eslint/no-confusing-void-expression": "off",
+      "@typescript-eslint/require-await": "off",
+      "@typescript-eslint/no-extraneous-class": "off",
+    },
+  },
+  ...importRules,
+  sidecarIsDeterministic,
+  {
+    files: ["test/**/*.ts", "vitest.config.ts"],
+    rules: { "@typescript-eslint/no-non-null-assertion": "off" },
+  },
+);
