@@ -1,0 +1,113 @@
+import { z } from "zod";
+import {
+  bigintSchema,
+  blockTimeSchema,
+  hashSchema,
+  hexSchema,
+  jobIdSchema,
+  modelIdSchema,
+  modelNameSchema,
+  sessionIdSchema,
+  weiSchema,
+} from "./json.js";
+import { addressSchema } from "./network.js";
+
+/** Version of this protocol; a sidecar answers any request that names a version it knows. */
+export const controlVersion = 1;
+
+const stakePolicySchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("minimum"), max: weiSchema }),
+  z.strictObject({ kind: z.literal("fixed"), amount: weiSchema }),
+]);
+
+/** What `live` asks for; becomes `lifecycle`'s `Desired` with the key the sidecar holds. */
+export const servingSchema = z.strictObject({
+  generation: z.number().int().positive(),
+  models: z.array(modelIdSchema).min(1),
+  stake: stakePolicySchema,
+  gasReserve: weiSchema,
+});
+export type Serving = z.infer<typeof servingSchema>;
+
+/**
+ * A request on the control socket: one JSON line, answered by one JSON line. Each carries the token that the sidecar wrote beside its socket at
+ * start, so that reaching the socket alone is not enough.
+ */
+export const controlRequestSchema = z.discriminatedUnion("op", [
+  /** What this sidecar is, holds and does. Changes nothing. */
+  z.strictObject({ op: z.literal("status") }),
+  /** Rehearse, register, add models, serve. Returns at once; `status` tells how far it is. Idempotent. */
+  z.strictObject({ op: z.literal("live"), serving: servingSchema }),
+  /** Claim no more, serve open sessions, and exit the network when jobs allow. Sticky for this generation. */
+  z.strictObject({ op: z.literal("leave"), generation: z.number().int().positive() }),
+  /** Claim again after an offence stopped it. */
+  z.strictObject({ op: z.literal("resume") }),
+  /** Finish what is running and end the process; claims stop at once. */
+  z.strictObject({ op: z.literal("drain") }),
+]);
+export type ControlRequest = z.input<typeof controlRequestSchema>;
+export type ParsedControlRequest = z.infer<typeof controlRequestSchema>;
+
+export const controlFrameSchema = z.strictObject({
+  version: z.literal(controlVersion),
+  token: z.string(),
+  request: controlRequestSchema,
+});
+
+const problemSchema = z.strictObject({ code: z.string(), summary: z.string(), fix: z.string() });
+export type Problem = z.infer<typeof problemSchema>;
+
+/** How far the sidecar is on its way. `gone`: left, deregistered and swept; nothing of value remains under its key. */
+export const sidecarModes = ["standby", "joining", "live", "leaving", "gone", "draining"] as const;
+
+export const statusSchema = z.strictObject({
+  /** Version of the bundle it runs from. */
+  bundle: z.string(),
+  worker: addressSchema,
+  host: z.string(),
+  epoch: z.number().int().nonnegative(),
+  mode: z.enum(sidecarModes),
+  /** False after an offence, until resumed. */
+  claiming: z.boolean(),
+  generation: z.number().int().nonnegative(),
+  /** Highest generation that left the network. */
+  leftGeneration: z.number().int().nonnegative(),
+  rehearsed: z.boolean(),
+  /** What it does or waits for next, for a person. */
+  next: z.string(),
+  /** When the wait in `next` ends at the earliest. */
+  nextAt: blockTimeSchema.nullable(),
+  blockers: z.array(problemSchema),
+  /** Last thing that went wrong and was not final; `null` when all is well. */
+  trouble: problemSchema.nullable(),
+  block: z.strictObject({ number: bigintSchema, time: blockTimeSchema }).nullable(),
+  registered: z.boolean(),
+  stake: weiSchema,
+  balance: weiSchema,
+  earnings: weiSchema,
+  quiet: z.boolean(),
+  models: z.array(
+    z.strictObject({ id: modelIdSchema, name: modelNameSchema, supported: z.boolean(), eligible: z.boolean() }),
+  ),
+  sessions: z.array(z.strictObject({ id: sessionIdSchema, standing: z.enum(["open", "dead"]) })),
+  jobs: z.array(z.strictObject({ id: jobIdSchema, state: z.string(), releasableAt: blockTimeSchema.nullable() })),
+  gateway: z.strictObject({ connected: z.boolean(), lastHeartbeatMs: z.number().nullable() }),
+  /** Transactions of this key that the journal knows, oldest first. */
+  transactions: z.array(
+    z.strictObject({
+      purpose: z.string(),
+      hash: hashSchema,
+      outcome: z.enum(["open", "mined", "reverted", "dead"]),
+      block: bigintSchema.nullable(),
+      fee: weiSchema.nullable(),
+    }),
+  ),
+  registeredAt: z.strictObject({ number: bigintSchema, hash: hexSchema }).nullable(),
+});
+export type SidecarStatus = z.infer<typeof statusSchema>;
+
+export const controlReplySchema = z.discriminatedUnion("ok", [
+  z.strictObject({ ok: z.literal(true), status: statusSchema }),
+  z.strictObject({ ok: z.literal(false), error: problemSchema }),
+]);
+export type ControlReply = z.infer<typeof controlReplySchema>;
