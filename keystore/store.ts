@@ -1,0 +1,134 @@
+import type { HeldLock } from "../system/lock.js";
+import type { BlockTime, Address, Hash, Hex } from "../schema/units.js";
+
+/** Names a record within a store: `worker/<chain id>/<name>` or `treasury/<chain id>/<name>`. May appear in Pulumi state. */
+export type RecordRef = `worker/${number}/${string}` | `treasury/${number}/${string}`;
+
+/** A record with the version that a compare-and-set has to name. */
+export interface Versioned<R> {
+  readonly version: number;
+  readonly record: R;
+}
+
+/** A signed transaction kept beside its key; `lifecycle/types.ts` `SentTx` in its stored form. */
+export interface StoredTx {
+  readonly purpose: string;
+  readonly from: Address;
+  readonly nonce: number;
+  readonly hash: Hash;
+  readonly raw: Hex;
+  readonly lane: "plain" | "blob";
+  readonly outcome: "open" | "mined" | "reverted" | "dead";
+  readonly mined: { readonly block: bigint; readonly fee: bigint } | null;
+}
+
+/** Everything secret about one worker. Leaves the store only sealed to a host that may hold it, or to the operator's recovery key. */
+export interface WorkerRecord {
+  readonly kind: "worker";
+  readonly chainId: number;
+  readonly workerRegistry: Address;
+  readonly name: string;
+  /** secp256k1 private key, 32 bytes. */
+  readonly signingKey: Uint8Array;
+  /** P-256 private scalar, 32 bytes. */
+  readonly encryptionKey: Uint8Array;
+  readonly address: Address;
+  /** 65 bytes, uncompressed. */
+  readonly encryptionPublicKey: Hex;
+  /** Where everything goes in the end. Fixed when the keys are made. */
+  readonly refundTo: Address;
+  /** Generation that is, or was last, registered. */
+  readonly generation: number;
+  /** Sticky: this generation is leaving or has left; only a higher one registers again. */
+  readonly leaving: boolean;
+  /** Which host may sign, and how often that changed. */
+  readonly epoch: number;
+  readonly holder: string | null;
+  readonly registeredAt: { readonly number: bigint; readonly hash: Hash; readonly time: BlockTime } | null;
+  readonly sent: readonly StoredTx[];
+  /** Set when the chain proved that nothing is left to lose. An archived record is kept, sealed, and can be restored. */
+  readonly archived: EmptyOnChain | null;
+}
+
+/** The account that funds. Its payments are serialised under its lock, across stacks too. */
+export interface TreasuryRecord {
+  readonly kind: "treasury";
+  readonly chainId: number;
+  readonly name: string;
+  readonly signingKey: Uint8Array;
+  readonly address: Address;
+  readonly sent: readonly StoredTx[];
+}
+
+export type SecretRecord = WorkerRecord | TreasuryRecord;
+
+/** What the chain said when a record was archived: not registered, no stake, no earnings, balance below the cost of moving it. */
+export interface EmptyOnChain {
+  readonly chainId: number;
+  readonly block: bigint;
+  readonly blockHash: Hash;
+  /** Dust left behind, in wei. */
+  readonly balance: bigint;
+}
+
+/** A record sealed to a recovery public key (X25519), as text that can be kept anywhere. */
+export type SealedBackup = string & { readonly __backup: never };
+
+/** Where secret records rest. Every change is a compare-and-set under a lock that holds across processes and checkouts. */
+export interface SecretStore {
+  /** How state and documents name this store, for instance `file:/home/me/.lightchain/keys`. */
+  readonly url: string;
+  /** @throws RecordExists LF1101 */
+  create<R extends SecretRecord>(ref: RecordRef, record: R): Promise<Versioned<R>>;
+  /** @throws RecordMissing LF1102, WrongPassphrase LF1103, RecordDamaged LF1104 */
+  read<K extends SecretRecord["kind"]>(ref: RecordRef, kind: K): Promise<Versioned<Extract<SecretRecord, { kind: K }>>>;
+  /** Whether there is a record, archived ones included. Needs no passphrase. */
+  has(ref: RecordRef): Promise<boolean>;
+  /** Replaces the record if its version is still `expected`. @throws VersionConflict LF1105 */
+  update<R extends SecretRecord>(ref: RecordRef, expected: number, record: R): Promise<Versioned<R>>;
+  /** Exclusive use of a record for longer than one change: a payment, a create. @throws RecordLocked LF1106 after `waitMs` */
+  lock(ref: RecordRef, waitMs: number): Promise<HeldLock>;
+  /** Marks a worker's record as done with. Kept sealed, never deleted. */
+  archive(ref: RecordRef, proof: EmptyOnChain): Promise<void>;
+  /** @param recoveryKey X25519 public key, 32 bytes */
+  backup(ref: RecordRef, recoveryKey: Uint8Array): Promise<SealedBackup>;
+  /** Writes a backed-up record into this store. @throws RecordExists, BackupUnreadable LF1107 */
+  restore(backup: SealedBackup, recoverySecret: Uint8Array): Promise<RecordRef>;
+}
+
+/** Signs with one key, wherever that key lives: in this process today, behind a policy signer later. */
+export interface Signer {
+  readonly address: Address;
+  /** RLP bytes of the signed transaction. */
+  signTransaction(transaction: SignableTransaction): Promise<Hex>;
+  /** EIP-191 personal_sign over raw bytes; 65 bytes with v 27/28. */
+  signMessage(message: Uint8Array): Promise<Hex>;
+}
+
+/** The two transaction classes a worker ever sends (contracts reference §6.1). */
+export type SignableTransaction =
+  | {
+      readonly type: "legacy";
+      readonly chainId: number;
+      readonly nonce: number;
+      readonly gasPrice: bigint;
+      readonly gas: bigint;
+      readonly to: Address;
+      readonly value: bigint;
+      readonly data: Hex;
+    }
+  | {
+      readonly type: "eip4844";
+      readonly chainId: number;
+      readonly nonce: number;
+      readonly maxFeePerGas: bigint;
+      readonly maxPriorityFeePerGas: bigint;
+      readonly maxFeePerBlobGas: bigint;
+      readonly gas: bigint;
+      readonly to: Address;
+      readonly value: bigint;
+      readonly data: Hex;
+      readonly blobVersionedHashes: readonly Hex[];
+      /** EIP-4844 network form: one blob, its commitment and proof. */
+      readonly sidecar: { readonly blob: Hex; readonly commitment: Hex; readonly proof: Hex };
+    };

@@ -1,0 +1,214 @@
+import type { Job, Request, Session } from "../abi/job.js";
+import type { Signer } from "../keystore/store.js";
+import type { BlockRef, Call, Mined, Observed, Sender } from "../lifecycle/types.js";
+import type {
+  Address,
+  BlockTime,
+  Hash,
+  Hex,
+  JobId,
+  ModelId,
+  ModelName,
+  RequestId,
+  SessionId,
+} from "../schema/units.js";
+
+/*
+ * The sidecar's ports. Everything above them is deterministic given them: no clock, chance, network or environment anywhere else in sidecar/ (a lint rule
+ * holds this), so that the simulator can own time and order. Real adapters live in sidecar/adapters, simulated ones in test/simulation.
+ */
+
+/** Takes a listener off. */
+export type Unsubscribe = () => void;
+
+/** A `SessionRequested` log. */
+export interface RequestSeen {
+  readonly request: RequestId;
+  readonly model: ModelId;
+  readonly block: bigint;
+}
+/** A `JobSubmitted` log whose worker is us. */
+export interface JobSeen {
+  readonly job: JobId;
+  readonly session: SessionId;
+  readonly block: bigint;
+}
+
+/** Reads of the chain. Every method rejects with `ChainUnavailable` when the node cannot be asked; none retries for longer than a second or two. */
+export interface Chain {
+  readonly chainId: number;
+  /** The newest block. */
+  head(): Promise<BlockRef>;
+  /** Calls back on each new head, pushed or polled, in order, at least once a poll interval while the node answers. */
+  onHead(listener: (head: BlockRef) => void): Unsubscribe;
+  job(id: JobId): Promise<Job>;
+  session(id: SessionId): Promise<Session>;
+  request(id: RequestId): Promise<Request>;
+  /** Mask a request needs; 0 where the getter is absent. */
+  requiredCapabilities(id: RequestId): Promise<bigint>;
+  ownCapabilities(): Promise<bigint>;
+  eligibleNow(id: RequestId): Promise<boolean>;
+  /** Both inclusive; the adapter splits into chunks. */
+  requestsBetween(from: bigint, to: bigint): Promise<readonly RequestSeen[]>;
+  jobsBetween(from: bigint, to: bigint): Promise<readonly JobSeen[]>;
+  /** Earlier jobs of a session: `JobSubmitted` in the look-back before `submitBlock`, ids below `before`, ascending (sidecar reference §3.3). */
+  earlierJobs(session: SessionId, before: JobId, submitBlock: bigint): Promise<readonly JobId[]>;
+  /** Everything `lifecycle/plan` needs, at one block. */
+  observe(about: ObserveOptions): Promise<Observed>;
+}
+export interface ObserveOptions {
+  readonly models: readonly ModelId[];
+  readonly since: bigint | null;
+  readonly server: Observed["server"];
+  readonly rehearsed: boolean;
+  readonly leftGeneration: number;
+}
+
+/** The node as the transaction manager needs it. */
+export interface Node {
+  readonly chainId: number;
+  nonces(): Promise<{ latest: number; pending: number }>;
+  /** wei per gas. */
+  gasPrice(): Promise<bigint>;
+  priorityFee(): Promise<bigint>;
+  /** Units of gas, without head-room. @throws CallReverted with the decoded error when it would revert */
+  estimate(call: { to: Address; data: Hex; value: bigint }): Promise<bigint>;
+  balance(): Promise<bigint>;
+  /** @throws BroadcastRefused (certainly not in a pool) or BroadcastUnclear (ask the chain) */
+  broadcast(raw: Hex): Promise<Hash>;
+  /** `null` while it is not mined. */
+  receipt(hash: Hash): Promise<Receipt | null>;
+  /** Whether the node knows it, mined or pending. */
+  knows(hash: Hash): Promise<boolean>;
+}
+export interface Receipt {
+  readonly hash: Hash;
+  readonly block: bigint;
+  readonly status: "success" | "reverted";
+  readonly gasUsed: bigint;
+  /** Everything it cost beside its value, blob gas included (wei). */
+  readonly fee: bigint;
+}
+
+/** Why a node did not take a transaction for certain: nothing is in a pool, the nonce is free. */
+export type RefusalKind =
+  "nonceTooLow" | "nonceTooHigh" | "reserved" | "underpriced" | "replacementUnderpriced" | "funds" | "other";
+
+/** The one sender of the worker's key: two lanes that take turns, bytes stored before they are sent (`sidecar/transactions`). */
+export interface Transactions extends Sender {
+  send(call: Call, signal?: AbortSignal, urgency?: Urgency): Promise<Mined>;
+  /** Mines one blob with this payload, from us to us. Same purpose again: the same blob is followed, never a second one. */
+  publish(answer: {
+    purpose: Call["purpose"];
+    payload: Uint8Array;
+    signal?: AbortSignal;
+  }): Promise<Mined & { versionedHash: Hash }>;
+  /** Takes up what the journal says was sent and is undecided. Called once at start, before anything is sent. */
+  recover(): Promise<void>;
+  /** The chain's nonce is ahead of everything the journal knows: another holder has signed, or the journal is old. */
+  isStale(): Promise<boolean>;
+}
+/** What goes first when lanes are busy: acknowledgements and completions before claims, claims before releases and the rest. */
+export type Urgency = "job" | "claim" | "settlement";
+
+/** Blobs of the network. */
+export interface Blobs {
+  /** Loads the trusted setup; the sidecar is not ready before. */
+  warmUp(): Promise<void>;
+  /** Finds the blob with this hash in `block` or up to 100 before it, unpacks it (sidecar reference §4.2). @throws BlobNotFound, BeaconUnavailable */
+  fetch(hash: Hash, block: bigint, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Packs a payload and computes commitment and proof, off the main thread. @throws PayloadTooLarge */
+  build(payload: Uint8Array): Promise<BuiltBlob>;
+}
+export interface BuiltBlob {
+  readonly blob: Hex;
+  readonly commitment: Hex;
+  readonly proof: Hex;
+  readonly versionedHash: Hash;
+}
+
+/** The worker gateway. Logs in by itself, again when the token is about to end and once on a 401. */
+export interface Gateway {
+  /** First login. @throws GatewayRefused (for instance 403: not registered), GatewayUnavailable */
+  login(): Promise<void>;
+  heartbeat(beat: { activeJobs: number; maxJobs: number; models: readonly ModelId[] }): Promise<void>;
+  /** Marks the worker as draining. */
+  drain(): Promise<void>;
+  undrain(): Promise<void>;
+  /** Opens the response stream and keeps it open until `close`. */
+  open(): void;
+  /** Queues a chunk or metadata frame; dropped when the queue is full. */
+  offer(frame: Frame): void;
+  /** Delivers a terminal frame: by the stream if it is open, else by HTTP. Resolves once written or accepted. */
+  deliver(frame: CompleteFrame): Promise<void>;
+  readonly connected: boolean;
+  close(): Promise<void>;
+}
+export interface Frame {
+  readonly type: "chunk" | "metadata";
+  readonly kind?: "text" | "reasoning" | "stats";
+  readonly job: JobId;
+  readonly session: SessionId;
+  readonly seq: number;
+  readonly totalChunks: number;
+  readonly payload: Uint8Array;
+}
+export interface CompleteFrame {
+  readonly job: JobId;
+  readonly session: SessionId;
+  readonly seq: number;
+  readonly totalChunks: number;
+  readonly payload: Uint8Array;
+  /** 65 bytes with recovery byte 0/1. */
+  readonly signature: Hex;
+}
+
+/** A model server. */
+export interface Inference {
+  /** Streams the answer; ends with `done`. @throws ModelMissing, InferenceUnavailable, InferenceFailed, EmptyAnswer; aborting stops the model */
+  answer(prompt: InferencePrompt, model: ModelName, signal: AbortSignal): AsyncIterable<Delta>;
+  /** Names it has, exactly as it lists them. @throws InferenceUnavailable */
+  models(): Promise<readonly string[]>;
+}
+export type InferencePrompt =
+  | { readonly kind: "generate"; readonly prompt: string; readonly images: readonly string[] }
+  | { readonly kind: "chat"; readonly messages: readonly ChatMessage[] };
+export interface ChatMessage {
+  readonly role: "system" | "user" | "assistant";
+  readonly content: string;
+  readonly images?: readonly string[];
+}
+export type Delta =
+  | { readonly kind: "text" | "reasoning"; readonly text: string }
+  | { readonly kind: "done"; readonly stats: InferenceStats };
+export interface InferenceStats {
+  readonly promptTokens: number;
+  readonly evalTokens: number;
+  readonly promptEvalMs: number;
+  readonly evalMs: number;
+  readonly loadMs: number;
+  readonly totalMs: number;
+}
+
+/** Raised to whoever watches: log, metric, later a message. */
+export interface Alarm {
+  raise(code: `LF14${string}`, summary: string): void;
+}
+
+/** What the sidecar's parts are given. */
+export interface Ports {
+  readonly chain: Chain;
+  readonly transactions: Transactions;
+  readonly blobs: Blobs;
+  readonly gateway: Gateway;
+  readonly inference: Inference;
+  readonly signer: Signer;
+  /** Opens session keys wrapped to the worker. @throws WrongKey */
+  readonly unwrap: (wrapped: Uint8Array) => Uint8Array;
+  readonly alarm: Alarm;
+  /** Random bytes for nonces of envelopes. */
+  readonly random: (length: number) => Uint8Array;
+}
+
+/** The newest block's time as the sidecar last heard of it; deadlines are compared with nothing else. */
+export type ChainNow = () => BlockTime;
