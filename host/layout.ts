@@ -1,0 +1,78 @@
+import { join } from "node:path";
+import { FleetError } from "../schema/errors.js";
+
+/** LF1330: a name that could reach outside its folder. */
+export class BadName extends FleetError {
+  constructor(what: string, name: string) {
+    super("LF1330", `"${name}" is no name for a ${what}: letters, digits, dots and dashes, at most 63.`, {
+      fix: `choose another name for the ${what}.`,
+    });
+  }
+}
+
+/** Checks a name that becomes part of a path. @throws BadName */
+export function safeName(what: string, name: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$/.test(name) || name.includes("..")) throw new BadName(what, name);
+  return name;
+}
+
+/** Where everything of ours lies on a host, all of it below one folder. */
+export interface Layout {
+  readonly root: string;
+  /** X25519 secret, mode 0600: opens what is sealed to this host. */
+  readonly hostKey: string;
+  readonly document: string;
+  /** Digests that models were first pulled with. */
+  readonly modelsLock: string;
+  readonly reconcileLock: string;
+  readonly ollama: string;
+  readonly supervisor: SupervisorLayout;
+  bundle(hash: string): string;
+  worker(name: string): WorkerLayout;
+}
+export interface SupervisorLayout {
+  readonly folder: string;
+  readonly units: string;
+  readonly pids: string;
+  readonly socket: string;
+  readonly lock: string;
+  readonly log: string;
+}
+export interface WorkerLayout {
+  readonly folder: string;
+  readonly sealed: string;
+  readonly settings: string;
+  readonly state: string;
+  readonly log: string;
+}
+
+export function layoutOf(root: string): Layout {
+  const supervisor = join(root, "supervisor");
+  return {
+    root,
+    hostKey: join(root, "host-key"),
+    document: join(root, "document.json"),
+    modelsLock: join(root, "models.lock"),
+    reconcileLock: join(root, "reconcile.lock"),
+    ollama: join(root, "ollama"),
+    supervisor: {
+      folder: supervisor,
+      units: join(supervisor, "units"),
+      pids: join(supervisor, "pids"),
+      socket: join(supervisor, "control.sock"),
+      lock: join(supervisor, "lock"),
+      log: join(supervisor, "supervisor.log"),
+    },
+    bundle: (hash) => join(root, "bundles", hash),
+    worker: (name) => {
+      const folder = join(root, "workers", safeName("worker", name));
+      return {
+        folder,
+        sealed: join(folder, "sealed.json"),
+        settings: join(folder, "settings.json"),
+        state: join(folder, "state"),
+        log: join(folder, "sidecar.log"),
+      };
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import { basename, dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
+import { callControl } from "../system/control-client.js";
+import { FleetError } from "../schema/errors.js";
+import { hostVerbs, type HostVerb } from "../schema/host.js";
+import { toJson } from "../schema/json.js";
+import { systemClock } from "../system/clock.js";
+import { createLogger } from "../system/log.js";
+import { factsOf } from "./facts.js";
+import { layoutOf, type Layout } from "./layout.js";
+import { proofOfDeath } from "./proof-of-death.js";
+import { reconcile } from "./reconcile.js";
+import { keepSealed } from "./seal.js";
+import { sidecarUnitName } from "./sections/service.js";
+import { SidecarSilent } from "./sidecar-silent.js";
+import { supervisorManager } from "./services/supervisor-manager.js";
+import { systemdManager, systemdRules } from "./services/systemd-manager.js";
+import type { ServiceManager } from "./services/unit.js";
+
+/*
+ * host <verb>: one JSON request on standard input, one JSON reply on standard output. The same program on every kind of host, whatever carries
+ * its input and output there.
+ */
+void main();
+
+async function main(): Promise<void> {
+  const log = createLogger("host");
+  try {
+    const verb = process.argv[2];
+    if (verb === undefined || !Object.hasOwn(hostVerbs, verb)) throw new UnknownVerb(verb ?? "");
+    process.stdout.write(toJson(await answer(verb as HostVerb, JSON.parse(await text(process.stdin)) as unknown)));
+  } catch (error) {
+    if (!(error instanceof FleetError)) log.error({ err: error }, "unexpected");
+    const { code, summary, fix } = error instanceof FleetError ? error : new HostBug(error);
+    process.stdout.write(toJson({ error: { code, summary, fix } }));
+    process.exitCode = 1;
+  }
+}
+
+async function answer(verb: HostVerb, request: unknown): Promise<unknown> {
+  switch (verb) {
+    case "facts": {
+      const { root, host } = hostVerbs.facts.request.parse(request);
+      const layout = layoutOf(root);
+      return factsOf(host, layout, managerFor(layout));
+    }
+    case "reconcile": {
+      const parsed = hostVerbs.reconcile.request.parse(request);
+      const layout = layoutOf(parsed.root);
+      return reconcile(parsed, { layout, services: managerFor(layout), clock: systemClock });
+    }
+    case "seal": {
+      const parsed = hostVerbs.seal.request.parse(request);
+      return keepSealed(layoutOf(parsed.root), parsed);
+    }
+    case "control": {
+      const parsed = hostVerbs.control.request.parse(request);
+      const layout = layoutOf(parsed.root);
+      return callControl(layout.worker(parsed.worker).state, parsed.request).catch(async (error: unknown) => {
+        const status = await managerFor(layout).status(sidecarUnitName(parsed.worker));
+        throw await SidecarSilent.of(parsed.worker, status, layout.worker(parsed.worker).log, error);
+      });
+    }
+    case "proofOfDeath": {
+      const parsed = hostVerbs.proofOfDeath.request.parse(request);
+      const layout = layoutOf(parsed.root);
+      return proofOfDeath(parsed.worker, layout, managerFor(layout));
+    }
+  }
+}
+
+/** The service manager of this machine, run from the bundle that this program is part of. */
+function managerFor(layout: Layout): ServiceManager {
+  const bundle = dirname(process.argv[1] ?? "");
+  const program = { node: process.execPath, file: join(bundle, "supervisor.js"), root: layout.root };
+  return systemdRules()
+    ? systemdManager(layout.supervisor, program)
+    : supervisorManager(layout.supervisor, program, systemClock);
+}
+
+/** LF1336: a verb this version does not know. */
+class UnknownVerb extends FleetError {
+  constructor(verb: string) {
+    super("LF1336", `${basename(process.argv[1] ?? "host")} knows no verb "${verb}".`, {
+      fix: `use one of ${Object.keys(hostVerbs).join(", ")}.`,
+    });
+  }
+}
+/** LF1399: a bug in the host program. */
+class HostBug extends FleetError {
+  constructor(cause: unknown) {
+    super("LF1399", `The host program failed: ${cause instanceof Error ? cause.message : String(cause)}.`, {
+      fix: "run the same command again; if it stays, report it with the output above.",
+      cause,
+    });
+  }
+}

@@ -1,0 +1,154 @@
+import { rm } from "node:fs/promises";
+import { z } from "zod";
+import { FleetError } from "../schema/errors.js";
+import { type HostDocument, type hostVerbs, type Report } from "../schema/host.js";
+import { toJson } from "../schema/json.js";
+import type { Clock } from "../system/clock.js";
+import { ensureFolder } from "../system/files.js";
+import { lock } from "../system/lock.js";
+import { isEmpty, isModelWanted, readDocument, withSection, writeDocument } from "./document.js";
+import type { Layout } from "./layout.js";
+import { ensureModel, removeModel } from "./sections/model.js";
+import { ensureRuntime, ollamaUnitName, ollamaUrl } from "./sections/runtime.js";
+import { ensureService, removeService } from "./sections/service.js";
+import type { ServiceManager } from "./services/unit.js";
+
+export type ReconcileRequest = z.infer<(typeof hostVerbs)["reconcile"]["request"]>;
+
+/** What the reconciler works with. */
+export interface Machine {
+  readonly layout: Layout;
+  readonly services: ServiceManager;
+  readonly clock: Clock;
+}
+
+/** LF1334: another reconcile of this host takes too long. */
+export class HostBusy extends FleetError {
+  constructor(root: string) {
+    super("LF1334", `Another run is changing the host in ${root}.`, {
+      fix: "wait for it to end, then run the same command again.",
+    });
+  }
+}
+/** LF1335: models need a runtime. */
+export class NoRuntime extends FleetError {
+  constructor(model: string) {
+    super("LF1335", `Model ${model} has no Ollama to run on: this host's document has no runtime.`, {
+      fix: "pulumi up again.",
+    });
+  }
+}
+
+/** Nothing changed and nothing to report. */
+const nothing: Report = { changes: [], runtime: null, model: null, service: null };
+
+/** Changes one section of the document and makes the machine match it. One at a time per host. */
+export async function reconcile(request: ReconcileRequest, machine: Machine): Promise<Report> {
+  const { layout } = machine;
+  await ensureFolder(layout.root, "private");
+  const held = await lock(layout.reconcileLock, 300_000, machine.clock);
+  if (held === undefined) throw new HostBusy(layout.root);
+  try {
+    const before = await readDocument(layout.document);
+    const after = withSection(before, {
+      worker: request.worker,
+      section: request.section,
+      name: request.name,
+      desired: request.desired,
+    });
+    if (request.dryRun) return { ...nothing, changes: differences(before, after) };
+    // Written before it is done: an interrupted run is finished by the next one.
+    if (!isEmpty(after)) await writeDocument(layout.document, after);
+    const report = await apply(request, before, after, machine);
+    if (isEmpty(after)) await clean(machine);
+    return report;
+  } finally {
+    held.release();
+  }
+}
+
+/** What a document change would mean, one line each. Pure. */
+export function differences(before: HostDocument, after: HostDocument): string[] {
+  const flat = (document: HostDocument): Map<string, string> =>
+    new Map([
+      ...Object.entries(document.runtime).map(([owner, one]) => [`runtime for ${owner}`, toJson(one)] as const),
+      ...Object.entries(document.workers).flatMap(([name, worker]) => [
+        ...Object.entries(worker.models).map(([model, one]) => [`model ${model} of ${name}`, toJson(one)] as const),
+        ...(worker.service === null ? [] : [[`service of ${name}`, toJson(worker.service)] as const]),
+      ]),
+    ]);
+  const [old, fresh] = [flat(before), flat(after)];
+  return [
+    ...[...fresh].filter(([key]) => !old.has(key)).map(([key]) => `add ${key}`),
+    ...[...fresh].filter(([key, text]) => old.has(key) && old.get(key) !== text).map(([key]) => `change ${key}`),
+    ...[...old.keys()].filter((key) => !fresh.has(key)).map((key) => `remove ${key}`),
+  ];
+}
+
+async function apply(
+  request: ReconcileRequest,
+  before: HostDocument,
+  after: HostDocument,
+  machine: Machine,
+): Promise<Report> {
+  switch (request.section) {
+    case "runtime":
+      return applyRuntime(after, machine);
+    case "model":
+      return applyModel(request, before, after, machine);
+    case "service":
+      return applyService(request, after, machine);
+  }
+}
+
+async function applyRuntime(after: HostDocument, { layout, services, clock }: Machine): Promise<Report> {
+  const section = Object.values(after.runtime)[0];
+  if (section === undefined) {
+    const removed = await services.remove(ollamaUnitName);
+    await rm(layout.ollama, { recursive: true, force: true });
+    return { ...nothing, changes: removed ? ["stopped Ollama"] : [] };
+  }
+  const { report, changed } = await ensureRuntime(section, layout, services, clock);
+  return { ...nothing, changes: changed ? [`started Ollama ${report.version}`] : [], runtime: report };
+}
+
+async function applyModel(
+  request: ReconcileRequest,
+  before: HostDocument,
+  after: HostDocument,
+  { layout }: Machine,
+): Promise<Report> {
+  const name = request.name ?? "";
+  const runtime = Object.values(after.runtime)[0];
+  if (request.desired?.kind === "model") {
+    if (runtime === undefined) throw new NoRuntime(name);
+    const { report, changes } = await ensureModel(request.desired, ollamaUrl(runtime), layout.modelsLock);
+    return { ...nothing, changes, model: report };
+  }
+  if (runtime === undefined || isModelWanted(after, name)) return nothing;
+  const source = before.workers[request.worker]?.models[name]?.source;
+  const removed = await removeModel(name, source, ollamaUrl(runtime));
+  return { ...nothing, changes: removed ? [`removed model ${name}`] : [] };
+}
+
+async function applyService(request: ReconcileRequest, after: HostDocument, machine: Machine): Promise<Report> {
+  const section = after.workers[request.worker]?.service ?? null;
+  if (section === null) {
+    const removed = await removeService(request.worker, machine.layout, machine.services);
+    return { ...nothing, changes: removed ? [`stopped worker ${request.worker}`] : [] };
+  }
+  const { report, changed } = await ensureService(
+    request.worker,
+    section,
+    request.host,
+    machine.layout,
+    machine.services,
+  );
+  return { ...nothing, changes: changed ? [`started worker ${request.worker}`] : [], service: report };
+}
+
+/** The empty document is a clean host: nothing of ours runs, nothing of ours is left. */
+async function clean({ layout, services }: Machine): Promise<void> {
+  await services.shutdown();
+  await rm(layout.root, { recursive: true, force: true });
+}

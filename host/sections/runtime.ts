@@ -1,0 +1,121 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { FleetError } from "../../schema/errors.js";
+import type { Report, RuntimeSection } from "../../schema/host.js";
+import type { Clock } from "../../system/clock.js";
+import { isPortTaken } from "../../system/net.js";
+import { runProcess } from "../../system/process.js";
+import type { Layout } from "../layout.js";
+import type { ServiceManager, Unit } from "../services/unit.js";
+
+/** LF1301: there is no Ollama where it was said to be. */
+export class OllamaMissing extends FleetError {
+  constructor(path: string, cause: unknown) {
+    super("LF1301", `There is no Ollama at ${path} on this host.`, {
+      fix: "install it (https://ollama.com/download) or correct its path.",
+      cause,
+    });
+  }
+}
+/** LF1302: Ollama is too old. */
+export class OllamaTooOld extends FleetError {
+  constructor(path: string, version: string, minimum: string) {
+    super("LF1302", `Ollama at ${path} is version ${version}, but ${minimum} or newer is needed.`, {
+      fix: "install a newer one (https://ollama.com/download).",
+    });
+  }
+}
+/** LF1303: somebody else listens where our Ollama is to answer. */
+export class OllamaPortTaken extends FleetError {
+  constructor(port: number) {
+    super("LF1303", `Port ${port} on 127.0.0.1 is taken by another program on this host.`, {
+      fix: "set ollamaPort to a free port.",
+    });
+  }
+}
+/** LF1307: Ollama was started and does not answer. */
+export class OllamaSilent extends FleetError {
+  constructor(url: string, log: string) {
+    super("LF1307", `Ollama was started but does not answer at ${url}.`, { fix: `tail ${log}` });
+  }
+}
+
+export const ollamaUnitName = "ollama";
+export const ollamaUrl = (section: Pick<RuntimeSection, "port">): string => `http://127.0.0.1:${section.port}`;
+
+/** Ollama as a unit: on loopback, models and home in the host's folder, no prompt in any log, nothing sent to any cloud. Pure. */
+export function ollamaUnit(section: RuntimeSection, layout: Layout, version: string): Unit {
+  return {
+    name: ollamaUnitName,
+    description: "Ollama for Lightchain workers",
+    command: [section.ollama, "serve"],
+    environment: {
+      PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      HOME: join(layout.ollama, "home"),
+      OLLAMA_HOST: `127.0.0.1:${section.port}`,
+      OLLAMA_MODELS: join(layout.ollama, "models"),
+      OLLAMA_KEEP_ALIVE: "-1",
+      OLLAMA_NO_CLOUD: "1",
+      ...(section.contextLength === 0 ? {} : { OLLAMA_CONTEXT_LENGTH: String(section.contextLength) }),
+    },
+    folder: layout.ollama,
+    log: join(layout.ollama, "ollama.log"),
+    stopTimeoutMs: 10_000,
+    revision: version,
+    secret: null,
+  };
+}
+
+/** Makes Ollama run as the section says. @throws OllamaMissing, OllamaTooOld, OllamaPortTaken, OllamaSilent */
+export async function ensureRuntime(
+  section: RuntimeSection,
+  layout: Layout,
+  services: ServiceManager,
+  clock: Clock,
+): Promise<{ report: NonNullable<Report["runtime"]>; changed: boolean }> {
+  const version = await versionOf(section);
+  const before = await services.status(ollamaUnitName);
+  if (before?.state !== "running" && (await isPortTaken(section.port))) throw new OllamaPortTaken(section.port);
+  for (const folder of ["home", "models"]) await mkdir(join(layout.ollama, folder), { recursive: true, mode: 0o700 });
+  const unit = ollamaUnit(section, layout, version);
+  const changed = await services.ensure(unit);
+  await waitUntilAnswers(section, unit.log, clock);
+  const status = await services.status(ollamaUnitName);
+  return { report: { version, url: ollamaUrl(section), pid: status?.pid ?? null }, changed };
+}
+
+async function versionOf(section: RuntimeSection): Promise<string> {
+  const answer = await runProcess(section.ollama, ["--version"], {
+    env: { PATH: "/usr/bin:/bin", HOME: "/nonexistent", OLLAMA_HOST: "127.0.0.1:1" }, // asks no running one
+  }).catch((error: unknown) => {
+    throw new OllamaMissing(section.ollama, error);
+  });
+  const version = /(\d+\.\d+\.\d+)/.exec(`${answer.stdout}${answer.stderr}`)?.[1];
+  if (version === undefined) throw new OllamaMissing(section.ollama, answer.stderr);
+  if (compareVersions(version, section.minimumVersion) < 0)
+    throw new OllamaTooOld(section.ollama, version, section.minimumVersion);
+  return version;
+}
+
+/** Negative when `a` is older than `b`. Numbers only: `0.11.4` against `0.9.10`. */
+export function compareVersions(a: string, b: string): number {
+  const parts = (text: string): number[] => text.split(".").map(Number);
+  const [x, y] = [parts(a), parts(b)];
+  for (let index = 0; index < Math.max(x.length, y.length); index++) {
+    const difference = (x[index] ?? 0) - (y[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+async function waitUntilAnswers(section: RuntimeSection, log: string, clock: Clock): Promise<void> {
+  for (const end = clock.now() + 30_000; ;) {
+    const answered = await fetch(`${ollamaUrl(section)}/api/version`, { signal: AbortSignal.timeout(2_000) }).then(
+      (answer) => answer.ok,
+      () => false,
+    );
+    if (answered) return;
+    if (clock.now() >= end) throw new OllamaSilent(ollamaUrl(section), log);
+    await clock.sleep(50);
+  }
+}

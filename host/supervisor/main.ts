@@ -1,0 +1,79 @@
+import { chmodSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { parseArgs } from "node:util";
+import { readFile } from "node:fs/promises";
+import { describeError } from "../../schema/errors.js";
+import { toJson } from "../../schema/json.js";
+import { systemClock } from "../../system/clock.js";
+import { createLogger } from "../../system/log.js";
+import { tryLock } from "../../system/lock.js";
+import { layoutOf } from "../layout.js";
+import { unitSchema } from "../services/unit.js";
+import { supervisorRequestSchema, type SupervisorReply } from "./protocol.js";
+import { runUnit } from "./run-unit.js";
+import { Supervisor } from "./supervisor.js";
+
+/*
+ * supervisor --root FOLDER    keeps the host's units running until it is told to shut down
+ * supervisor --unit FILE      runs one unit in the foreground, for another service manager: opens its secret, hands it over, passes on signals and exit code
+ */
+const { values } = parseArgs({ options: { root: { type: "string" }, unit: { type: "string" } } });
+
+if (values.unit !== undefined) void runOne(values.unit);
+else if (values.root !== undefined) void supervise(values.root);
+else process.exit(64);
+
+async function supervise(root: string): Promise<void> {
+  const { supervisor: folders } = layoutOf(root);
+  const log = createLogger("supervisor");
+  const held = tryLock(folders.lock);
+  if (held === undefined) return process.exit(0); // one is there already
+  const supervisor = new Supervisor(folders, systemClock, log);
+  let ending: Promise<void> | undefined;
+  const end = (): Promise<void> =>
+    (ending ??= (async () => {
+      log.info("stopping every program");
+      server.close();
+      await supervisor.stop();
+      rmSync(folders.socket, { force: true });
+      held.release();
+      process.exit(0);
+    })());
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void end());
+
+  await supervisor.start();
+  rmSync(folders.socket, { force: true }); // a killed predecessor's; the lock says that nobody listens on it
+  const server = createServer({ allowHalfOpen: true }, (connection) => {
+    let text = "";
+    connection.setEncoding("utf8");
+    connection.on("error", () => undefined);
+    connection.on("data", (part: string) => {
+      text += part;
+      if (!text.includes("\n")) return;
+      connection.removeAllListeners("data");
+      void answer(supervisor, text).then((reply) => {
+        connection.end(`${toJson(reply.body)}\n`);
+        if (reply.last) connection.once("close", () => void end());
+      });
+    });
+  });
+  server.listen(folders.socket, () => {
+    chmodSync(folders.socket, 0o600);
+    log.info({ pid: process.pid }, "supervising");
+  });
+}
+
+async function answer(supervisor: Supervisor, line: string): Promise<{ body: SupervisorReply; last: boolean }> {
+  try {
+    const request = supervisorRequestSchema.parse(JSON.parse(line));
+    return { body: await supervisor.handle(request), last: request.op === "shutdown" };
+  } catch (error) {
+    return { body: { changed: false, status: null, error: describeError(error) }, last: false };
+  }
+}
+
+async function runOne(file: string): Promise<void> {
+  const child = await runUnit(unitSchema.parse(JSON.parse(await readFile(file, "utf8"))));
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => child.kill(signal));
+  child.once("exit", (code) => process.exit(code ?? 1));
+}
