@@ -1,0 +1,57 @@
+import * as pulumi from "@pulumi/pulumi";
+import { toPlain } from "../../schema/json.js";
+import type { StakePolicy } from "../../lifecycle/types.js";
+import type { Wei } from "../../schema/units.js";
+import { lateProvider } from "../late-provider.js";
+import type { KeyReference, WorkerReference } from "../worker-reference.js";
+
+/** Bounds of what may leave the treasury for one worker (wei). */
+export interface FundingCaps {
+  /** One payment. */
+  readonly perAction: Wei;
+  /** All payments in the life of the worker. */
+  readonly lifetime: Wei;
+}
+
+/** Arguments of {@link Funding}. */
+export interface FundingArgs {
+  readonly worker: pulumi.Input<WorkerReference>;
+  /** The account that pays; its key rests in a store like the worker's. */
+  readonly treasury: pulumi.Input<KeyReference>;
+  readonly stake: StakePolicy;
+  /** Beside the stake (wei). */
+  readonly gasReserve: Wei;
+  readonly generation: number;
+  readonly caps: FundingCaps;
+}
+
+/**
+ * Money for stake and gas: sends exactly what the worker lacks, once. A re-run after any interruption sends the same signed bytes again, never a second
+ * payment.
+ *
+ * **Cost**: the shortfall moves from the treasury to the worker; gas of one transfer.
+ */
+export class Funding extends pulumi.dynamic.Resource {
+  /** Sent so far in all (wei, decimal). */
+  declare readonly sent: pulumi.Output<string>;
+
+  constructor(name: string, args: FundingArgs, opts?: pulumi.CustomResourceOptions) {
+    super(
+      lateProvider("funding"),
+      name,
+      {
+        worker: args.worker,
+        treasury: args.treasury,
+        stake: toPlain(args.stake),
+        gasReserve: args.gasReserve.toString(),
+        generation: args.generation,
+        caps: toPlain(args.caps),
+        sent: undefined,
+        transactions: undefined,
+      },
+      opts,
+      "lightchain",
+      "Funding",
+    );
+  }
+}

@@ -1,0 +1,59 @@
+import { z } from "zod";
+import { hostFactsSchema } from "../../schema/host.js";
+import { hashSchema } from "../../schema/json.js";
+import { implement } from "../implementation.js";
+import { hostReferenceSchema, type HostReference } from "../worker-reference.js";
+import { openHost } from "./host.js";
+
+const inputs = z.object({
+  kind: z.literal("local"),
+  name: z.string().min(1),
+  root: z.string().startsWith("/", "an absolute path"),
+  ollama: z.string().min(1),
+  ollamaPort: z.number().int().min(1).max(65_535),
+  contextLength: z.number().int().nonnegative(),
+  bundle: z.string().min(1),
+  wantedBundle: hashSchema,
+});
+const computed = z.object({
+  reference: hostReferenceSchema,
+  bundleHash: hashSchema,
+  ollamaUrl: z.string(),
+  facts: hostFactsSchema,
+});
+type Inputs = z.infer<typeof inputs>;
+
+const referenceOf = (wanted: Inputs): HostReference => ({ kind: wanted.kind, name: wanted.name, root: wanted.root });
+
+async function converge(wanted: Inputs): Promise<z.infer<typeof computed>> {
+  const host = openHost(referenceOf(wanted));
+  const bundleHash = await host.put(wanted.bundle);
+  const facts = await host.call("facts", {});
+  const report = await host.call("reconcile", {
+    worker: wanted.name,
+    section: "runtime",
+    desired: {
+      kind: "runtime",
+      ollama: wanted.ollama,
+      port: wanted.ollamaPort,
+      contextLength: wanted.contextLength,
+    },
+  });
+  const ollamaUrl = report.runtime?.url ?? `http://127.0.0.1:${wanted.ollamaPort}`;
+  return { reference: referenceOf(wanted), bundleHash, ollamaUrl, facts };
+}
+
+/** A machine that passed its checks and runs the reconciler, with its shared runtime. */
+export const host = implement({
+  inputs,
+  computed,
+  identity: ["kind", "name", "root"],
+  create: async (wanted) => ({ id: `${wanted.kind}:${wanted.name}`, computed: await converge(wanted) }),
+  update: (wanted) => converge(wanted),
+  read: async (state) => ((await openHost(referenceOf(state)).present()) ? await converge(state) : undefined),
+  delete: async (state) => {
+    const machine = openHost(referenceOf(state));
+    if (!(await machine.present())) return;
+    await machine.call("reconcile", { worker: state.name, section: "runtime", desired: null });
+  },
+});

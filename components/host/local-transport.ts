@@ -1,0 +1,132 @@
+import { cp, link, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { FleetError } from "../../schema/errors.js";
+import { hostErrorSchema, hostVerbs } from "../../schema/host.js";
+import { toJson } from "../../schema/json.js";
+import type { Hash } from "../../schema/units.js";
+import { ensureFolder, isErrno } from "../../system/files.js";
+import { runProcess } from "../../system/process.js";
+import type { HostReference } from "../worker-reference.js";
+import { BundleMissing, readBundleHash } from "./bundle.js";
+import type { Host } from "./host.js";
+
+/** LF1521: the folder that stands for a local host cannot be written. */
+export class HostFolderUnwritable extends FleetError {
+  constructor(folder: string, cause: unknown) {
+    super("LF1521", `The host's folder ${folder} cannot be written.`, {
+      fix: `choose another hostRoot, or: sudo chown -R "$USER" ${folder}`,
+      cause,
+    });
+  }
+}
+/** LF1522: the host program ended without an answer. */
+export class HostProgramFailed extends FleetError {
+  constructor(host: string, verb: string, output: string) {
+    super("LF1522", `Host ${host} gave no answer to "${verb}": ${output.trim().split("\n").at(-1) ?? "no output"}.`, {
+      fix: "run the same command again; if it stays, look into the host's supervisor.log",
+    });
+  }
+}
+
+/** The machine this runs on: the host program is a child process, a bundle is a folder that is linked into place. */
+export function openLocalHost(reference: HostReference): Host {
+  const bundles = join(reference.root, "bundles");
+  return {
+    reference,
+    put: async (source) => {
+      const hash = await readBundleHash(source);
+      const target = join(bundles, hash);
+      if (await exists(join(target, "manifest.json"))) return hash;
+      try {
+        await ensureFolder(reference.root, "private");
+        await ensureFolder(bundles, "private");
+      } catch (error) {
+        throw new HostFolderUnwritable(reference.root, error);
+      }
+      const temporary = join(bundles, `.${randomBytes(6).toString("hex")}`);
+      await mkdir(temporary, { mode: 0o700 });
+      for (const path of await readdir(source, { recursive: true, withFileTypes: true })) {
+        const relative = join(path.parentPath, path.name).slice(source.length + 1);
+        if (path.isDirectory()) await mkdir(join(temporary, relative), { recursive: true });
+        else await linkOrCopy(join(path.parentPath, path.name), join(temporary, relative));
+      }
+      await rename(temporary, target).catch(async (error: unknown) => {
+        await rm(temporary, { recursive: true, force: true });
+        if (!(await exists(join(target, "manifest.json")))) throw error; // somebody else was faster with the same bundle
+      });
+      return hash;
+    },
+    call: async (verb, request) => {
+      const bundle = await newestBundle(bundles);
+      if (bundle === undefined) throw new BundleMissing(bundles, undefined);
+      const input = toJson({ ...withIdentity(verb, reference), ...request });
+      const ended = await runProcess(join(bundle, "node"), [join(bundle, "host.js"), verb], {
+        input,
+        env: inherited(),
+      });
+      const answer = parseAnswer(ended.stdout);
+      if (ended.code === 0 && answer !== undefined) {
+        return hostVerbs[verb].reply.parse(answer) as never; // the verb picks the schema; TypeScript cannot follow that
+      }
+      const refused = hostErrorSchema.safeParse(answer);
+      if (refused.success) throw new HostRefused(refused.data.error);
+      throw new HostProgramFailed(reference.name, verb, ended.stderr);
+    },
+    present: () => exists(reference.root),
+  };
+}
+
+/** A coded error that happened on the host, as it was. */
+export class HostRefused extends FleetError {
+  constructor(error: { code: string; summary: string; fix: string }) {
+    super(error.code as `LF1${string}`, error.summary, { fix: error.fix });
+  }
+}
+
+const withIdentity = (verb: string, reference: HostReference): Record<string, string> =>
+  verb === "control" || verb === "proofOfDeath"
+    ? { root: reference.root }
+    : { root: reference.root, host: reference.name };
+
+/** The newest bundle that was completely put; any version of the host program understands the verbs. */
+async function newestBundle(bundles: string): Promise<string | undefined> {
+  let names: string[];
+  try {
+    names = (await readdir(bundles)).filter((name) => name.startsWith("0x"));
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+  const dated = await Promise.all(
+    names.map(async (name) => ({ path: join(bundles, name), at: (await stat(join(bundles, name))).mtimeMs })),
+  );
+  return dated.sort((a, b) => b.at - a.at)[0]?.path;
+}
+
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  await link(from, to).catch(() => cp(from, to)); // another file system: copy
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+/** A host program needs no secret and inherits none. */
+const inherited = (): Record<string, string> =>
+  Object.fromEntries(
+    ["PATH", "HOME", "LANG", "XDG_RUNTIME_DIR"].flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+
+function parseAnswer(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}

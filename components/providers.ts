@@ -1,0 +1,10 @@
+import { funding } from "./chain/funding-provider.js";
+import { registration } from "./chain/registration-provider.js";
+import { host } from "./host/host-provider.js";
+import { keys } from "./keys/keys-provider.js";
+import { model } from "./models/model-provider.js";
+import { service } from "./service/service-provider.js";
+
+/** What late providers find: the code of today behind every resource kind. */
+export const implementations = { keys, host, model, service, funding, registration };
+export type Implementations = typeof implementations;

@@ -1,0 +1,41 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { SettingsInput } from "../../schema/settings.js";
+import { lateProvider } from "../late-provider.js";
+import type { WorkerReference } from "../worker-reference.js";
+
+/** What an operator may tune of the sidecar; the rest follows from the worker. */
+export type ServiceTuning = Pick<SettingsInput, "metricsPort" | "logLevel" | "chain" | "jobs" | "services"> & {
+  readonly inference?: Omit<SettingsInput["inference"], "ollamaUrl">;
+};
+
+/** Arguments of {@link Service}. */
+export interface ServiceArgs {
+  readonly worker: pulumi.Input<WorkerReference>;
+  /** Hash of the bundle to run, as the host holds it. */
+  readonly bundle: pulumi.Input<string>;
+  /** The network's names of the models it may serve. */
+  readonly models: pulumi.Input<readonly string[]>;
+  /** Where Ollama answers on that host. */
+  readonly ollamaUrl: pulumi.Input<string>;
+  /** Settings of the sidecar; `docs/settings.md` lists them. */
+  readonly tuning?: ServiceTuning;
+}
+
+/**
+ * The worker's sidecar in standby: it holds key and epoch and serves nobody yet. Its delete lets running jobs finish and stops it; nothing more.
+ */
+export class Service extends pulumi.dynamic.Resource {
+  /** Under which epoch this host may sign. */
+  declare readonly epoch: pulumi.Output<number>;
+
+  constructor(name: string, args: ServiceArgs, opts?: pulumi.CustomResourceOptions) {
+    super(
+      lateProvider("service"),
+      name,
+      { ...args, tuning: args.tuning ?? {}, epoch: undefined, holder: undefined },
+      opts,
+      "lightchain",
+      "Service",
+    );
+  }
+}

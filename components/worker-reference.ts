@@ -1,0 +1,31 @@
+import { z } from "zod";
+import { addressSchema, networkSchema } from "../schema/network.js";
+
+/** How to reach a host again at any later time. Stable: what is behind it may change. */
+export const hostReferenceSchema = z.strictObject({
+  kind: z.literal("local"),
+  /** The host's name; secrets are bound to it. */
+  name: z.string().min(1),
+  /** Absolute path of the folder that holds everything of ours on it. */
+  root: z.string().min(1),
+});
+export type HostReference = z.infer<typeof hostReferenceSchema>;
+
+/** A record in a store of secrets; never the secret. */
+export const keyReferenceSchema = z.strictObject({
+  /** For instance `file:/home/me/.lightchain/keys`. */
+  store: z.string().min(1),
+  ref: z.templateLiteral([z.enum(["worker", "treasury"]), "/", z.number().int(), "/", z.string().min(1)]),
+});
+export type KeyReference = z.infer<typeof keyReferenceSchema>;
+
+/** Everything a chain resource needs to find its worker again when the program is long gone. */
+export const workerReferenceSchema = z.strictObject({
+  name: z.string().min(1),
+  network: networkSchema,
+  keys: keyReferenceSchema,
+  address: addressSchema,
+  refundTo: addressSchema,
+  host: hostReferenceSchema,
+});
+export type WorkerReference = z.infer<typeof workerReferenceSchema>;

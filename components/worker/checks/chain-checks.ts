@@ -1,0 +1,124 @@
+import { formatEther } from "viem";
+import { plan } from "../../../lifecycle/plan.js";
+import type { Desired, Observed } from "../../../lifecycle/types.js";
+import { modelIdOf } from "../../../protocol/model-id.js";
+import { FleetError } from "../../../schema/errors.js";
+import { wei, type Wei } from "../../../schema/units.js";
+import { observeWorker } from "../../chain/observe-worker.js";
+import { chainOf, openStoreHere } from "../../context.js";
+import type { Check } from "../preflight.js";
+import type { ResolvedWorker } from "../resolve.js";
+import { workerRef } from "./key-checks.js";
+
+/** LF1204/LF1205: a model that the network does not let anybody serve. */
+export class ModelNotServable extends FleetError {
+  constructor(code: "LF1204" | "LF1205", network: string, model: string, why: string) {
+    super(code, `Model ${model} (${modelIdOf(model)}) ${why} on ${network}.`, {
+      fix: `choose one that is: npm run fleet -- models ${network}`,
+    });
+  }
+}
+
+/** LF1220: the treasury holds less than all its workers together still need. */
+export class TreasuryTooPoor extends FleetError {
+  constructor(treasury: string, network: string, needed: Wei, held: Wei) {
+    super(
+      "LF1220",
+      `Treasury ${treasury} holds ${formatEther(held)} LCAI; its workers on ${network} still need ${formatEther(needed)} LCAI, so ${formatEther(needed - held)} LCAI are missing.`,
+      { fix: `send ${formatEther(needed - held)} LCAI to ${treasury} and run pulumi up again.` },
+    );
+  }
+}
+
+/** What each treasury is to pay, over all workers of this program: they are constructed before the first chain read returns. */
+const demands = new Map<string, Map<string, Wei>>();
+
+export const chainChecks: readonly Check[] = [
+  {
+    name: "network",
+    run: async (worker) => {
+      await chainOf(worker.network);
+      return undefined;
+    },
+  },
+  {
+    name: "models and money",
+    run: async (worker) => {
+      const observed = await observeNow(worker);
+      for (const { name } of worker.models) checkModel(worker, observed, name);
+      const planned = plan(desiredOf(worker), observed);
+      const blocker = planned.blockers.find((one) => one.code !== "LF1201");
+      if (blocker) throw new PreflightBlocked(blocker);
+      await checkTreasury(worker, planned.money.shortfall);
+      return describeMoney(worker, observed, planned.money.shortfall);
+    },
+  },
+];
+
+/** A reason the lifecycle itself gives why this cannot go on. */
+export class PreflightBlocked extends FleetError {
+  constructor(blocker: { code: string; summary: string; fix: string }) {
+    super(blocker.code as `LF1${string}`, blocker.summary, { fix: blocker.fix });
+  }
+}
+
+async function observeNow(worker: ResolvedWorker): Promise<Observed> {
+  const store = openStoreHere(worker.store);
+  const names = worker.models.map((model) => model.name);
+  const known = await store.has(workerRef(worker));
+  const record = known ? (await store.read(workerRef(worker), "worker")).record : nobody(worker);
+  return observeWorker(worker.network, record, names, "gone");
+}
+
+/** Stands for keys that are not made yet: an account that nobody has used. */
+const nobody = (worker: ResolvedWorker) => ({
+  address: unusedAddress(worker),
+  registeredAt: null,
+  sent: [],
+  generation: 0,
+  leaving: false,
+});
+const unusedAddress = (worker: ResolvedWorker) => worker.network.contracts.workerRegistry;
+
+const desiredOf = (worker: ResolvedWorker): Desired => ({
+  kind: "serving",
+  generation: worker.generation,
+  models: worker.models.map((model) => modelIdOf(model.name)),
+  stake: worker.stake,
+  encryptionKey: "0x",
+  gasReserve: worker.gasReserve,
+});
+
+function checkModel(worker: ResolvedWorker, observed: Observed, name: string): void {
+  const standing = observed.rules.models.find((model) => model.id === modelIdOf(name));
+  if (!standing?.whitelisted) throw new ModelNotServable("LF1204", worker.network.name, name, "is not whitelisted");
+  if (!standing.enabled)
+    throw new ModelNotServable("LF1205", worker.network.name, name, "is whitelisted, but disabled in AIConfig");
+}
+
+async function checkTreasury(worker: ResolvedWorker, shortfall: Wei): Promise<void> {
+  const key = `${worker.treasury.store} ${worker.treasury.ref}`;
+  const workers = demands.get(key) ?? new Map<string, Wei>();
+  demands.set(key, workers.set(worker.name, shortfall));
+  const { record } = await openStoreHere(worker.treasury.store).read(worker.treasury.ref, "treasury");
+  const { client } = await chainOf(worker.network);
+  const held = wei(await client.getBalance({ address: record.address }));
+  const needed = wei([...workers.values()].reduce<bigint>((sum, amount) => sum + amount, 0n));
+  if (needed > held) throw new TreasuryTooPoor(record.address, worker.network.name, needed, held);
+}
+
+function describeMoney(worker: ResolvedWorker, observed: Observed, shortfall: Wei): string {
+  const { rules } = observed;
+  const stake = worker.stake.kind === "fixed" ? worker.stake.amount : rules.minimumStake;
+  const fees = worker.models.map(({ name }) => {
+    const fee = rules.models.find((model) => model.id === modelIdOf(name))?.fee ?? null;
+    return `${name} ${fee === null ? "?" : formatEther(fee)}`;
+  });
+  const hours = Number(rules.disputeWindow) / 3600;
+  return [
+    `stake ${formatEther(stake)} LCAI`,
+    `treasury sends ${formatEther(shortfall)} LCAI`,
+    `fee per job (LCAI): ${fees.join(", ")}`,
+    `stake returns at once when idle, ${hours} h after the last job at the latest`,
+  ].join(", ");
+}

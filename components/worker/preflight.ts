@@ -1,0 +1,34 @@
+import * as pulumi from "@pulumi/pulumi";
+import { describeError, FleetError } from "../../schema/errors.js";
+import { chainChecks } from "./checks/chain-checks.js";
+import { hostChecks } from "./checks/host-checks.js";
+import { keyChecks } from "./checks/key-checks.js";
+import type { ResolvedWorker } from "./resolve.js";
+
+/** One thing that must hold before anything is made or sent. */
+export interface Check {
+  /** What is looked at, for a person. */
+  readonly name: string;
+  /** Resolves with a line for the summary, or nothing to say. @throws FleetError when it does not hold */
+  run(worker: ResolvedWorker): Promise<string | undefined>;
+}
+
+/** Every check there is, in the order their failures are told. Hosts and clouds add theirs. */
+export const checks: readonly Check[] = [...keyChecks, ...chainChecks, ...hostChecks];
+
+/**
+ * Runs every check, in preview as in `up`, and tells the money. Nothing is made before all have passed.
+ *
+ * @throws pulumi.RunError with the first failure's one line: Pulumi shows it without a stack
+ */
+export async function preflight(worker: ResolvedWorker): Promise<void> {
+  const results = await Promise.allSettled(checks.map((check) => check.run(worker)));
+  const failures = results.filter((result) => result.status === "rejected").map((result) => result.reason as unknown);
+  const bug = failures.find((failure) => !(failure instanceof FleetError));
+  if (bug !== undefined) throw bug instanceof Error ? bug : new Error(describeError(bug));
+  if (failures.length > 0) throw new pulumi.RunError(failures.map(describeError).join("\n"));
+  const lines = results.flatMap((result) =>
+    result.status === "fulfilled" && result.value !== undefined ? [result.value] : [],
+  );
+  if (lines.length > 0) await pulumi.log.info(`${worker.name}: ${lines.join(" · ")}`);
+}

@@ -1,0 +1,146 @@
+import { parseEther } from "viem";
+import { z } from "zod";
+import type { StakePolicy } from "../../lifecycle/types.js";
+import { FleetError } from "../../schema/errors.js";
+import { modelNameSchema } from "../../schema/json.js";
+import { addressSchema, networkSchema, type Network } from "../../schema/network.js";
+import { wei, type Address, type ModelName, type Wei } from "../../schema/units.js";
+import type { FundingCaps } from "../chain/funding.js";
+import type { LocalHostArgs } from "../host/local-host.js";
+import type { ServiceTuning } from "../service/service.js";
+import { keyReferenceSchema, type KeyReference } from "../worker-reference.js";
+
+/** A model to serve: its network name, or that with where Ollama pulls it from. */
+export type ModelChoice =
+  string | { readonly name: string; readonly source?: string; readonly insecure?: boolean; readonly digest?: string };
+
+/** Arguments of {@link LightchainWorker}. Amounts of money are LCAI as decimal text, for instance `"50"`. */
+export interface LightchainWorkerArgs {
+  /** The network to join: an entry of the networks table or the content of a `network.json`. */
+  readonly network: Network;
+  /** The machine. */
+  readonly host: Omit<LocalHostArgs, "root" | "ollama" | "ollamaPort"> & {
+    readonly root: string;
+    readonly ollama: string;
+    readonly ollamaPort: number;
+  };
+  /** What to serve; at least one. */
+  readonly models: readonly ModelChoice[];
+  /** Store of the worker's secret record, for instance `file:/home/me/.lightchain/keys`. */
+  readonly store: string;
+  /** The account that funds. */
+  readonly treasury: KeyReference;
+  /** Where everything goes in the end. Mandatory, and fixed when the keys are made. */
+  readonly refundTo: string;
+  /** Raised to register again after a leave. Default 1. */
+  readonly generation?: number;
+  /** Start leaving ahead of a destroy. Default false. */
+  readonly leaving?: boolean;
+  /** Most LCAI to stake when the network's minimum is followed. Default `"50000"`. */
+  readonly maxStake?: string;
+  /** Exactly this much LCAI staked instead of the network's minimum. */
+  readonly stake?: string;
+  /** LCAI kept for gas beside the stake. Default `"50"`. */
+  readonly gasReserve?: string;
+  /** Most LCAI in one payment from the treasury, and in the worker's life. Default: stake limit + gas reserve, and twice that. */
+  readonly caps?: { readonly perAction?: string; readonly lifetime?: string };
+  /** How long a destroy waits for jobs and dispute windows (ms). Default 900,000 (15 min). */
+  readonly exitMaxWaitMs?: number;
+  /** Settings of the sidecar. */
+  readonly tuning?: ServiceTuning;
+}
+
+/** A worker with every default filled in and every value checked. */
+export interface ResolvedWorker {
+  readonly name: string;
+  readonly network: Network;
+  readonly host: LightchainWorkerArgs["host"];
+  readonly models: readonly { name: ModelName; source: string; insecure: boolean; digest?: string }[];
+  readonly store: string;
+  readonly treasury: KeyReference;
+  readonly refundTo: Address;
+  readonly generation: number;
+  readonly leaving: boolean;
+  readonly stake: StakePolicy;
+  readonly gasReserve: Wei;
+  readonly caps: FundingCaps;
+  readonly exitMaxWaitMs: number;
+  readonly tuning: ServiceTuning;
+}
+
+/** LF1550: an argument of a worker is missing or makes no sense. */
+export class BadWorkerArgument extends FleetError {
+  constructor(worker: string, argument: string, why: string) {
+    super("LF1550", `Worker ${worker}: ${argument} ${why}.`, { fix: `correct "${argument}" and run pulumi up again.` });
+  }
+}
+
+/** Fills in every default and checks every value. Pure. @throws BadWorkerArgument LF1550, with the first thing wrong */
+export function resolveWorker(name: string, args: LightchainWorkerArgs): ResolvedWorker {
+  const check = <T>(argument: string, schema: z.ZodType<T>, value: unknown): T => {
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    throw new BadWorkerArgument(name, argument, describe(value, parsed.error));
+  };
+  const money = (argument: string, text: string): Wei => check(argument, lcaiSchema, text);
+
+  const maxStake = money("maxStake", args.maxStake ?? "50000");
+  const gasReserve = money("gasReserve", args.gasReserve ?? "50");
+  const stake: StakePolicy =
+    args.stake === undefined
+      ? { kind: "minimum", max: maxStake }
+      : { kind: "fixed", amount: money("stake", args.stake) };
+  const largest = wei((stake.kind === "fixed" ? stake.amount : maxStake) + gasReserve);
+  return {
+    name: check("its name", nameSchema, name),
+    network: check("network", networkSchema, args.network),
+    host: args.host,
+    models: check("models", modelsSchema, args.models),
+    store: check("store", z.string().regex(/^[a-z-]+:.+/, "names no store, such as file:/path"), args.store),
+    treasury: check("treasury", keyReferenceSchema, args.treasury),
+    refundTo: check("refundTo", addressSchema, args.refundTo),
+    generation: check("generation", z.number().int().positive(), args.generation ?? 1),
+    leaving: args.leaving ?? false,
+    stake,
+    gasReserve,
+    caps: {
+      perAction: args.caps?.perAction === undefined ? largest : money("caps.perAction", args.caps.perAction),
+      lifetime: args.caps?.lifetime === undefined ? wei(2n * largest) : money("caps.lifetime", args.caps.lifetime),
+    },
+    exitMaxWaitMs: check("exitMaxWaitMs", z.number().int().positive(), args.exitMaxWaitMs ?? 900_000),
+    tuning: args.tuning ?? {},
+  };
+}
+
+const nameSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/, "is not letters, digits and dashes, at most 63");
+const lcaiSchema = z
+  .string()
+  .regex(/^[0-9]+(\.[0-9]{1,18})?$/, "is not an amount of LCAI such as 50 or 0.25")
+  .transform((text): Wei => wei(parseEther(text)));
+const modelsSchema = z
+  .array(
+    z
+      .union([
+        z.string(),
+        z.object({
+          name: z.string(),
+          source: z.string().optional(),
+          insecure: z.boolean().optional(),
+          digest: z.string().optional(),
+        }),
+      ])
+      .transform((choice) => (typeof choice === "string" ? { name: choice } : choice))
+      .transform(({ name, source, insecure, digest }) => ({
+        name: modelNameSchema.parse(name),
+        source: source ?? name,
+        insecure: insecure ?? false,
+        ...(digest === undefined ? {} : { digest }),
+      })),
+  )
+  .min(1, "names no model")
+  .refine((models) => new Set(models.map((model) => model.name)).size === models.length, "names a model twice");
+
+const describe = (value: unknown, error: z.ZodError): string =>
+  value === undefined || value === ""
+    ? "is missing"
+    : `(${JSON.stringify(value)}) ${error.issues[0]?.message ?? "is wrong"}`;

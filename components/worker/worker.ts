@@ -1,0 +1,157 @@
+import * as pulumi from "@pulumi/pulumi";
+import { Funding } from "../chain/funding.js";
+import { Registration } from "../chain/registration.js";
+import { LocalHost } from "../host/local-host.js";
+import { Keys } from "../keys/keys.js";
+import { Model } from "../models/model.js";
+import { Service } from "../service/service.js";
+import type { WorkerReference } from "../worker-reference.js";
+import { preflight } from "./preflight.js";
+import { resolveWorker, type LightchainWorkerArgs, type ResolvedWorker } from "./resolve.js";
+
+/**
+ * A Lightchain AI worker: keys, machine, models, service, funds and registration, joined and left in the safe order.
+ *
+ * **Cost**: locks the stake while registered (5,000 LCAI on testnet, 50,000 on mainnet, as published); gas of about a dozen transactions; the machine's
+ * own price. `pulumi preview` states the sums before anything is sent.
+ *
+ * @example
+ * new LightchainWorker("home", {
+ *   network: testnet,
+ *   host: { root: "/var/lib/lightchain", ollama: "/usr/local/bin/ollama", ollamaPort: 11500 },
+ *   models: ["llama3-8b"],
+ *   store: "file:/home/me/.lightchain/keys",
+ *   treasury: { store: "file:/home/me/.lightchain/keys", ref: "treasury/8200/main" },
+ *   refundTo: "0x…",
+ * });
+ */
+export class LightchainWorker extends pulumi.ComponentResource {
+  /** The worker's on-chain address: known once its keys exist. */
+  readonly address: pulumi.Output<string>;
+  /** `live`, or how far it is. */
+  readonly standing: pulumi.Output<string>;
+  /** The record of its keys, within the store. */
+  readonly keys: pulumi.Output<string>;
+  /** Where its Ollama answers. */
+  readonly ollamaUrl: pulumi.Output<string>;
+
+  constructor(name: string, args: LightchainWorkerArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("lightchain:fleet:Worker", name, {}, opts);
+    const worker = resolveWorker(name, args); // every default and check, once, at the edge
+    const checked = pulumi.output(preflight(worker));
+
+    const keys = createKeys(this, worker, checked);
+    const host = createHost(this, worker, checked);
+    const reference = referTo(worker, keys, host);
+    const models = worker.models.map((model) => createModel(this, worker, host, model));
+    const service = createService(this, worker, reference, host, models);
+    const funding = createFunding(this, worker, reference, service);
+    const registration = createRegistration(this, worker, reference, [funding, service, ...models]);
+
+    this.address = keys.address;
+    this.standing = registration.standing;
+    this.keys = keys.ref;
+    this.ollamaUrl = host.ollamaUrl;
+    this.registerOutputs({ address: this.address, standing: this.standing, keys: this.keys });
+  }
+}
+
+/** Preflight passed: everything that is made depends on it, so that nothing is made before. */
+type Checked = pulumi.Output<void>;
+
+function createKeys(parent: LightchainWorker, worker: ResolvedWorker, checked: Checked): Keys {
+  const refundTo = checked.apply(() => worker.refundTo);
+  return new Keys(`${worker.name}-keys`, { ...pick(worker, "name", "network", "store"), refundTo }, { parent });
+}
+
+function createHost(parent: LightchainWorker, worker: ResolvedWorker, checked: Checked): LocalHost {
+  const root = checked.apply(() => worker.host.root);
+  return new LocalHost(`${worker.name}-host`, { ...worker.host, root }, { parent });
+}
+
+function createModel(
+  parent: LightchainWorker,
+  worker: ResolvedWorker,
+  host: LocalHost,
+  model: ResolvedWorker["models"][number],
+): Model {
+  return new Model(
+    `${worker.name}-${model.name.replace(/[^A-Za-z0-9]+/g, "-")}`,
+    {
+      host: host.reference,
+      worker: worker.name,
+      model: model.name,
+      source: model.source,
+      insecure: model.insecure,
+      ...(model.digest === undefined ? {} : { digest: model.digest }),
+    },
+    { parent },
+  );
+}
+
+function createService(
+  parent: LightchainWorker,
+  worker: ResolvedWorker,
+  reference: pulumi.Output<WorkerReference>,
+  host: LocalHost,
+  models: readonly Model[],
+): Service {
+  return new Service(
+    `${worker.name}-service`,
+    {
+      worker: reference,
+      bundle: host.bundleHash,
+      ollamaUrl: host.ollamaUrl,
+      models: worker.models.map((model) => model.name),
+      tuning: worker.tuning,
+    },
+    { parent, dependsOn: [...models] },
+  );
+}
+
+function createFunding(
+  parent: LightchainWorker,
+  worker: ResolvedWorker,
+  reference: pulumi.Output<WorkerReference>,
+  service: Service,
+): Funding {
+  return new Funding(
+    `${worker.name}-funding`,
+    { worker: reference, ...pick(worker, "treasury", "stake", "gasReserve", "generation", "caps") },
+    { parent, dependsOn: [service] },
+  );
+}
+
+function createRegistration(
+  parent: LightchainWorker,
+  worker: ResolvedWorker,
+  reference: pulumi.Output<WorkerReference>,
+  dependsOn: readonly pulumi.Resource[],
+): Registration {
+  return new Registration(
+    `${worker.name}-registration`,
+    {
+      worker: reference,
+      serving: {
+        ...pick(worker, "generation", "stake", "gasReserve", "leaving"),
+        models: worker.models.map((model) => model.name),
+      },
+      exit: { maxWaitMs: worker.exitMaxWaitMs },
+    },
+    { parent, dependsOn: [...dependsOn] },
+  );
+}
+
+function referTo(worker: ResolvedWorker, keys: Keys, host: LocalHost): pulumi.Output<WorkerReference> {
+  return pulumi.all([keys.address, keys.ref, host.reference]).apply(([address, ref, hostReference]) => ({
+    name: worker.name,
+    network: worker.network,
+    keys: { store: worker.store, ref: ref as WorkerReference["keys"]["ref"] },
+    address: address as WorkerReference["address"],
+    refundTo: worker.refundTo,
+    host: hostReference,
+  }));
+}
+
+const pick = <T extends object, K extends keyof T>(from: T, ...keys: readonly K[]): Pick<T, K> =>
+  Object.fromEntries(keys.map((key) => [key, from[key]])) as unknown as Pick<T, K>;

@@ -1,0 +1,83 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { copyFile, link, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { build } from "esbuild";
+import { keccak256, stringToBytes } from "viem";
+import { bundleManifestSchema, type BundleManifest } from "../schema/bundle.js";
+import { toJson } from "../schema/json.js";
+import { compiled, packageRoot } from "../system/package-root.js";
+
+/** What is shipped: each program as one file, by the source it starts from. */
+const programs = {
+  "sidecar.js": "sidecar/main.ts",
+  "kzg-worker.js": "sidecar/kzg/worker.ts",
+  "host.js": "host/main.ts",
+  "supervisor.js": "host/supervisor/main.ts",
+} as const;
+
+/** Files that are taken as they are: the native KZG library, where it could be built, and the ceremony's setup that it reads. */
+const libraries = {
+  "kzg.node": "node_modules/c-kzg/build/Release/kzg.node",
+  "trusted_setup.txt": "node_modules/c-kzg/deps/c-kzg/trusted_setup.txt",
+} as const;
+
+/**
+ * Builds the worker bundle: everything a host needs to run the reconciler and a sidecar, Node included, nothing of Pulumi. The same sources give the
+ * same hash. Replaces what is in `outFolder` in one step.
+ */
+export async function buildBundle(outFolder = compiled("bundle")): Promise<BundleManifest> {
+  const root = packageRoot();
+  const temporary = `${outFolder}.${process.pid}`;
+  await rm(temporary, { recursive: true, force: true });
+  await mkdir(temporary, { recursive: true });
+  await build({
+    entryPoints: Object.entries(programs).map(([out, source]) => ({
+      in: join(root, source),
+      out: out.slice(0, -".js".length),
+    })),
+    outdir: temporary,
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    format: "cjs",
+    minify: true,
+    keepNames: true, // class names of errors are shown to people
+    legalComments: "none",
+    external: ["c-kzg", "bufferutil", "utf-8-validate"],
+    logLevel: "error",
+    absWorkingDir: root,
+  });
+  for (const [name, path] of Object.entries(libraries))
+    if (existsSync(join(root, path))) await copyFile(join(root, path), join(temporary, name));
+  await linkOrCopy(process.execPath, join(temporary, "node"));
+
+  const manifest = await describe(temporary, root);
+  await writeFile(join(temporary, "manifest.json"), toJson(manifest));
+  await rm(outFolder, { recursive: true, force: true });
+  await mkdir(dirname(outFolder), { recursive: true });
+  await rename(temporary, outFolder);
+  return manifest;
+}
+
+async function describe(folder: string, root: string): Promise<BundleManifest> {
+  const names = (await readdir(folder)).sort();
+  const files = Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, sha256(await readFile(join(folder, name)))] as const)),
+  );
+  const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string };
+  return bundleManifestSchema.parse({
+    version: 1,
+    hash: keccak256(stringToBytes(names.map((name) => `${name} ${files[name] ?? ""}\n`).join(""))),
+    fleet: version,
+    node: process.version,
+    files,
+  });
+}
+
+const sha256 = (content: Uint8Array): string => createHash("sha256").update(content).digest("hex");
+
+/** Hard links keep the 120 MB of Node from being copied for each host on this machine. */
+const linkOrCopy = (from: string, to: string): Promise<void> => link(from, to).catch(() => copyFile(from, to));
+
+if (require.main === module) void buildBundle().then((manifest) => process.stdout.write(`${manifest.hash}\n`));

@@ -1,0 +1,22 @@
+import * as pulumi from "@pulumi/pulumi";
+
+/** Builds a stack from its config. @returns the stack's outputs */
+export type StackProgram = (config: pulumi.Config) => Record<string, unknown>;
+
+/** Each kind of stack and how its program is loaded: only the chosen one ever is. */
+const programs = {
+  devnet: async () => (await import("./devnet.js")).devnet,
+} satisfies Record<string, () => Promise<StackProgram>>;
+
+/** Runs the program that `kind` in the config names. @throws pulumi.RunError LF1002 for a kind that there is none of */
+export async function chooseStack(config: pulumi.Config): Promise<Record<string, unknown>> {
+  const kind = config.get("kind") ?? pulumi.getStack();
+  const load = Object.hasOwn(programs, kind) ? programs[kind as keyof typeof programs] : undefined;
+  if (load === undefined) {
+    const known = Object.keys(programs).join(", ");
+    throw new pulumi.RunError(
+      `LF1002: There is no kind of stack called "${kind}". Next: pulumi config set kind <one of: ${known}>`,
+    );
+  }
+  return (await load())(config);
+}
