@@ -72,7 +72,7 @@ export default tseslint.config(
   ...importRules,
   sidecarIsDeterministic,
   {
-    files: ["test/**/*.ts", "vitest.config.ts"],
+    files: ["test/**/*.ts"],
     rules: { "@typescript-eslint/no-non-null-assertion": "off" },
   },
 );

@@ -10,7 +10,8 @@ import { systemClock } from "../system/clock.js";
 const lockWaitMs = 120_000;
 
 /** Opens a store with the passphrase of this process's environment. */
-export const openStoreHere = (url: string): SecretStore => openStore(url, { passphrase: passphraseFrom(process.env), clock: systemClock });
+export const openStoreHere = (url: string): SecretStore =>
+  openStore(url, { passphrase: passphraseFrom(process.env), clock: systemClock });
 
 /** Runs `work` while no other process, of this checkout or another, works on the same record. */
 export async function withRecordLock<T>(store: SecretStore, ref: RecordRef, work: () => Promise<T>): Promise<T> {

@@ -1,18 +1,25 @@
 import { z } from "zod";
-import { planFunding } from "../../lifecycle/fund.js";
+import { FleetError } from "../../schema/errors.js";
+import { pastFundings, planFunding, type FundingPlan } from "../../lifecycle/fund.js";
 import { createStoredSender } from "../../lifecycle/stored-sender.js";
-import type { Observed } from "../../lifecycle/types.js";
-import { parsePurpose } from "../../lifecycle/purpose.js";
-import type { RecordRef, StoredTx } from "../../keystore/store.js";
+import type { Desired, SentTx } from "../../lifecycle/types.js";
+import type { SecretStore } from "../../keystore/store.js";
 import { servingSchema } from "../../schema/control.js";
 import { weiSchema } from "../../schema/json.js";
-import type { Wei } from "../../schema/units.js";
+import { blockTime, wei, type BlockTime } from "../../schema/units.js";
 import { systemClock } from "../../system/clock.js";
-import { chainOf, openStoreHere, withRecordLock } from "../context.js";
+import { chainOf, openStoreHere } from "../context.js";
 import { implement } from "../implementation.js";
 import { keyReferenceSchema, workerReferenceSchema } from "../worker-reference.js";
 import { leave, skipDeregister } from "./leave.js";
 import { observeWorker } from "./observe-worker.js";
+
+/** LF1511: a payment that must not be made. */
+export class FundingRefused extends FleetError {
+  constructor(blocker: { code: string; summary: string; fix: string }) {
+    super(blocker.code as `LF1${string}`, blocker.summary, { fix: blocker.fix });
+  }
+}
 
 const inputs = z.object({
   worker: workerReferenceSchema,
@@ -23,7 +30,118 @@ const inputs = z.object({
   caps: z.object({ perAction: weiSchema, lifetime: weiSchema }),
 });
 const computed = z.object({
+  /** Wei, decimal. */
   sent: z.string(),
   transactions: z.array(z.object({ purpose: z.string(), hash: z.string() })),
 });
 type Inputs = z.infer<typeof inputs>;
+type Computed = z.infer<typeof computed>;
+
+/** Pays until the lifecycle sees no shortfall: normally once. A payment that is on its way already is followed, not repeated. */
+async function fund(wanted: Inputs): Promise<Computed> {
+  const treasuryStore = openStoreHere(wanted.treasury.store);
+  for (;;) {
+    const next = await decide(wanted, treasuryStore);
+    switch (next.do) {
+      case "nothing":
+        return describe(wanted, await sentBy(wanted, treasuryStore));
+      case "wait":
+        await systemClock.sleep(250);
+        break;
+      case "blocked": {
+        const [first] = next.blockers;
+        if (first) throw new FundingRefused(first);
+        break;
+      }
+      case "pay":
+        await pay(wanted, treasuryStore, next);
+    }
+  }
+}
+
+async function decide(wanted: Inputs, treasuryStore: SecretStore): Promise<FundingPlan> {
+  const { client } = await chainOf(wanted.worker.network);
+  const { record } = await openStoreHere(wanted.worker.keys.store).read(wanted.worker.keys.ref, "worker");
+  const { record: treasury } = await treasuryStore.read(wanted.treasury.ref, "treasury");
+  const desired: Desired = {
+    kind: "serving",
+    generation: wanted.generation,
+    models: [],
+    stake: wanted.stake,
+    encryptionKey: record.encryptionPublicKey,
+    gasReserve: wanted.gasReserve,
+  };
+  const [observed, treasuryBalance] = await Promise.all([
+    observeWorker(wanted.worker.network, record, [], "standby"),
+    client.getBalance({ address: treasury.address }),
+  ]);
+  // Registered: what is missing then is a top-up after an offence or a raised minimum, which is never made silently.
+  if (observed.registration !== null) return { do: "nothing" };
+  return planFunding({
+    desired,
+    observed,
+    treasury: treasury.address,
+    treasuryBalance: wei(treasuryBalance),
+    caps: wanted.caps,
+    sentFundings: await sentBy(wanted, treasuryStore),
+  });
+}
+
+async function pay(wanted: Inputs, store: SecretStore, payment: Extract<FundingPlan, { do: "pay" }>): Promise<void> {
+  const { network } = wanted.worker;
+  const { client } = await chainOf(network);
+  const sender = await createStoredSender({
+    store,
+    ref: wanted.treasury.ref,
+    client,
+    chainId: network.chainId,
+    clock: systemClock,
+  });
+  await sender.send({ purpose: payment.purpose, to: payment.to, data: "0x", value: payment.amount });
+}
+
+async function sentBy(wanted: Inputs, store: SecretStore): Promise<ReturnType<typeof pastFundings>> {
+  const { record } = await store.read(wanted.treasury.ref, "treasury");
+  const sent = record.sent as readonly SentTx[];
+  const worker = { chainId: wanted.worker.network.chainId, worker: wanted.worker.address };
+  return pastFundings(sent, worker, await timesOf(wanted, sent));
+}
+
+/** Block times of the treasury's mined payments, for its daily limit. */
+async function timesOf(wanted: Inputs, sent: readonly SentTx[]): Promise<Map<bigint, BlockTime>> {
+  const { client } = await chainOf(wanted.worker.network);
+  const blocks = [...new Set(sent.flatMap((tx) => (tx.mined === null ? [] : [tx.mined.block])))];
+  const times = await Promise.all(
+    blocks.map(
+      async (blockNumber) => [blockNumber, blockTime((await client.getBlock({ blockNumber })).timestamp)] as const,
+    ),
+  );
+  return new Map(times);
+}
+
+async function describe(wanted: Inputs, payments: ReturnType<typeof pastFundings>): Promise<Computed> {
+  const { record } = await openStoreHere(wanted.treasury.store).read(wanted.treasury.ref, "treasury");
+  const mined = payments.filter((payment) => payment.outcome === "mined");
+  return {
+    sent: mined.reduce((sum, payment) => sum + payment.amount, 0n).toString(),
+    transactions: record.sent
+      .filter((tx) => mined.some((payment) => payment.purpose === tx.purpose) && tx.outcome === "mined")
+      .map(({ purpose, hash }) => ({ purpose, hash })),
+  };
+}
+
+/** The money a worker is started with. Its delete is part of the net: it never ends before the worker has left. */
+export const funding = implement({
+  inputs,
+  computed,
+  identity: ["worker.address", "worker.network.chainId"],
+  create: async (wanted) => ({
+    id: `${wanted.worker.network.chainId}:${wanted.worker.address}:funding`,
+    computed: await fund(wanted),
+  }),
+  update: (wanted) => fund(wanted),
+  delete: async (state) => {
+    if (skipDeregister()) return;
+    await leave(state.worker, 900_000);
+  },
+});

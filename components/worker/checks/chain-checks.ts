@@ -1,32 +1,22 @@
-import { formatEther } from "viem";
+import { formatEther, getAddress, keccak256, sliceHex, stringToHex } from "viem";
+import { TreasuryTooPoor } from "../../../lifecycle/errors.js";
 import { plan } from "../../../lifecycle/plan.js";
 import type { Desired, Observed } from "../../../lifecycle/types.js";
 import { modelIdOf } from "../../../protocol/model-id.js";
 import { FleetError } from "../../../schema/errors.js";
-import { wei, type Wei } from "../../../schema/units.js";
+import { wei, type Hex, type Wei } from "../../../schema/units.js";
 import { observeWorker } from "../../chain/observe-worker.js";
 import { chainOf, openStoreHere } from "../../context.js";
 import type { Check } from "../preflight.js";
 import type { ResolvedWorker } from "../resolve.js";
 import { workerRef } from "./key-checks.js";
 
-/** LF1204/LF1205: a model that the network does not let anybody serve. */
+/** LF1551 (not whitelisted), LF1552 (disabled): a model that the network does not let anybody serve. */
 export class ModelNotServable extends FleetError {
-  constructor(code: "LF1204" | "LF1205", network: string, model: string, why: string) {
+  constructor(code: "LF1551" | "LF1552", network: string, model: string, why: string) {
     super(code, `Model ${model} (${modelIdOf(model)}) ${why} on ${network}.`, {
       fix: `choose one that is: npm run fleet -- models ${network}`,
     });
-  }
-}
-
-/** LF1220: the treasury holds less than all its workers together still need. */
-export class TreasuryTooPoor extends FleetError {
-  constructor(treasury: string, network: string, needed: Wei, held: Wei) {
-    super(
-      "LF1220",
-      `Treasury ${treasury} holds ${formatEther(held)} LCAI; its workers on ${network} still need ${formatEther(needed)} LCAI, so ${formatEther(needed - held)} LCAI are missing.`,
-      { fix: `send ${formatEther(needed - held)} LCAI to ${treasury} and run pulumi up again.` },
-    );
   }
 }
 
@@ -44,10 +34,10 @@ export const chainChecks: readonly Check[] = [
   {
     name: "models and money",
     run: async (worker) => {
-      const observed = await observeNow(worker);
+      const { observed, encryptionKey } = await observeNow(worker);
       for (const { name } of worker.models) checkModel(worker, observed, name);
-      const planned = plan(desiredOf(worker), observed);
-      const blocker = planned.blockers.find((one) => one.code !== "LF1201");
+      const planned = plan(desiredOf(worker, encryptionKey), observed);
+      const blocker = planned.blockers[0];
       if (blocker) throw new PreflightBlocked(blocker);
       await checkTreasury(worker, planned.money.shortfall);
       return describeMoney(worker, observed, planned.money.shortfall);
@@ -62,38 +52,41 @@ export class PreflightBlocked extends FleetError {
   }
 }
 
-async function observeNow(worker: ResolvedWorker): Promise<Observed> {
+async function observeNow(worker: ResolvedWorker): Promise<{ observed: Observed; encryptionKey: Hex }> {
   const store = openStoreHere(worker.store);
   const names = worker.models.map((model) => model.name);
   const known = await store.has(workerRef(worker));
   const record = known ? (await store.read(workerRef(worker), "worker")).record : nobody(worker);
-  return observeWorker(worker.network, record, names, "gone");
+  return {
+    observed: await observeWorker(worker.network, record, names, "gone"),
+    encryptionKey: record.encryptionPublicKey,
+  };
 }
 
 /** Stands for keys that are not made yet: an account that nobody has used. */
 const nobody = (worker: ResolvedWorker) => ({
-  address: unusedAddress(worker),
+  address: getAddress(sliceHex(keccak256(stringToHex(`nobody yet: ${worker.name}`)), 12)),
+  encryptionPublicKey: "0x" as Hex,
   registeredAt: null,
   sent: [],
   generation: 0,
   leaving: false,
 });
-const unusedAddress = (worker: ResolvedWorker) => worker.network.contracts.workerRegistry;
 
-const desiredOf = (worker: ResolvedWorker): Desired => ({
+const desiredOf = (worker: ResolvedWorker, encryptionKey: Hex): Desired => ({
   kind: "serving",
   generation: worker.generation,
   models: worker.models.map((model) => modelIdOf(model.name)),
   stake: worker.stake,
-  encryptionKey: "0x",
+  encryptionKey,
   gasReserve: worker.gasReserve,
 });
 
 function checkModel(worker: ResolvedWorker, observed: Observed, name: string): void {
   const standing = observed.rules.models.find((model) => model.id === modelIdOf(name));
-  if (!standing?.whitelisted) throw new ModelNotServable("LF1204", worker.network.name, name, "is not whitelisted");
+  if (!standing?.whitelisted) throw new ModelNotServable("LF1551", worker.network.name, name, "is not whitelisted");
   if (!standing.enabled)
-    throw new ModelNotServable("LF1205", worker.network.name, name, "is whitelisted, but disabled in AIConfig");
+    throw new ModelNotServable("LF1552", worker.network.name, name, "is whitelisted, but disabled in AIConfig");
 }
 
 async function checkTreasury(worker: ResolvedWorker, shortfall: Wei): Promise<void> {
@@ -104,7 +97,7 @@ async function checkTreasury(worker: ResolvedWorker, shortfall: Wei): Promise<vo
   const { client } = await chainOf(worker.network);
   const held = wei(await client.getBalance({ address: record.address }));
   const needed = wei([...workers.values()].reduce<bigint>((sum, amount) => sum + amount, 0n));
-  if (needed > held) throw new TreasuryTooPoor(record.address, worker.network.name, needed, held);
+  if (needed > held) throw new TreasuryTooPoor(record.address, held, needed);
 }
 
 function describeMoney(worker: ResolvedWorker, observed: Observed, shortfall: Wei): string {

@@ -1,0 +1,51 @@
+import { parseEther } from "viem";
+import { describe, expect, test } from "vitest";
+import { networks } from "../../abi/networks.js";
+import { BadWorkerArgument, resolveWorker, type LightchainWorkerArgs } from "../../components/worker/resolve.js";
+
+const refundTo = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
+const args: LightchainWorkerArgs = {
+  network: networks.testnet,
+  host: { root: "/h", ollama: "/usr/bin/ollama", ollamaPort: 11500 },
+  models: ["llama3-8b"],
+  store: "file:/keys",
+  treasury: { store: "file:/keys", ref: "treasury/8200/main" },
+  refundTo,
+};
+
+describe("a worker's arguments", () => {
+  test("are filled in with every default", () => {
+    const worker = resolveWorker("home", args);
+    expect(worker.generation).toBe(1);
+    expect(worker.leaving).toBe(false);
+    expect(worker.stake).toEqual({ kind: "minimum", max: parseEther("50000") });
+    expect(worker.gasReserve).toBe(parseEther("50"));
+    expect(worker.caps).toEqual({ perAction: parseEther("50050"), lifetime: parseEther("100100") });
+    expect(worker.exitMaxWaitMs).toBe(900_000);
+    expect(worker.models).toEqual([{ name: "llama3-8b", source: "llama3-8b", insecure: false }]);
+  });
+
+  test("bound what may leave the treasury by a fixed stake where there is one", () => {
+    expect(resolveWorker("home", { ...args, stake: "6000" }).caps.perAction).toBe(parseEther("6050"));
+  });
+
+  test.each<[situation: string, change: Partial<LightchainWorkerArgs>, named: RegExp]>([
+    ["no refundTo", { refundTo: "" }, /refundTo is missing/],
+    ["a refundTo with a wrong checksum", { refundTo: refundTo.replace("f39F", "F39f") }, /refundTo .*address/],
+    ["no model", { models: [] }, /names no model/],
+    ["a model twice", { models: ["a", "a"] }, /twice/],
+    ["a store that is none", { store: "/keys" }, /store/],
+    ["an amount with a unit", { gasReserve: "50 LCAI" }, /gasReserve .*amount/],
+    ["a negative amount", { stake: "-1" }, /stake/],
+    ["generation zero", { generation: 0 }, /generation/],
+  ])("are refused in one coded line: %s", (_, change, named) => {
+    const attempt = (): unknown => resolveWorker("home", { ...args, ...change });
+    expect(attempt).toThrow(BadWorkerArgument);
+    expect(attempt).toThrow(named);
+    expect(attempt).toThrow(/^LF1550: [^\n]+$/);
+  });
+
+  test("are refused for a name that could not name a record", () => {
+    expect(() => resolveWorker("../x", args)).toThrow(/LF1550/);
+  });
+});
