@@ -1,4 +1,5 @@
 import type { Address, BlockTime, ChainSeconds, Hash, Hex, JobId, ModelId, SessionId, Wei } from "../schema/units.js";
+import type { Contracts } from "../abi/bootstrap.js";
 import type { JobState } from "../abi/job.js";
 
 /** A block as a point to refer to. */
@@ -116,6 +117,8 @@ export interface JobStanding {
 export interface Observed {
   readonly at: BlockRef;
   readonly chainId: number;
+  /** Whom the steps are sent to. */
+  readonly contracts: Contracts;
   readonly worker: Address;
   readonly nonce: { readonly latest: number; readonly pending: number };
   readonly balance: Wei;
@@ -166,7 +169,7 @@ export type Step =
 export type WaitUntil =
   | { readonly kind: "time"; readonly time: BlockTime }
   | { readonly kind: "transaction"; readonly hash: Hash }
-  | { readonly kind: "change"; readonly of: "funds" | "pause" | "jobs" };
+  | { readonly kind: "change"; readonly of: "funds" | "pause" | "jobs" | "mempool" };
 
 /** Why nothing can be done until a person acts. */
 export interface Blocker {
@@ -206,6 +209,11 @@ export interface Call {
   readonly value: Wei;
   /** Send `value` = whole balance − gas × price exactly, leaving nothing. Only for `sweep`. */
   readonly sweep?: boolean;
+  /**
+   * The account's mined nonce when this was planned. A sender that shares its key with other processes refuses (PlanStale) when the chain is past it: what
+   * was planned on an older state may be the wrong thing now. Default: not checked.
+   */
+  readonly ifNonce?: number;
 }
 
 /** A mined transaction of ours. */
@@ -225,4 +233,6 @@ export interface Sender {
   readonly address: Address;
   /** Resolves when mined. @throws SendRefused when the node or an estimate refused it and nothing was sent */
   send(call: Call, signal?: AbortSignal): Promise<Mined>;
+  /** Follows what is still open, replacing what hangs, until the chain has decided it. Left out by a sender that does so by itself. */
+  settle?(signal?: AbortSignal): Promise<void>;
 }

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { FleetError } from "../../schema/errors.js";
 import { pastFundings, planFunding, type FundingPlan } from "../../lifecycle/fund.js";
-import { createStoredSender } from "../../lifecycle/stored-sender.js";
+import { fromStored } from "../../lifecycle/ledger.js";
+import { nodeOf } from "../../lifecycle/node.js";
+import { openStoredSender } from "../../lifecycle/stored-sender.js";
 import type { Desired, SentTx } from "../../lifecycle/types.js";
 import type { SecretStore } from "../../keystore/store.js";
 import { servingSchema } from "../../schema/control.js";
@@ -90,19 +92,20 @@ async function decide(wanted: Inputs, treasuryStore: SecretStore): Promise<Fundi
 async function pay(wanted: Inputs, store: SecretStore, payment: Extract<FundingPlan, { do: "pay" }>): Promise<void> {
   const { network } = wanted.worker;
   const { client } = await chainOf(network);
-  const sender = await createStoredSender({
+  const sender = await openStoredSender({
     store,
     ref: wanted.treasury.ref,
-    client,
+    node: nodeOf(client),
     chainId: network.chainId,
     clock: systemClock,
+    pollMs: 250,
   });
   await sender.send({ purpose: payment.purpose, to: payment.to, data: "0x", value: payment.amount });
 }
 
 async function sentBy(wanted: Inputs, store: SecretStore): Promise<ReturnType<typeof pastFundings>> {
   const { record } = await store.read(wanted.treasury.ref, "treasury");
-  const sent = record.sent as readonly SentTx[];
+  const sent = record.sent.map(fromStored);
   const worker = { chainId: wanted.worker.network.chainId, worker: wanted.worker.address };
   return pastFundings(sent, worker, await timesOf(wanted, sent));
 }

@@ -1,4 +1,5 @@
 import { modelIdOf } from "../../protocol/model-id.js";
+import { fromStored } from "../../lifecycle/ledger.js";
 import { observe } from "../../lifecycle/observe.js";
 import type { Observed } from "../../lifecycle/types.js";
 import type { WorkerRecord } from "../../keystore/store.js";
@@ -20,7 +21,7 @@ export async function observeWorker(
     worker: record.address,
     models: models.map(modelIdOf),
     since: record.registeredAt?.number ?? null,
-    sent: record.sent,
+    sent: record.sent.map(fromStored),
     server,
     rehearsed: false,
     leftGeneration: record.leaving ? record.generation : 0,

@@ -1,7 +1,8 @@
 import { formatEther } from "viem";
 import { converge } from "../../lifecycle/apply.js";
 import { plan } from "../../lifecycle/plan.js";
-import { createStoredSender } from "../../lifecycle/stored-sender.js";
+import { nodeOf } from "../../lifecycle/node.js";
+import { openStoredSender } from "../../lifecycle/stored-sender.js";
 import type { Desired, Observed } from "../../lifecycle/types.js";
 import type { EmptyOnChain, RecordRef, SecretStore, WorkerRecord } from "../../keystore/store.js";
 import { FleetError } from "../../schema/errors.js";
@@ -44,6 +45,7 @@ export async function proveEmpty(
     observe: async () => observeWorker(network, (await store.read(ref, "worker")).record, [], "gone"),
     sender: await senderFor(store, ref, network),
     clock: systemClock,
+    sharesKey: true,
     mayWait: (wait) => wait.until.kind === "transaction",
   });
   if (outcome.kind === "done") return emptiness(outcome.observed);
@@ -52,7 +54,14 @@ export async function proveEmpty(
 
 async function senderFor(store: SecretStore, ref: RecordRef, network: Network) {
   const { client } = await chainOf(network);
-  return createStoredSender({ store, ref, client, chainId: network.chainId, clock: systemClock });
+  return openStoredSender({
+    store,
+    ref,
+    node: nodeOf(client),
+    chainId: network.chainId,
+    clock: systemClock,
+    pollMs: 250,
+  });
 }
 
 const describe = (record: WorkerRecord, observed: Observed): string =>

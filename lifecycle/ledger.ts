@@ -1,0 +1,63 @@
+import { VersionConflict } from "../keystore/errors.js";
+import { createLocalSigner } from "../keystore/local-signer.js";
+import type { RecordRef, SecretRecord, SecretStore, SignableTransaction, StoredTx } from "../keystore/store.js";
+import { wei, type Address, type Hash, type Hex } from "../schema/units.js";
+import type { PurposeId, SentTx } from "./types.js";
+
+/** What was sent with one key, as the key's own record tells, and the key itself to sign with. */
+export interface Ledger {
+  readonly address: Address;
+  /** Everything, oldest first. */
+  sent(): Promise<readonly SentTx[]>;
+  /** Writes down a transaction that is about to be sent. */
+  append(tx: SentTx): Promise<void>;
+  /** Writes down what became of transactions. */
+  decide(outcomes: ReadonlyMap<Hash, Pick<SentTx, "outcome" | "mined">>): Promise<void>;
+  sign(transaction: SignableTransaction): Promise<Hex>;
+}
+
+/** Opens the ledger of a record. The key is in memory only while something is signed. */
+export async function openLedger(store: SecretStore, ref: RecordRef): Promise<Ledger> {
+  const kind = ref.startsWith("worker/") ? "worker" : "treasury";
+  const use = async <T>(work: (record: SecretRecord) => Promise<T>): Promise<T> => {
+    const { record } = await store.read(ref, kind);
+    try {
+      return await work(record);
+    } finally {
+      wipe(record);
+    }
+  };
+  const change = async (patch: (sent: readonly StoredTx[]) => readonly StoredTx[]): Promise<void> => {
+    for (;;) {
+      const { version, record } = await store.read(ref, kind);
+      try {
+        await store.update(ref, version, { ...record, sent: patch(record.sent) });
+        return;
+      } catch (error) {
+        if (!(error instanceof VersionConflict)) throw error; // somebody changed another part of the record
+      } finally {
+        wipe(record);
+      }
+    }
+  };
+
+  return {
+    address: await use(async (record) => record.address),
+    sent: () => use(async (record) => record.sent.map(fromStored)),
+    append: (tx) => change((sent) => [...sent, tx]),
+    decide: (outcomes) => change((sent) => sent.map((tx) => ({ ...tx, ...outcomes.get(tx.hash) }))),
+    sign: (transaction) => use((record) => createLocalSigner(record.signingKey).signTransaction(transaction)),
+  };
+}
+
+/** A stored transaction with the branded types of this folder. */
+export const fromStored = (tx: StoredTx): SentTx => ({
+  ...tx,
+  purpose: tx.purpose as PurposeId,
+  mined: tx.mined === null ? null : { block: tx.mined.block, fee: wei(tx.mined.fee) },
+});
+
+function wipe(record: SecretRecord): void {
+  record.signingKey.fill(0);
+  if (record.kind === "worker") record.encryptionKey.fill(0);
+}
