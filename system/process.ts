@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 
 /** How a finished process ended. */
 export interface ProcessResult {
@@ -66,12 +67,17 @@ export async function stopProcess(child: ChildProcess, graceMs = 10_000): Promis
   clearTimeout(timer);
 }
 
-/** Whether a process id is alive (or a zombie's, which counts as alive until it is reaped). */
+/** Whether a process runs. One that has ended and only waits to be reaped does not (proc(5), state Z). */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat.charAt(stat.lastIndexOf(")") + 2) !== "Z";
+  } catch {
+    return existsSync(`/proc/${pid}`) || !existsSync("/proc/self");
   }
 }

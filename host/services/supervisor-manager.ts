@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { FleetError } from "../../schema/errors.js";
 import type { Clock } from "../../system/clock.js";
 import { isErrno } from "../../system/files.js";
-import { startProcess } from "../../system/process.js";
+import { isAlive, startProcess } from "../../system/process.js";
 import type { SupervisorLayout } from "../layout.js";
 import { askSupervisor, type SupervisorReply, type SupervisorRequest } from "../supervisor/protocol.js";
 import type { ServiceManager } from "./unit.js";
@@ -50,12 +50,10 @@ export function supervisorManager(folders: SupervisorLayout, program: Supervisor
     },
     status: async (name) => (await askIfThere({ op: "status", name }))?.status ?? undefined,
     shutdown: async () => {
-      if ((await askIfThere({ op: "shutdown" })) === undefined) return;
-      const end = clock.now() + 10_000;
-      while ((await askIfThere({ op: "status", name: "any" })) !== undefined) {
+      const reply = await askIfThere({ op: "shutdown" });
+      if (reply === undefined) return;
+      for (const end = clock.now() + 10_000; isAlive(reply.pid); await clock.sleep(20))
         if (clock.now() >= end) throw new SupervisorFailed("did not end", folders.log);
-        await clock.sleep(50);
-      }
     },
   };
 }

@@ -66,9 +66,9 @@ async function supervise(root: string): Promise<void> {
 async function answer(supervisor: Supervisor, line: string): Promise<{ body: SupervisorReply; last: boolean }> {
   try {
     const request = supervisorRequestSchema.parse(JSON.parse(line));
-    return { body: await supervisor.handle(request), last: request.op === "shutdown" };
+    return { body: { pid: process.pid, ...(await supervisor.handle(request)) }, last: request.op === "shutdown" };
   } catch (error) {
-    return { body: { changed: false, status: null, error: describeError(error) }, last: false };
+    return { body: { pid: process.pid, changed: false, status: null, error: describeError(error) }, last: false };
   }
 }
 

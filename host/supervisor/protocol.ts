@@ -13,6 +13,8 @@ export const supervisorRequestSchema = z.discriminatedUnion("op", [
 export type SupervisorRequest = z.infer<typeof supervisorRequestSchema>;
 
 export const supervisorReplySchema = z.strictObject({
+  /** The supervisor's own process. */
+  pid: z.number().int(),
   changed: z.boolean(),
   status: unitStatusSchema.nullable(),
   error: z.string().nullable(),

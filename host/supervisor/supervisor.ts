@@ -38,7 +38,7 @@ export class Supervisor {
     }
   }
 
-  async handle(request: SupervisorRequest): Promise<SupervisorReply> {
+  async handle(request: SupervisorRequest): Promise<Omit<SupervisorReply, "pid">> {
     switch (request.op) {
       case "ensure":
         return { changed: await this.ensure(request.unit), status: this.statusOf(request.unit.name), error: null };
@@ -66,7 +66,7 @@ export class Supervisor {
     }
     await current?.stop();
     await writeAtomically(join(this.folders.units, `${unit.name}.json`), toJson(unit), "private");
-    this.run(unit);
+    await this.run(unit).launched;
     return true;
   }
 
@@ -80,9 +80,11 @@ export class Supervisor {
     return current !== undefined;
   }
 
-  private run(unit: Unit): void {
+  private run(unit: Unit): Supervised {
     if (!this.order.includes(unit.name)) this.order.push(unit.name);
-    this.running.set(unit.name, new Supervised(unit, this.folders.pids, this.clock, this.log));
+    const supervised = new Supervised(unit, this.folders.pids, this.clock, this.log);
+    this.running.set(unit.name, supervised);
+    return supervised;
   }
 
   private statusOf(name: string): UnitStatus | null {
@@ -97,6 +99,7 @@ class Supervised {
   private lastExit: number | null = null;
   private readonly stopping = new AbortController();
   private readonly ended: Promise<void>;
+  private readonly firstLaunch = Promise.withResolvers<void>();
 
   constructor(
     readonly unit: Unit,
@@ -105,6 +108,11 @@ class Supervised {
     private readonly log: Logger,
   ) {
     this.ended = this.keepRunning();
+  }
+
+  /** The program was started once, or could not be. */
+  get launched(): Promise<void> {
+    return this.firstLaunch.promise;
   }
 
   status(): UnitStatus {
@@ -149,12 +157,14 @@ class Supervised {
       this.state = "running";
       if (this.stopping.signal.aborted) child.kill("SIGTERM"); // told to stop while it was being started
       if (child.pid !== undefined) await rememberChild(this.pidFolder, this.unit.name, child.pid);
+      this.firstLaunch.resolve();
       this.log.info({ unit: this.unit.name, pid: child.pid }, "program started");
       return await exit;
     } catch (error) {
       this.log.error({ unit: this.unit.name, err: error }, "program could not be started");
       return null;
     } finally {
+      this.firstLaunch.resolve();
       this.child = undefined;
       await forgetChild(this.pidFolder, this.unit.name);
     }

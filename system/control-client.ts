@@ -1,0 +1,66 @@
+import { createConnection } from "node:net";
+import { join } from "node:path";
+import { controlReplySchema, controlVersion, type ControlReply, type ControlRequest } from "../schema/control.js";
+import { FleetError } from "../schema/errors.js";
+import { toJson } from "../schema/json.js";
+import { readIfPresent } from "./files.js";
+
+/** Names of the socket and of its token in the sidecar's state folder. */
+export const controlSocketName = "control.sock";
+export const controlTokenName = "control.token";
+/** Longest line either side takes, in bytes. */
+export const maxControlLineBytes = 4 * 1024 * 1024;
+
+/** LF1420: no sidecar answers on its control socket: it is not running, or only just starting. */
+export class SidecarSilent extends FleetError {
+  constructor(
+    readonly stateFolder: string,
+    cause: unknown,
+  ) {
+    super("LF1420", `No sidecar answers on ${join(stateFolder, controlSocketName)}.`, {
+      fix: "look at the service's state and log on its host, then run the command again.",
+      cause,
+    });
+  }
+}
+
+/**
+ * Asks the sidecar that keeps its state in `stateFolder`; the caller must be the user it runs as.
+ * @param timeoutMs until the whole reply was read. Default 10,000
+ * @throws SidecarSilent LF1420 when nobody answers, or not with a reply
+ */
+export async function callControl(
+  stateFolder: string,
+  request: ControlRequest,
+  timeoutMs = 10_000,
+): Promise<ControlReply> {
+  try {
+    const token = await readIfPresent(join(stateFolder, controlTokenName));
+    if (token === undefined) throw new Error("there is no control token");
+    const frame = `${toJson({ version: controlVersion, token: token.trim(), request })}\n`;
+    const line = await exchange(join(stateFolder, controlSocketName), frame, timeoutMs);
+    return controlReplySchema.parse(JSON.parse(line));
+  } catch (error) {
+    throw new SidecarSilent(stateFolder, error);
+  }
+}
+
+function exchange(path: string, frame: string, timeoutMs: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let reply = "";
+    const socket = createConnection(path, () => socket.write(frame));
+    const overdue = setTimeout(() => socket.destroy(new Error("no reply in time")), timeoutMs);
+    socket.setEncoding("utf8");
+    socket.on("data", (text: string) => {
+      reply += text;
+      if (reply.length > maxControlLineBytes) socket.destroy(new Error("the reply is too long"));
+      else if (reply.endsWith("\n")) socket.end();
+    });
+    socket.once("error", reject);
+    socket.once("close", () => {
+      clearTimeout(overdue);
+      if (reply.endsWith("\n")) resolve(reply);
+      else reject(new Error("the connection ended before the reply did"));
+    });
+  });
+}
