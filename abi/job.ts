@@ -1,4 +1,4 @@
-import { decodeAbiParameters, decodeFunctionResult, getAddress, size, zeroAddress, zeroHash } from "viem";
+import { decodeAbiParameters, getAddress, size, zeroAddress, zeroHash } from "viem";
 import {
   type Address,
   type BlockTime,
@@ -93,7 +93,21 @@ export interface SessionRequest {
 const word = 32;
 const shortJobWords = 17;
 const jobWords = 18;
-const jobOutputs = jobRegistryAbi.find((item) => item.type === "function" && item.name === "getJob")?.outputs;
+
+interface Item {
+  readonly type: string;
+  readonly name?: string;
+}
+/** A function by its name. viem's own look-ups type every overload of the whole ABI, which takes the compiler seconds. */
+function functionOf<Abi extends readonly Item[], Name extends string>(abi: Abi, name: Name) {
+  type Found = Extract<Abi[number], { readonly type: "function"; readonly name: Name }>;
+  const found = abi.find((item): item is Found => item.type === "function" && item.name === name);
+  if (found === undefined) throw new Error(`no function ${name}`);
+  return found;
+}
+const getJob = functionOf(jobRegistryAbi, "getJob");
+const getSession = functionOf(jobRegistryAbi, "getSession");
+const getRequest = functionOf(sessionManagerAbi, "getRequest");
 
 /**
  * Decodes the answer of `getJob`: 18 words, or 17 from older deployments. Words beyond the 18th, appended by newer ones, are ignored.
@@ -101,10 +115,9 @@ const jobOutputs = jobRegistryAbi.find((item) => item.type === "function" && ite
  */
 export function decodeJob(data: Hex): Job {
   const words = size(data) / word;
-  if (!Number.isInteger(words) || words < shortJobWords || jobOutputs === undefined)
-    throw new Error(`not a job: ${size(data)} bytes`);
+  if (!Number.isInteger(words) || words < shortJobWords) throw new Error(`not a job: ${size(data)} bytes`);
   const padded: Hex = words < jobWords ? `${data}${"00".repeat(word)}` : data;
-  const [raw] = decodeAbiParameters(jobOutputs, padded);
+  const [raw] = decodeAbiParameters(getJob.outputs, padded);
   return {
     sessionId: sessionId(raw.sessionId),
     worker: getAddress(raw.worker),
@@ -132,7 +145,7 @@ export function decodeJob(data: Hex): Job {
  * @throws viem's decoding errors when the bytes are no session
  */
 export function decodeSession(data: Hex): Session {
-  const raw = decodeFunctionResult({ abi: jobRegistryAbi, functionName: "getSession", data });
+  const [raw] = decodeAbiParameters(getSession.outputs, data);
   return {
     user: getAddress(raw.user),
     modelId: modelId(raw.modelId),
@@ -153,7 +166,7 @@ export function decodeSession(data: Hex): Session {
  * @throws viem's decoding errors when the bytes are no request
  */
 export function decodeRequest(data: Hex): SessionRequest {
-  const raw = decodeFunctionResult({ abi: sessionManagerAbi, functionName: "getRequest", data });
+  const [raw] = decodeAbiParameters(getRequest.outputs, data);
   return {
     user: getAddress(raw.user),
     modelId: modelId(raw.modelId),

@@ -7,7 +7,7 @@ import { openBackup, sealBackup } from "./backup.js";
 import { RecordDamaged, RecordExists, RecordLocked, RecordMissing } from "./errors.js";
 import { StoreNotWritable, VersionConflict, WrongPassphrase } from "./errors.js";
 import { defaultKdf, newSalt, stretch, type Kdf, type PassphraseSource, type StretchedKey } from "./kdf.js";
-import { parseRef, refOf } from "./record-codec.js";
+import { parseRef, refOf, wipeRecord } from "./record-codec.js";
 import {
   isOpenedBy,
   openSealed,
@@ -129,7 +129,7 @@ class FileStore implements SecretStore {
     const file = await this.loadExisting(ref);
     const stretched = await this.unlock(ref, file);
     const found = openOrDamaged(ref, this.fileOf(ref), () => openSealed(file, stretched));
-    wipe(found);
+    wipeRecord(found);
     if (file.revision !== expected) throw new VersionConflict(ref, expected, file.revision);
     await this.write(ref, sealRecord(record, expected + 1, sealingOf(file), stretched));
     return { version: expected + 1, record };
@@ -252,12 +252,6 @@ const isKind = <K extends SecretRecord["kind"]>(
   record: SecretRecord,
   kind: K,
 ): record is Extract<SecretRecord, { kind: K }> => record.kind === kind;
-
-/** Overwrites a record's keys. For copies of a record that nobody else holds. */
-function wipe(record: SecretRecord): void {
-  record.signingKey.fill(0);
-  if (record.kind === "worker") record.encryptionKey.fill(0);
-}
 
 function openOrDamaged<T>(ref: RecordRef, place: string, read: () => T): T {
   try {

@@ -29,9 +29,18 @@ export function parseRef(ref: string): RefParts {
 /**
  * A record as canonical JSON, ready to be sealed. The caller zeroes the bytes afterwards.
  * (The keys pass through short-lived strings on the way, which the language cannot wipe.)
+ * @throws Error when it could not be read back, for instance with an address that is not checksummed
  */
 export function encodeRecord(record: SecretRecord): Uint8Array {
-  return new TextEncoder().encode(canonicalJson(toPlain(record)));
+  const bytes = new TextEncoder().encode(canonicalJson(toPlain(record)));
+  wipeRecord(decodeRecord(bytes));
+  return bytes;
+}
+
+/** Overwrites a record's keys. For copies that nobody else uses. */
+export function wipeRecord(record: SecretRecord): void {
+  record.signingKey.fill(0);
+  if (record.kind === "worker") record.encryptionKey.fill(0);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { VersionConflict } from "../keystore/errors.js";
 import { createLocalSigner } from "../keystore/local-signer.js";
+import { wipeRecord } from "../keystore/record-codec.js";
 import type { RecordRef, SecretRecord, SecretStore, SignableTransaction, StoredTx } from "../keystore/store.js";
 import { wei, type Address, type Hash, type Hex } from "../schema/units.js";
 import type { PurposeId, SentTx } from "./types.js";
@@ -24,7 +25,7 @@ export async function openLedger(store: SecretStore, ref: RecordRef): Promise<Le
     try {
       return await work(record);
     } finally {
-      wipe(record);
+      wipeRecord(record);
     }
   };
   const change = async (patch: (sent: readonly StoredTx[]) => readonly StoredTx[]): Promise<void> => {
@@ -36,7 +37,7 @@ export async function openLedger(store: SecretStore, ref: RecordRef): Promise<Le
       } catch (error) {
         if (!(error instanceof VersionConflict)) throw error; // somebody changed another part of the record
       } finally {
-        wipe(record);
+        wipeRecord(record);
       }
     }
   };
@@ -56,8 +57,3 @@ export const fromStored = (tx: StoredTx): SentTx => ({
   purpose: tx.purpose as PurposeId,
   mined: tx.mined === null ? null : { block: tx.mined.block, fee: wei(tx.mined.fee) },
 });
-
-function wipe(record: SecretRecord): void {
-  record.signingKey.fill(0);
-  if (record.kind === "worker") record.encryptionKey.fill(0);
-}

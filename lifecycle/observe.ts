@@ -60,48 +60,60 @@ export function createObserver({ client, contracts, chainId, ...whose }: Observi
     return history;
   };
 
+  const look = async (input: ObserveInput): Promise<Observed> => {
+    const block = await answered(client.getBlock({ blockTag: "latest" }));
+    const at = { number: block.number, hash: block.hash, time: blockTime(block.timestamp) };
+    const chain = contractReads(client, contracts, at.number);
+    const isRegistered = await chain.isRegistered(worker);
+    const past = await historyUpTo(at.number, input.since, isRegistered);
+    const models = [...new Set([...input.models, ...(past?.models ?? [])])];
+
+    const [rules, registration, latest, pending, balance, gasPrice, earnings] = await Promise.all([
+      chain.rules(models),
+      isRegistered ? chain.registration(worker, models) : null,
+      answered(client.getTransactionCount({ address: worker, blockNumber: at.number })),
+      answered(client.getTransactionCount({ address: worker, blockTag: "pending" })),
+      answered(client.getBalance({ address: worker, blockNumber: at.number })),
+      answered(client.getGasPrice()),
+      chain.earnings(worker),
+    ]);
+    const asking = { chain, worker, at, rules, finished };
+    const sessions = await readSessions(past?.sessions ?? [], asking);
+    const [jobs, sent] = await Promise.all([
+      readJobs(past?.jobs ?? [], sessions, asking),
+      refreshSent(nodeOf(client), input.sent, at.number),
+    ]);
+    return {
+      at,
+      chainId,
+      contracts,
+      worker,
+      nonce: { latest, pending: Math.max(latest, pending) },
+      balance: wei(balance),
+      gasPrice,
+      rules,
+      registration,
+      sessions,
+      jobs,
+      earnings,
+      sent,
+      server: input.server,
+      rehearsed: input.rehearsed,
+      leftGeneration: input.leftGeneration,
+    };
+  };
+
   return {
     observe: async (input) => {
-      const block = await answered(client.getBlock({ blockTag: "latest" }));
-      const at = { number: block.number, hash: block.hash, time: blockTime(block.timestamp) };
-      const chain = contractReads(client, contracts, at.number);
-      const isRegistered = await chain.isRegistered(worker);
-      const past = await historyUpTo(at.number, input.since, isRegistered);
-      const models = [...new Set([...input.models, ...(past?.models ?? [])])];
-
-      const [rules, registration, latest, pending, balance, gasPrice, earnings] = await Promise.all([
-        chain.rules(models),
-        isRegistered ? chain.registration(worker, models) : null,
-        answered(client.getTransactionCount({ address: worker, blockNumber: at.number })),
-        answered(client.getTransactionCount({ address: worker, blockTag: "pending" })),
-        answered(client.getBalance({ address: worker, blockNumber: at.number })),
-        answered(client.getGasPrice()),
-        chain.earnings(worker),
-      ]);
-      const asking = { chain, worker, at, rules, finished };
-      const sessions = await readSessions(past?.sessions ?? [], asking);
-      const [jobs, sent] = await Promise.all([
-        readJobs(past?.jobs ?? [], sessions, asking),
-        refreshSent(nodeOf(client), input.sent, at.number),
-      ]);
-      return {
-        at,
-        chainId,
-        contracts,
-        worker,
-        nonce: { latest, pending: Math.max(latest, pending) },
-        balance: wei(balance),
-        gasPrice,
-        rules,
-        registration,
-        sessions,
-        jobs,
-        earnings,
-        sent,
-        server: input.server,
-        rehearsed: input.rehearsed,
-        leftGeneration: input.leftGeneration,
-      };
+      for (let attempt = 1; ; attempt++) {
+        const observed = await look(input);
+        // What was read before a reorganisation does not fit what was read after it.
+        const { hash } = await answered(client.getBlock({ blockNumber: observed.at.number }));
+        if (hash === observed.at.hash || attempt >= mostLooks) return observed;
+      }
     },
   };
 }
+
+/** Looks at a chain that reorganises under them, before its word is taken as it is. */
+const mostLooks = 3;

@@ -70,6 +70,7 @@ class StoredSender implements Sender {
       const [open] = openGroups(mine);
       if (open) return this.follow(open, signal);
       await this.settleOthers(signal);
+      await this.refuseAfterReorganisation(call);
       return this.follow([await this.store(call)], signal);
     });
   }
@@ -110,6 +111,18 @@ class StoredSender implements Sender {
     return tx;
   }
 
+  /** What counted as paid may have been taken back by a reorganisation: it is open again then, and the plan was made on what is not true any more. */
+  private async refuseAfterReorganisation(call: Call): Promise<void> {
+    const { node } = this.options;
+    const final = await node.nonce(this.address, "final");
+    const young = (await this.ledger.sent()).filter((tx) => tx.outcome === "mined" && tx.nonce >= final);
+    const lost = await Promise.all(young.map(async (tx) => ((await node.receipt(tx.hash)) === null ? [tx] : [])));
+    const [first, ...others] = lost.flat();
+    if (first === undefined) return;
+    await this.ledger.decide(new Map([first, ...others].map((tx) => [tx.hash, { outcome: "open", mined: null }])));
+    throw new PlanStale(call.purpose, first.nonce);
+  }
+
   /** Follows what other purposes have in the mempool. What the node does not have stays open: its nonce is taken by whatever comes next. */
   private async settleOthers(signal?: AbortSignal): Promise<void> {
     for (const group of openGroups(await this.ledger.sent())) {
@@ -142,10 +155,12 @@ class StoredSender implements Sender {
       const receipt = await this.receiptOf(attempts);
       if (receipt) return this.decided(attempts, receipt);
       const newest = dearest(attempts);
-      if ((await node.nonce(newest.from, "latest")) > newest.nonce) {
+      const latest = await node.nonce(newest.from, "latest");
+      if (latest > newest.nonce) {
         const late = await this.receiptUnlessFinal(attempts);
         if (late) return this.decided(attempts, late);
       } else {
+        await this.fillGap(latest, newest.nonce);
         const outpriced = clock.now() >= replaceAt && (await isOutpriced(newest, node));
         const replacement = outpriced ? await repriced(newest, this.preparing) : await this.push(newest);
         if (replacement) {
@@ -157,6 +172,19 @@ class StoredSender implements Sender {
       }
       if (clock.now() >= end) throw new OutcomeUnknown(newest.purpose, newest.hash, timeoutMs);
       await clock.sleep(pollMs, signal);
+    }
+  }
+
+  /** A reorganisation may have taken back, and lost, what was mined before: without it nothing at a later nonce is ever mined again. */
+  private async fillGap(from: number, to: number): Promise<void> {
+    if (from >= to) return;
+    const { node } = this.options;
+    const sent = (await this.ledger.sent()).filter((tx) => tx.outcome !== "dead");
+    for (let nonce = from; nonce < to; nonce++) {
+      const [first, ...others] = sent.filter((tx) => tx.nonce === nonce);
+      if (first === undefined) continue; // somebody else's: it comes back with them, or not at all
+      const lost = dearest([first, ...others]);
+      if (!(await node.knows(lost.hash))) await node.broadcast(lost.raw);
     }
   }
 

@@ -4,6 +4,7 @@ import { parseExact, stringifyExact } from "./exact-json.js";
 
 /** What a chunk carries; only `text` is ever part of the settled answer. */
 export const chunkKinds = ["text", "reasoning", "stats", "audio", "artifact"] as const;
+/** One of {@link chunkKinds}. */
 export type ChunkKind = (typeof chunkKinds)[number];
 
 interface FrameOfJob {

@@ -1,6 +1,5 @@
 import { z } from "zod";
-import type { ModelId } from "../schema/units.js";
-import { modelId } from "../schema/units.js";
+import { type ModelId, modelId } from "../schema/units.js";
 
 /** Generation of the prompt formats this code understands. */
 export const protocolVersion = 2;

@@ -1,0 +1,57 @@
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { bytesToHex, hexToBytes } from "viem";
+
+/** Commitments and proofs of blobs (EIP-4844, the ceremony's trusted setup). */
+export interface Kzg {
+  /** `wasm` is for emergencies: its setup takes ten times as long and each proof eight times. */
+  readonly kind: "native" | "wasm";
+  /** @param blob 131,072 bytes @returns 48 bytes */
+  commitment(blob: Uint8Array): Uint8Array;
+  /** @returns 48 bytes */
+  proof(blob: Uint8Array, commitment: Uint8Array): Uint8Array;
+}
+
+/** The calls of the native library that are used here; c-kzg's own types describe its wrapper, not the bare library. */
+interface NativeKzg {
+  loadTrustedSetup(precompute: number, file: string): void;
+  blobToKzgCommitment(blob: Uint8Array): Uint8Array;
+  computeBlobKzgProof(blob: Uint8Array, commitment: Uint8Array): Uint8Array;
+}
+
+/**
+ * Loads the library and its setup: 2-3 s native, 20 s in WebAssembly, in which this thread does nothing else.
+ * @param nativeFile `kzg.node` with `trusted_setup.txt` beside it. Default: the c-kzg package, where it was built
+ */
+export async function loadKzg(nativeFile?: string): Promise<Kzg> {
+  return loadNative(nativeFile) ?? loadWasm();
+}
+
+function loadNative(nativeFile: string | undefined): Kzg | undefined {
+  try {
+    const load = createRequire(nativeFile ?? __filename);
+    const native = load(nativeFile ?? "c-kzg") as NativeKzg;
+    const folder = nativeFile === undefined ? dirname(load.resolve("c-kzg/package.json")) : dirname(nativeFile);
+    const setup =
+      nativeFile === undefined ? join(folder, "deps/c-kzg/trusted_setup.txt") : join(folder, "trusted_setup.txt");
+    native.loadTrustedSetup(0, setup);
+    return {
+      kind: "native",
+      commitment: (blob) => native.blobToKzgCommitment(blob),
+      proof: (blob, commitment) => native.computeBlobKzgProof(blob, commitment),
+    };
+  } catch {
+    return undefined; // an optional dependency: not built on this machine
+  }
+}
+
+async function loadWasm(): Promise<Kzg> {
+  const { loadKZG } = await import("kzg-wasm");
+  const wasm = await loadKZG();
+  const bytes = (hex: string): Uint8Array => hexToBytes(hex as `0x${string}`);
+  return {
+    kind: "wasm",
+    commitment: (blob) => bytes(wasm.blobToKZGCommitment(bytesToHex(blob))),
+    proof: (blob, commitment) => bytes(wasm.computeBlobKZGProof(bytesToHex(blob), bytesToHex(commitment))),
+  };
+}

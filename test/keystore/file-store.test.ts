@@ -1,0 +1,255 @@
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { RecordDamaged, StoreNotWritable } from "../../keystore/errors.js";
+import { openFileStore } from "../../keystore/file-store.js";
+import { findSecrets, needleOf } from "../../keystore/secret-scan.js";
+import type { RecordRef, WorkerRecord } from "../../keystore/store.js";
+import { systemClock } from "../../system/clock.js";
+import {
+  cheapKdf,
+  devTreasury,
+  livedWorker,
+  newWorker,
+  passphraseOf,
+  temporaryFolder,
+  temporaryStore,
+} from "./fixtures.js";
+
+const ref: RecordRef = "worker/8200/home";
+const proof = { chainId: 8200, block: 99n, blockHash: `0x${"ee".repeat(32)}` as const, balance: 21n };
+
+describe("a record", () => {
+  test("comes back exactly as it was created, from another process's view of the folder too", async () => {
+    const { store, folder } = await temporaryStore();
+    const worker = livedWorker();
+    await store.create(ref, worker);
+    const again = openFileStore(folder, passphraseOf("correct horse"), systemClock, cheapKdf);
+    expect(await again.read(ref, "worker")).toEqual({ version: 1, record: worker });
+  });
+
+  test("of a treasury comes back too", async () => {
+    const { store } = await temporaryStore();
+    await store.create("treasury/8200/main", devTreasury());
+    expect((await store.read("treasury/8200/main", "treasury")).record).toEqual(devTreasury());
+  });
+
+  test("that exists is not created again", async () => {
+    const { store } = await temporaryStore();
+    await store.create(ref, newWorker());
+    await expect(store.create(ref, newWorker())).rejects.toMatchObject({ code: "LF1101" });
+  });
+
+  test("that does not exist is missing, and needs no passphrase to be found missing", async () => {
+    const store = openFileStore(
+      join(await temporaryFolder(), "keys"),
+      () => Promise.reject(new Error("asked")),
+      systemClock,
+    );
+    expect(await store.has(ref)).toBe(false);
+    await expect(store.read(ref, "worker")).rejects.toMatchObject({ code: "LF1102" });
+  });
+
+  test("is found without a passphrase", async () => {
+    const { store, folder } = await temporaryStore();
+    await store.create(ref, newWorker());
+    const blind = openFileStore(folder, () => Promise.reject(new Error("asked")), systemClock);
+    expect(await blind.has(ref)).toBe(true);
+  });
+
+  test("cannot be kept under another's name", async () => {
+    const { store } = await temporaryStore();
+    await expect(store.create("worker/8200/other", newWorker())).rejects.toThrow(RangeError);
+    await expect(store.create("worker/8200/../x", newWorker("../x"))).rejects.toThrow(RangeError);
+  });
+
+  test("whose text is not in its canonical form is refused before it is written", async () => {
+    const { store } = await temporaryStore();
+    const shouting = { ...newWorker(), encryptionPublicKey: `0x${"AB".repeat(65)}` as const };
+    await expect(store.create(ref, shouting)).rejects.toThrow("canonical");
+    expect(await store.has(ref)).toBe(false);
+  });
+});
+
+describe("the files", () => {
+  test("are for their owner only", async () => {
+    const { store, folder } = await temporaryStore();
+    await store.create(ref, newWorker());
+    (await store.lock(ref, 0)).release();
+    expect((await stat(folder)).mode & 0o777).toBe(0o700);
+    for (const name of await readdir(folder))
+      expect([name, (await stat(join(folder, name))).mode & 0o777]).toEqual([name, 0o600]);
+  });
+
+  test("never hold a key in any spelling", async () => {
+    const { store, folder } = await temporaryStore();
+    const worker = newWorker();
+    await store.create(ref, worker);
+    const needles = [needleOf("signing key", worker.signingKey), needleOf("encryption key", worker.encryptionKey)];
+    for (const name of await readdir(folder))
+      expect(findSecrets(await readFile(join(folder, name)), needles)).toEqual([]);
+  });
+
+  test("say in clear whose they are", async () => {
+    const { store, folder } = await temporaryStore();
+    const worker = newWorker();
+    await store.create(ref, worker);
+    expect(JSON.parse(await readFile(join(folder, "worker-8200-home.json"), "utf8"))).toMatchObject({
+      version: 1,
+      kind: "worker",
+      address: worker.address,
+      encryptionPublicKey: worker.encryptionPublicKey,
+    });
+  });
+
+  test("that cannot be written are told as such", async () => {
+    const file = join(await temporaryFolder(), "file");
+    await writeFile(file, "in the way");
+    const store = openFileStore(join(file, "keys"), passphraseOf("p"), systemClock, cheapKdf);
+    const refused = await store.create(ref, newWorker()).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(StoreNotWritable);
+    expect(refused).toMatchObject({ code: "LF1108", fix: expect.stringContaining("keys") as string });
+  });
+});
+
+describe("a wrong passphrase", () => {
+  test("is told apart from damage", async () => {
+    const { store, folder } = await temporaryStore();
+    await store.create(ref, newWorker());
+    const other = openFileStore(folder, passphraseOf("wrong horse"), systemClock, cheapKdf);
+    await expect(other.read(ref, "worker")).rejects.toMatchObject({ code: "LF1103" });
+    await expect(other.update(ref, 1, newWorker())).rejects.toMatchObject({ code: "LF1103" });
+  });
+
+  test("makes no second record in the store", async () => {
+    const { store, folder } = await temporaryStore();
+    await store.create(ref, newWorker());
+    const other = openFileStore(folder, passphraseOf("wrong horse"), systemClock, cheapKdf);
+    await expect(other.create("treasury/8200/main", devTreasury())).rejects.toMatchObject({ code: "LF1103" });
+    expect(await store.has("treasury/8200/main")).toBe(false);
+  });
+});
+
+describe("damage", () => {
+  test("of any byte is found", async () => {
+    const { store, folder } = await temporaryStore();
+    await store.create(ref, livedWorker());
+    const path = join(folder, "worker-8200-home.json");
+    const whole = await readFile(path);
+    await fc.assert(
+      fc.asyncProperty(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 255 }), async (at, flip) => {
+        const damaged = Buffer.from(whole);
+        damaged[at] = (damaged[at] ?? 0) ^ flip;
+        await writeFile(path, damaged);
+        await expect(store.read(ref, "worker")).rejects.toBeInstanceOf(RecordDamaged);
+      }),
+      { numRuns: 300 },
+    );
+    await writeFile(path, whole);
+    expect((await store.read(ref, "worker")).version).toBe(1);
+  });
+
+  test("such as a cut-off or a longer file is found", async () => {
+    const { store, folder } = await temporaryStore();
+    await store.create(ref, newWorker());
+    const path = join(folder, "worker-8200-home.json");
+    const whole = await readFile(path, "utf8");
+    for (const text of ["", whole.slice(0, -1), `${whole}\n`, ` ${whole}`, "[]", "null"]) {
+      await writeFile(path, text);
+      await expect(store.read(ref, "worker")).rejects.toBeInstanceOf(RecordDamaged);
+    }
+  });
+
+  test("such as another worker's file in its place is found", async () => {
+    const { store, folder } = await temporaryStore();
+    await store.create(ref, newWorker());
+    await store.create("worker/8200/other", newWorker("other"));
+    await writeFile(join(folder, "worker-8200-home.json"), await readFile(join(folder, "worker-8200-other.json")));
+    await expect(store.read(ref, "worker")).rejects.toBeInstanceOf(RecordDamaged);
+  });
+
+  test("such as a clear part with a new checksum is found", async () => {
+    const { store, folder } = await temporaryStore();
+    await store.create(ref, newWorker());
+    const { sealRecord } = await import("../../keystore/sealed-file.js");
+    const forged = { key: new Uint8Array(32), check: new Uint8Array(32) };
+    const own = JSON.parse(await readFile(join(folder, "worker-8200-home.json"), "utf8")) as Record<string, string>;
+    forged.check = Uint8Array.from(Buffer.from(own["check"]!, "hex"));
+    const salt = Uint8Array.from(Buffer.from(own["salt"]!, "hex"));
+    await writeFile(join(folder, "worker-8200-home.json"), sealRecord(newWorker(), 1, { kdf: cheapKdf, salt }, forged));
+    await expect(store.read(ref, "worker")).rejects.toBeInstanceOf(RecordDamaged);
+  });
+});
+
+describe("an update", () => {
+  test("counts the version and is refused when somebody else was first", async () => {
+    const { store } = await temporaryStore();
+    const worker = newWorker();
+    await store.create(ref, worker);
+    expect((await store.update(ref, 1, { ...worker, epoch: 1 })).version).toBe(2);
+    await expect(store.update(ref, 1, { ...worker, epoch: 9 })).rejects.toMatchObject({ code: "LF1105" });
+    expect((await store.read(ref, "worker")).record.epoch).toBe(1);
+  });
+
+  test("wins exactly once among many at the same time, through one store or several", async () => {
+    const { store, folder } = await temporaryStore();
+    const worker = newWorker();
+    await store.create(ref, worker);
+    const stores = [store, openFileStore(folder, passphraseOf("correct horse"), systemClock, cheapKdf)];
+    const results = await Promise.allSettled(
+      Array.from({ length: 12 }, (_, index) => stores[index % 2]!.update(ref, 1, { ...worker, epoch: index + 1 })),
+    );
+    expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    for (const result of results)
+      if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "LF1105" });
+    expect((await store.read(ref, "worker")).version).toBe(2);
+  });
+
+  test("goes on while somebody holds the record for longer work", async () => {
+    const { store } = await temporaryStore();
+    const worker = newWorker();
+    await store.create(ref, worker);
+    const lease = await store.lock(ref, 0);
+    await store.update(ref, 1, { ...worker, epoch: 1 });
+    lease.release();
+  });
+});
+
+describe("a lock", () => {
+  test("is had by one at a time, and says so after the wait", async () => {
+    const { store } = await temporaryStore();
+    const held = await store.lock(ref, 0);
+    await expect(store.lock(ref, 120)).rejects.toMatchObject({ code: "LF1106" });
+    held.release();
+    (await store.lock(ref, 0)).release();
+  });
+});
+
+describe("an archived record", () => {
+  test("keeps its keys and says why it was archived", async () => {
+    const { store } = await temporaryStore();
+    const worker = newWorker();
+    await store.create(ref, worker);
+    await store.archive(ref, proof);
+    expect(await store.has(ref)).toBe(true);
+    const { record } = await store.read(ref, "worker");
+    expect(record).toEqual({ ...worker, archived: proof } satisfies WorkerRecord);
+  });
+
+  test("gives up its name to a new one, and stays beside it", async () => {
+    const { store, folder } = await temporaryStore();
+    const [first, second] = [newWorker(), newWorker()];
+    await store.create(ref, first);
+    await store.archive(ref, proof);
+    await store.create(ref, second);
+    expect((await store.read(ref, "worker")).record.address).toBe(second.address);
+    expect(await readdir(folder)).toContain(`worker-8200-home.${first.address.toLowerCase()}.archived`);
+  });
+
+  test("needs a proof of its own chain", async () => {
+    const { store } = await temporaryStore();
+    await store.create(ref, newWorker());
+    await expect(store.archive(ref, { ...proof, chainId: 9200 })).rejects.toThrow(RangeError);
+  });
+});
