@@ -1,0 +1,119 @@
+import { Hono, type Context } from "hono";
+import type { Hex } from "../../schema/units.js";
+import { concerns, faultMiddleware, type Faults } from "../faults.js";
+import type { Fork } from "./genesis.js";
+import { SLOTS_WITH_BLOBS, type Slot, type SlotStore } from "./slots.js";
+
+/** What the beacon node says about its chain. */
+export interface BeaconFacts {
+  readonly fork: Fork;
+  readonly chainId: number;
+  /** Unix seconds of the first execution block. */
+  readonly genesisTime: number;
+  /** Shortest time between blocks, in whole seconds: slots are counted block by block and do not follow the clock. */
+  readonly secondsPerSlot: number;
+}
+
+const SLOTS_PER_EPOCH = 32;
+const NO_SIGNATURE: Hex = `0x${"00".repeat(96)}`;
+const ZERO_ROOT: Hex = `0x${"00".repeat(32)}`;
+
+/**
+ * The routes of the beacon node API (ethereum/beacon-APIs) by which blobs are found: sidecar reference §4.2, consumer reference §4. Roots are real
+ * hash tree roots of the headers served; signatures and inclusion proofs are zeros. A slot without a block is a 404.
+ * @param finalized the number of the last block that can't be undone
+ */
+export function beaconApp(facts: BeaconFacts, slots: SlotStore, faults: Faults, finalized: () => number): Hono {
+  const app = new Hono();
+  app.use(faultMiddleware(faults, "beacon"));
+
+  const find = (id: string): Slot | undefined => {
+    if (id === "head") return slots.latest();
+    if (id === "genesis") return slots.byBlockNumber(0);
+    if (id === "finalized" || id === "justified") return slots.byBlockNumber(finalized());
+    if (/^0x[0-9a-fA-F]{64}$/.test(id)) return slots.byRoot(id);
+    return /^\d{1,15}$/.test(id) ? slots.bySlot(Number(id)) : undefined;
+  };
+  const described = (slot: Slot) => ({
+    root: slot.root,
+    canonical: slot.canonical,
+    header: signedHeader(slot),
+  });
+  const flags = (slot: Slot | undefined) => ({
+    execution_optimistic: false,
+    finalized: slot !== undefined && slot.block.number <= finalized(),
+  });
+
+  app.get("/eth/v1/beacon/headers", (context) => {
+    const { parent_root: parentRoot, slot } = context.req.query();
+    const found = parentRoot === undefined ? [find(slot ?? "head")] : slots.childrenOf(parentRoot);
+    const matching = found.filter(
+      (one) => one !== undefined && (slot === undefined || one.header.slot === Number(slot)),
+    );
+    return context.json({ ...flags(matching[0]), data: matching.map((one) => one && described(one)) });
+  });
+  app.get("/eth/v1/beacon/headers/:id", (context) => {
+    const slot = find(context.req.param("id"));
+    return slot ? context.json({ ...flags(slot), data: described(slot) }) : notFound(context, "Block");
+  });
+  app.get("/eth/v1/beacon/blob_sidecars/:id", (context) => {
+    const slot = find(context.req.param("id"));
+    if (!slot) return notFound(context, "Block");
+    const request = { method: context.req.method, path: context.req.path };
+    const withheld = faults.strike("beacon", (fault) => fault.kind === "withhold" && concerns(fault, request));
+    const wanted = context.req.queries("indices")?.flatMap((list) => list.split(",").map(Number));
+    const sidecars = withheld ? [] : slots.sidecars(slot.header.slot);
+    return context.json({
+      version: facts.fork === "osaka" ? "fulu" : "electra",
+      ...flags(slot),
+      data: sidecars
+        .filter(({ index }) => wanted === undefined || wanted.includes(index))
+        .map(({ index, blob, commitment, proof }) => ({
+          index: String(index),
+          blob,
+          kzg_commitment: commitment,
+          kzg_proof: proof,
+          signed_block_header: signedHeader(slot),
+          kzg_commitment_inclusion_proof: Array.from({ length: 17 }, () => ZERO_ROOT),
+        })),
+    });
+  });
+  app.get("/eth/v1/beacon/genesis", (context) =>
+    context.json({
+      data: {
+        genesis_time: String(facts.genesisTime),
+        genesis_validators_root: ZERO_ROOT,
+        genesis_fork_version: "0x00000000",
+      },
+    }),
+  );
+  app.get("/eth/v1/config/spec", (context) =>
+    context.json({
+      data: {
+        CONFIG_NAME: "lightchain-devnet",
+        SECONDS_PER_SLOT: String(facts.secondsPerSlot),
+        SLOTS_PER_EPOCH: String(SLOTS_PER_EPOCH),
+        MIN_EPOCHS_FOR_BLOB_SIDECARS_REQUESTS: String(SLOTS_WITH_BLOBS / SLOTS_PER_EPOCH),
+        MAX_BLOBS_PER_BLOCK: "9",
+        DEPOSIT_CHAIN_ID: String(facts.chainId),
+        DEPOSIT_NETWORK_ID: String(facts.chainId),
+      },
+    }),
+  );
+  app.get("/eth/v1/node/version", (context) => context.json({ data: { version: "lightchain-fleet/devnet" } }));
+  app.notFound((context) => context.json({ code: 404, message: "Not found" }, 404));
+  return app;
+}
+
+const notFound = (context: Context, what: string) => context.json({ code: 404, message: `${what} not found` }, 404);
+
+const signedHeader = ({ header }: Slot) => ({
+  message: {
+    slot: String(header.slot),
+    proposer_index: String(header.proposerIndex),
+    parent_root: header.parentRoot,
+    state_root: header.stateRoot,
+    body_root: header.bodyRoot,
+  },
+  signature: NO_SIGNATURE,
+});

@@ -1,0 +1,29 @@
+import type { Hex } from "../../schema/units.js";
+import type { Clock } from "../../system/clock.js";
+import type { BlockAttributes, BuiltBlock, Engine, ForkChoice } from "./engine.js";
+
+/**
+ * Lets a node build a block on the head, from its pool.
+ *
+ * geth offers an empty block at once and the full one a little later, without saying when; so an empty one is not believed at first when
+ * something is `expected` to be in it.
+ * @param newRandao another value each time, since equal attributes continue the same building
+ */
+export async function buildBlock(
+  engine: Engine,
+  choice: ForkChoice,
+  attributes: Omit<BlockAttributes, "prevRandao">,
+  options: { pool: "empty" | "maybe" | "expected"; clock: Clock; newRandao: () => Hex },
+): Promise<BuiltBlock> {
+  for (const [attempt, wait] of waitsMs[options.pool].entries()) {
+    const id = await engine.startBlock(choice, { ...attributes, prevRandao: options.newRandao() });
+    if (wait > 0) await options.clock.sleep(wait);
+    const built = await engine.finishBlock(id);
+    const last = attempt === waitsMs[options.pool].length - 1;
+    if (last || built.executionPayload.transactions.length > 0) return built;
+  }
+  throw new Error("unreachable: the last attempt returns");
+}
+
+/** How long geth is given, attempt by attempt, in ms. */
+const waitsMs = { empty: [0], maybe: [20], expected: [20, 150, 600] } as const;

@@ -1,0 +1,306 @@
+import { randomBytes } from "node:crypto";
+import { keccak256 } from "viem";
+import { blockTime, type Address, type BlockTime, type Hex } from "../../schema/units.js";
+import type { Clock } from "../../system/clock.js";
+import { startLoop } from "../../system/loop.js";
+import type { Faults } from "../faults.js";
+import { buildBlock } from "./build.js";
+import { connectEngine, importable, type BlockAttributes, type BuiltBlock, type ForkChoice } from "./engine.js";
+import type { Fork } from "./genesis.js";
+import type { Geth } from "./geth.js";
+import { watchPool } from "./pool.js";
+import type { Producer } from "./producer.js";
+import { connectRpc, RpcRefused, type Rpc } from "./rpc.js";
+import type { Slot, SlotStore } from "./slots.js";
+import { divide, isAbout } from "./withholding.js";
+
+/** How blocks are made. */
+export interface DriverSettings {
+  /** A block at least this often, in ms. Default 1000. */
+  readonly blockIntervalMs?: number;
+  /** Shortest pause between a block and the next one that is built because a transaction arrived, in ms. Default 30. */
+  readonly eagerGapMs?: number;
+  /** Blocks that are this many behind the head are `safe` and `finalized`. Default 2. */
+  readonly finalityDepth?: number;
+}
+
+/** The newest block. */
+export interface Head {
+  readonly number: number;
+  readonly hash: Hex;
+  readonly timestamp: BlockTime;
+  readonly slot: Slot;
+}
+
+/**
+ * Consensus for one geth: decides when a block is built, what time it bears, and which beacon slot it belongs to.
+ *
+ * The chain's clock is the wall clock plus an offset; a block's timestamp is the chain's clock or, when that has not moved on, one second after its
+ * parent's. So a busy chain runs ahead of the wall clock: time is what blocks say.
+ */
+export interface ConsensusDriver {
+  head(): Head;
+  /** The number of the last block that is final. */
+  finalized(): number;
+  /** The chain's clock. */
+  now(): BlockTime;
+  /** Builds blocks now, held or not. @returns the last one */
+  mine(blocks?: number): Promise<Head>;
+  /** Jumps ahead in time and builds a block at once, which is at least `seconds` later than the head was. */
+  advance(seconds: number): Promise<Head>;
+  /** Stops building blocks by itself; resolves when the one under way is built. */
+  hold(): Promise<void>;
+  /** Goes on building blocks; what waits in the pool goes into the next one at once. */
+  release(): void;
+  readonly held: boolean;
+  /** Leaves this many slots without a block before the next one. */
+  missSlots(count: number): void;
+  /** Builds nothing more. */
+  stop(): Promise<void>;
+}
+
+/** Where fees go: an address that nobody has the key of. */
+const FEE_RECIPIENT: Address = "0x00000000000000000000000000000000000000fE";
+const ZERO_ROOT: Hex = `0x${"00".repeat(32)}`;
+
+/**
+ * Takes over the chain at its present head and begins to build blocks.
+ * @param options.startProducer starts a producer, when transactions are to be withheld for the first time
+ * @param options.onError told when a block could not be built; the next try follows
+ */
+export async function startDriver(
+  options: {
+    geth: Pick<Geth, "httpUrl" | "wsUrl" | "engineUrl" | "jwtSecret">;
+    fork: Fork;
+    slots: SlotStore;
+    faults: Faults;
+    clock: Clock;
+    startProducer: (chain: Rpc) => Promise<Producer>;
+    onError: (error: unknown) => void;
+  } & DriverSettings,
+): Promise<ConsensusDriver> {
+  const { slots, faults, clock, blockIntervalMs = 1000, eagerGapMs = 30, finalityDepth = 2 } = options;
+  const engine = connectEngine(options.geth, options.fork);
+  const rpc = connectRpc(options.geth.httpUrl);
+  const oneAtATime = queue();
+
+  let head = await recoverHead(rpc, slots);
+  let offsetSeconds = Math.max(0, Number(head.timestamp) - wallSeconds(clock));
+  let held = false;
+  let wanted: "by and by" | "because of an arrival" | "now" = "by and by";
+  let missed = 0;
+  let builtAt = -Infinity;
+  let begun = false;
+  let producer: Producer | undefined;
+
+  const chainSeconds = (): number => wallSeconds(clock) + offsetSeconds;
+  const finalOf = (number: number): number => Math.max(0, number - finalityDepth);
+  const choiceOf = async (block: { number: number; hash: Hex }): Promise<ForkChoice> => {
+    const final = finalOf(block.number);
+    return { head: block.hash, finalized: final === block.number ? block.hash : await hashOf(final) };
+  };
+  const hashOf = async (number: number): Promise<Hex> =>
+    slots.byBlockNumber(number)?.block.hash ??
+    (await rpc<{ hash: Hex }>("eth_getBlockByNumber", [`0x${number.toString(16)}`, false])).hash;
+
+  await engine.choose(await choiceOf(head));
+  const pool = await watchPool({ wsUrl: options.geth.wsUrl, rpc }, (hash) => void arrived(hash).catch(options.onError));
+
+  async function arrived(hash: Hex): Promise<void> {
+    const rules = faults.on("chain").map(({ fault }) => fault.match);
+    const transaction = rules.length > 0 ? await pool.find(hash) : undefined;
+    if (transaction && rules.some((rule) => isAbout(rule, transaction))) return;
+    wake("because of an arrival");
+  }
+  /** What was withheld may be let in now. */
+  async function rulesChanged(): Promise<void> {
+    if ((await pool.pending()).length > 0) wake("now");
+  }
+  function wake(when: "because of an arrival" | "now"): void {
+    if (held) return;
+    wanted = when;
+    loop.trigger();
+  }
+
+  async function build(): Promise<Head> {
+    const choice = await choiceOf(head);
+    const attributes = {
+      timestamp: Math.max(Number(head.timestamp) + 1, chainSeconds()),
+      feeRecipient: FEE_RECIPIENT,
+      parentBeaconRoot: head.slot.root,
+    };
+    const expected = pool.fresh();
+    pool.startOver();
+    const built = await withRulesObeyed(choice, attributes, expected);
+    const payload = built.executionPayload;
+    await engine.importBlock(importable(built, attributes.parentBeaconRoot));
+    const slot = slots.add({
+      slot: slots.highest() + 1 + missed,
+      parentRoot: head.slot.root,
+      block: { number: Number(payload.blockNumber), hash: payload.blockHash, stateRoot: payload.stateRoot },
+      blobs: built.blobsBundle,
+    });
+    missed = 0;
+    const next = { ...slot.block, timestamp: blockTime(BigInt(payload.timestamp)), slot };
+    await engine.choose(await choiceOf(next));
+    head = next;
+    builtAt = clock.now();
+    pool.included(payload.transactions.map((raw) => keccak256(raw)));
+    return head;
+  }
+
+  /** The block that geth builds by itself, or, where that would contain what is withheld, the producer's. */
+  async function withRulesObeyed(
+    choice: ForkChoice,
+    attributes: Omit<BlockAttributes, "prevRandao">,
+    expected: boolean,
+  ): Promise<BuiltBlock> {
+    const rules = faults.on("chain");
+    const matches = rules.map(({ fault }) => fault.match);
+    const divided = rules.length > 0 ? divide(await pool.pending(), matches) : { withheld: [], allowed: [] };
+    if (divided.withheld.length === 0) {
+      const waiting = Number((await rpc<{ pending: Hex }>("txpool_status")).pending) > 0;
+      const built = await buildBlock(engine, choice, attributes, {
+        pool: !waiting ? "empty" : expected ? "expected" : "maybe",
+        clock,
+        newRandao: randomRoot,
+      });
+      // One that is to be withheld may have arrived just now.
+      if (rules.length === 0 || !(await contains(built, matches))) return built;
+      return withRulesObeyed(choice, attributes, expected);
+    }
+    const block = await produce(
+      choice,
+      attributes,
+      divided.allowed.map(({ hash }) => hash),
+      matches,
+    );
+    for (const { id, fault } of rules)
+      if (divided.withheld.some((transaction) => isAbout(fault.match, transaction))) faults.count(id);
+    return block;
+  }
+
+  async function produce(
+    choice: ForkChoice,
+    attributes: Omit<BlockAttributes, "prevRandao">,
+    allowed: readonly Hex[],
+    matches: Parameters<typeof divide>[1],
+  ): Promise<BuiltBlock> {
+    const raw = await Promise.all(allowed.map((hash) => rpc<Hex | null>("eth_getRawTransactionByHash", [hash])));
+    const transactions = raw.filter((transaction) => transaction !== null);
+    for (;;) {
+      producer ??= await options.startProducer(rpc);
+      const built = await producer.build(choice, attributes, transactions, randomRoot);
+      if (!(await contains(built, matches))) return built;
+      // It was handed over before the rule was set and left over since; a new producer's pool is empty.
+      await producer.stop();
+      producer = undefined;
+    }
+  }
+
+  async function contains(built: BuiltBlock, matches: Parameters<typeof divide>[1]): Promise<boolean> {
+    const inside = await Promise.all(built.executionPayload.transactions.map((raw) => pool.find(keccak256(raw))));
+    return inside.some((transaction) => transaction && matches.some((match) => isAbout(match, transaction)));
+  }
+
+  // Until the first block's transactions are indexed, geth answers questions about a transaction it does not have with an error.
+  if (head.number === 0) await build();
+  while (!(await answersAboutTransactions(rpc))) await clock.sleep(10);
+
+  const loop = startLoop({
+    clock,
+    pauseMs: blockIntervalMs,
+    onError: options.onError,
+    round: async (signal) => {
+      const reason = wanted;
+      wanted = "by and by";
+      if (!begun) {
+        begun = true; // the first block is due an interval from now
+        return;
+      }
+      if (held) return;
+      await clock.sleep(Math.max(0, builtAt + eagerGapMs - clock.now()), signal);
+      await oneAtATime(async () => {
+        // Somebody's `hold` or `mine` may have been quicker.
+        if (signal.aborted || held || (reason === "because of an arrival" && !pool.fresh())) return;
+        await build();
+      });
+    },
+  });
+  const stopListening = faults.onChange(() => void rulesChanged().catch(options.onError));
+
+  return {
+    head: () => head,
+    finalized: () => finalOf(head.number),
+    now: () => blockTime(BigInt(chainSeconds())),
+    mine: (blocks = 1) =>
+      oneAtATime(async () => {
+        for (let count = 0; count < blocks; count++) await build();
+        return head;
+      }),
+    advance: (seconds) =>
+      oneAtATime(() => {
+        offsetSeconds += Math.max(0, Number(head.timestamp) - chainSeconds()) + seconds;
+        return build();
+      }),
+    hold: async () => {
+      held = true;
+      await oneAtATime(async () => undefined);
+    },
+    release: () => {
+      held = false;
+      loop.trigger();
+    },
+    get held() {
+      return held;
+    },
+    missSlots: (count) => void (missed += count),
+    stop: async () => {
+      stopListening();
+      await loop.stop();
+      await oneAtATime(async () => undefined);
+      pool.close();
+      await producer?.stop();
+    },
+  };
+}
+
+const wallSeconds = (clock: Clock): number => Math.floor(clock.now() / 1000);
+const randomRoot = (): Hex => `0x${randomBytes(32).toString("hex")}`;
+
+/** The node's head with its slot; a head that the store does not know gets one (the first block, or a store that was lost). */
+async function recoverHead(rpc: Rpc, slots: SlotStore): Promise<Head> {
+  const block = await rpc<Record<"number" | "hash" | "timestamp" | "stateRoot" | "parentBeaconBlockRoot", Hex>>(
+    "eth_getBlockByNumber",
+    ["latest", false],
+  );
+  const number = Number(block.number);
+  slots.undoAbove(number);
+  const slot =
+    slots.byBlock(block.hash) ??
+    slots.add({
+      slot: slots.highest() + 1,
+      parentRoot: number === 0 ? ZERO_ROOT : block.parentBeaconBlockRoot,
+      block: { number, hash: block.hash, stateRoot: block.stateRoot },
+    });
+  return { number, hash: block.hash, timestamp: blockTime(BigInt(block.timestamp)), slot };
+}
+
+const answersAboutTransactions = (rpc: Rpc): Promise<boolean> =>
+  rpc("eth_getTransactionByHash", [ZERO_ROOT]).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof RpcRefused) return false;
+      throw error;
+    },
+  );
+
+/** Runs one task at a time, in the order they came. */
+function queue(): <T>(task: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (task) => {
+    const mine = last.then(task, task);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+}

@@ -1,0 +1,78 @@
+import type { PublicClient } from "viem";
+import { z } from "zod";
+import { unpackBlob, versionedHash } from "../../protocol/blob.js";
+import type { Hash } from "../../schema/units.js";
+import type { Clock } from "../../system/clock.js";
+import { retry } from "../../system/retry.js";
+
+/** How many blocks back a blob may have been mined before the transaction that names it (sidecar reference §4.2). */
+const BLOCKS_BACK = 100;
+/** How many slots in a row may be without a block. */
+const MISSED_SLOTS = 32;
+
+/** Where blobs are looked for. */
+export interface BlobPlace {
+  readonly client: PublicClient;
+  readonly beaconUrl: string;
+  readonly clock: Clock;
+}
+
+/**
+ * Finds a blob by its versioned hash and unpacks it, searching backwards from the block that names it; tries four times.
+ * @returns `undefined` when it is nowhere
+ * @throws Error when node or beacon node cannot be asked; BlobError when the blob is not packed as ours are
+ */
+export function readBlob(place: BlobPlace, hash: Hash, fromBlock: bigint): Promise<Uint8Array | undefined> {
+  return retry(() => search(place, hash, fromBlock), {
+    policy: { attempts: 4, pauseMs: 100 },
+    clock: place.clock,
+  });
+}
+
+async function search(place: BlobPlace, hash: Hash, fromBlock: bigint): Promise<Uint8Array | undefined> {
+  const last = fromBlock > BigInt(BLOCKS_BACK) ? fromBlock - BigInt(BLOCKS_BACK) : 0n;
+  for (let number = fromBlock; number >= last; number--) {
+    const { parentBeaconBlockRoot } = await place.client.getBlock({ blockNumber: number });
+    if (parentBeaconBlockRoot === undefined) throw new Error(`block ${number} names no beacon block`);
+    const slot = await slotAfter(place.beaconUrl, parentBeaconBlockRoot);
+    const sidecars = slot === undefined ? [] : await sidecarsAt(place.beaconUrl, slot);
+    const found = sidecars.find((sidecar) => versionedHash(bytes(sidecar.kzg_commitment)) === hash);
+    if (found) return unpackBlob(bytes(found.blob));
+  }
+  return undefined;
+}
+
+const header = z.object({ header: z.object({ message: z.object({ slot: z.coerce.number().int() }) }) });
+const oneHeader = z.object({ data: header });
+const headers = z.object({ data: z.array(header) });
+const sidecar = z.object({ blob: z.string(), kzg_commitment: z.string() });
+const sidecarList = z.object({ data: z.array(sidecar) });
+
+/** The slot of the beacon block that follows the one with this root: asked for directly, else by walking over missed slots. */
+async function slotAfter(beaconUrl: string, parentRoot: Hash): Promise<number | undefined> {
+  const children = await get(`${beaconUrl}/eth/v1/beacon/headers?parent_root=${parentRoot}`, headers).catch(
+    () => undefined,
+  );
+  const [child] = children?.data ?? [];
+  if (child) return child.header.message.slot;
+  const parent = await get(`${beaconUrl}/eth/v1/beacon/headers/${parentRoot}`, oneHeader);
+  if (!parent) return undefined;
+  const first = parent.data.header.message.slot + 1;
+  for (let slot = first; slot < first + MISSED_SLOTS; slot++)
+    if (await get(`${beaconUrl}/eth/v1/beacon/headers/${slot}`, oneHeader)) return slot;
+  return undefined;
+}
+
+async function sidecarsAt(beaconUrl: string, slot: number): Promise<z.infer<typeof sidecar>[]> {
+  return (await get(`${beaconUrl}/eth/v1/beacon/blob_sidecars/${slot}`, sidecarList))?.data ?? [];
+}
+
+/** `undefined` for 404. */
+async function get<T>(url: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+  if (response.status === 404) return undefined;
+  if (!response.ok) throw new Error(`the beacon node answered ${response.status} to ${new URL(url).pathname}`);
+  return schema.parse(await response.json());
+}
+
+const bytes = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex.slice(2), "hex"));
