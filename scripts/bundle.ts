@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { copyFile, link, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { copyFile, cp, link, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
 import { build } from "esbuild";
 import { keccak256, stringToBytes } from "viem";
 import { bundleManifestSchema, type BundleManifest } from "../schema/bundle.js";
@@ -21,6 +21,9 @@ const libraries = {
   "kzg.node": "node_modules/c-kzg/build/Release/kzg.node",
   "trusted_setup.txt": "node_modules/c-kzg/deps/c-kzg/trusted_setup.txt",
 } as const;
+
+/** The KZG library for hosts that the native one does not run on. */
+const wasm = ["package.json", "dist/esm", "dist/wasm"].map((part) => join("node_modules", "kzg-wasm", part));
 
 /**
  * Builds the worker bundle: everything a host needs to run the reconciler and a sidecar, Node included, nothing of Pulumi. The same sources give the
@@ -44,12 +47,16 @@ export async function buildBundle(outFolder = compiled("bundle")): Promise<Bundl
     minify: true,
     keepNames: true, // class names of errors are shown to people
     legalComments: "none",
-    external: ["c-kzg", "bufferutil", "utf-8-validate"],
+    external: ["c-kzg", "kzg-wasm", "bufferutil", "utf-8-validate"],
     logLevel: "error",
     absWorkingDir: root,
   });
   for (const [name, path] of Object.entries(libraries))
     if (existsSync(join(root, path))) await copyFile(join(root, path), join(temporary, name));
+  for (const path of wasm) {
+    await mkdir(dirname(join(temporary, path)), { recursive: true });
+    await cp(join(root, path), join(temporary, path), { recursive: true });
+  }
   await linkOrCopy(process.execPath, join(temporary, "node"));
 
   const manifest = await describe(temporary, root);
@@ -61,7 +68,11 @@ export async function buildBundle(outFolder = compiled("bundle")): Promise<Bundl
 }
 
 async function describe(folder: string, root: string): Promise<BundleManifest> {
-  const names = (await readdir(folder)).sort();
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const names = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .sort();
   const files = Object.fromEntries(
     await Promise.all(names.map(async (name) => [name, sha256(await readFile(join(folder, name)))] as const)),
   );

@@ -53,7 +53,7 @@ async function forget(folders: Folders): Promise<void> {
     folders.pulumiHome,
     folders.host,
     folders.logs,
-    folders.stackConfig,
+    folders.isDefault ? folders.stackConfig : folders.project,
     folders.environment,
   ])
     await rm(path, { recursive: true, force: true });

@@ -1,4 +1,5 @@
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { copyFile, mkdir, readFile, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { FleetError } from "../../schema/errors.js";
@@ -29,6 +30,13 @@ export interface Engine {
   initialise(): Promise<void>;
 }
 
+/** A project folder of its own that runs this package's program. */
+async function makeProject(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await copyFile(join(packageRoot(), "Pulumi.yaml"), join(folder, "Pulumi.yaml"));
+  if (!existsSync(join(folder, "dist"))) await symlink(join(packageRoot(), "dist"), join(folder, "dist"));
+}
+
 /** One line of the engine's event log that says what the whole run changed. */
 const summarySchema = z.looseObject({
   summaryEvent: z.looseObject({ resourceChanges: z.record(z.string(), z.number()) }),
@@ -43,17 +51,18 @@ export function openEngine(
   const pulumi = async (args: readonly string[], quiet = false): Promise<string> => {
     const lines = lineByLine((line) => (quiet ? undefined : show(line)));
     const ended = await runProcess(engine.pulumi, args, {
-      cwd: packageRoot(),
+      cwd: folders.project,
       env: { ...engine.environment, PULUMI_DEBUG_COMMANDS: "true" }, // for --event-log
       onOutput: lines,
     });
     if (ended.code !== 0) throw new EngineFailed(args[0] ?? "", `${ended.stdout}\n${ended.stderr}`);
     return ended.stdout;
   };
-  const stack = ["--stack", "devnet", "--non-interactive", "--config-file", folders.stackConfig];
+  const stack = ["--stack", "devnet", "--non-interactive"];
   return {
     initialise: async () => {
       await mkdir(folders.state, { recursive: true });
+      if (!folders.isDefault) await makeProject(folders.project);
       const names = await pulumi(["stack", "ls", "--json", "--non-interactive"], true);
       const known = z.array(z.looseObject({ name: z.string() })).parse(JSON.parse(names));
       if (!known.some((one) => one.name === "devnet" || one.name.endsWith("/devnet")))

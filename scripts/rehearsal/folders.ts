@@ -12,7 +12,8 @@ export interface Folders {
   readonly passphrase: string;
   readonly host: string;
   readonly logs: string;
-  /** `Pulumi.devnet.yaml`: beside Pulumi.yaml for the default folder, so that plain `npx pulumi` finds it. */
+  /** Folder of the Pulumi project: this checkout for the default folder, so that plain `npx pulumi` works in it. */
+  readonly project: string;
   readonly stackConfig: string;
   readonly environment: string;
   readonly isDefault: boolean;
@@ -23,6 +24,7 @@ export function foldersIn(root: string | undefined): Folders {
   const standard = join(packageRoot(), ".fleet", "devnet");
   const base = root === undefined ? standard : resolve(root);
   const isDefault = base === standard;
+  const project = isDefault ? packageRoot() : join(base, "project");
   return {
     root: base,
     network: join(base, "network"),
@@ -32,7 +34,8 @@ export function foldersIn(root: string | undefined): Folders {
     passphrase: join(base, "passphrase"),
     host: join(base, "host"),
     logs: join(base, "logs"),
-    stackConfig: join(isDefault ? packageRoot() : base, "Pulumi.devnet.yaml"),
+    project,
+    stackConfig: join(project, "Pulumi.devnet.yaml"),
     environment: join(base, "env.sh"),
     isDefault,
   };

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
 import { getAddress } from "viem";
 import { privateKeyToAddress, generatePrivateKey } from "viem/accounts";
 import { openStore } from "../../keystore/open-store.js";
@@ -51,20 +52,22 @@ export async function prepareOperator(
 
   const refundTo = await readOrChooseRefund(folders);
   const ollamaPort = await chosenPort(folders);
+  await ensureFolder(dirname(folders.stackConfig), "public");
   await writeAtomically(
     folders.stackConfig,
-    renderStackConfig({
-      kind: "devnet",
-      network: about.networkFile,
-      hostRoot: folders.host,
-      ollama: about.ollama,
-      ollamaPort,
-      models: about.models,
-      store: store.url,
-      treasury: { store: store.url, ref: treasury },
-      refundTo,
-      ...(about.exitMaxWaitMs === undefined ? {} : { exitMaxWaitMs: about.exitMaxWaitMs }),
-    }),
+    (await saltLine(folders)) +
+      renderStackConfig({
+        kind: "devnet",
+        network: about.networkFile,
+        hostRoot: folders.host,
+        ollama: about.ollama,
+        ollamaPort,
+        models: about.models,
+        store: store.url,
+        treasury: { store: store.url, ref: treasury },
+        refundTo,
+        ...(about.exitMaxWaitMs === undefined ? {} : { exitMaxWaitMs: about.exitMaxWaitMs }),
+      }),
     "private",
   );
   return { store, treasury, refundTo };
@@ -74,6 +77,11 @@ export async function prepareOperator(
 export function renderStackConfig(values: Readonly<Record<string, unknown>>): string {
   const lines = Object.entries(values).map(([key, value]) => `  lightchain-fleet:${key}: ${JSON.stringify(value)}`);
   return ["config:", ...lines, ""].join("\n");
+}
+
+/** The engine keeps the salt of a stack's passphrase in its config. */
+async function saltLine(folders: Folders): Promise<string> {
+  return /^encryptionsalt: .*\n/m.exec((await readIfPresent(folders.stackConfig)) ?? "")?.[0] ?? "";
 }
 
 /** A cold address: its key is thrown away at once, since nothing is ever sent from it here. */

@@ -1,11 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { createPublicClient, http, type PublicClient } from "viem";
+import { z } from "zod";
 import { resolveContracts, type Contracts } from "../../abi/bootstrap.js";
 import { jobStateOf } from "../../abi/job.js";
 import { jobRegistryAbi } from "../../abi/job-registry.js";
 import { workerRegistryAbi } from "../../abi/worker-registry.js";
 import type { RecordRef } from "../../keystore/store.js";
-import { networkSchema, type Network } from "../../schema/network.js";
+import { addressSchema, networkSchema, type Network } from "../../schema/network.js";
 import type { Address } from "../../schema/units.js";
 import { writeAtomically } from "../../system/files.js";
 import { preparePulumiHome, pulumiEnvironment } from "../toolchain/pulumi-home.js";
@@ -38,9 +39,12 @@ export async function rehearse(options: RehearsalOptions): Promise<Report> {
   const stage = await prepare(options, tools, network);
 
   await phases.run("pulumi up", () => stage.engine.run("up"));
-  const worker = (await stage.engine.outputs())["worker"] as Address;
+  const outputs = outputsSchema.parse(await stage.engine.outputs());
+  const { worker, ollama: ollamaUrl } = outputs;
   const before = await readMoney(stage, worker);
-  const asked = await phases.run("encrypted job", () => askWorker(stage.network, folders, options.prompt, say));
+  const asked = await phases.run("encrypted job", () =>
+    askWorker({ ...stage, prompt: options.prompt, ollamaUrl, say }),
+  );
   const secondUp = await phases.run("second pulumi up", () => stage.engine.run("up"));
   const leaks = await phases.run("search for private keys", () => searchForKeys(stage, folders));
   const finished = { stage, worker, before, asked, secondUpChanges: changed(secondUp), leaks };
@@ -60,11 +64,17 @@ export async function rehearse(options: RehearsalOptions): Promise<Report> {
   return { ...report, phases_ms: { ...phases.times } };
 }
 
+/** What the stack exports (`stacks/devnet.ts`). */
+const outputsSchema = z.looseObject({ worker: addressSchema, ollama: z.url() });
+
 /** Everything that the phases work with. */
 interface Stage {
   readonly engine: Engine;
   readonly operator: Operator;
   readonly network: Network;
+  readonly accountsFile: string;
+  /** The model that is served and asked. */
+  readonly model: string;
   readonly client: PublicClient;
   readonly contracts: Contracts;
   readonly workerRef: RecordRef;
@@ -92,7 +102,18 @@ async function prepare({ folders, say }: RehearsalOptions, tools: Toolchain, run
   await engine.initialise();
   const client = createPublicClient({ transport: http(network.endpoints.rpc, { batch: true }), pollingInterval: 100 });
   const contracts = await resolveContracts(client, network);
-  return { engine, operator, network, client, contracts, workerRef: `worker/${network.chainId}/home` };
+  const [model] = running.models;
+  if (model === undefined) throw new Error("the rehearsal network has no model");
+  return {
+    engine,
+    operator,
+    network,
+    accountsFile: running.accountsFile,
+    model: model.name,
+    client,
+    contracts,
+    workerRef: `worker/${network.chainId}/home`,
+  };
 }
 
 /** What the chain says about the money, at one moment. */

@@ -1,0 +1,34 @@
+import { readFile } from "node:fs/promises";
+import { runningIn, startInBackground, stopDevnet } from "../../devnet/background.js";
+import { steer } from "../../devnet/control-client.js";
+import { accountsSchema, filesIn } from "../../devnet/documents.js";
+import type { Folders } from "./folders.js";
+
+/** A rehearsal network that runs in a process of its own. */
+export interface RunningNetwork {
+  readonly networkFile: string;
+  readonly accountsFile: string;
+  /** Private key of the account that plays the operator's treasury. */
+  readonly treasuryKey: string;
+  /** What a worker may serve here, and where Ollama pulls it from. */
+  readonly models: readonly { readonly name: string; readonly source: string; readonly insecure: boolean }[];
+  /** Lets time pass on the chain (seconds). */
+  advance(seconds: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts the network in its folder, or takes the one that runs there. */
+export async function startNetwork(folders: Folders, tools: { readonly geth: string }): Promise<RunningNetwork> {
+  const dir = folders.network;
+  const running = (await runningIn(dir)) ?? (await startInBackground({ dir, geth: tools.geth }));
+  const files = filesIn(dir);
+  const accounts = accountsSchema.parse(JSON.parse(await readFile(files.accounts, "utf8")));
+  return {
+    networkFile: files.network,
+    accountsFile: files.accounts,
+    treasuryKey: accounts.treasury.privateKey,
+    models: running.models.slice(0, 1).map(({ name, pull }) => ({ name, source: pull, insecure: true })),
+    advance: async (seconds) => void (await steer(running, "POST", "/time", { advance: seconds })),
+    stop: async () => void (await stopDevnet(dir)),
+  };
+}

@@ -1,0 +1,43 @@
+import { z } from "zod";
+
+/** The part of vitest's JSON report that is counted. */
+const reportSchema = z.object({
+  testResults: z.array(
+    z.object({
+      name: z.string(),
+      status: z.string(),
+      message: z.string().optional(),
+      assertionResults: z.array(z.object({ fullName: z.string(), status: z.string() })),
+    }),
+  ),
+});
+
+/** What came of one or several vitest runs. */
+export interface Tally {
+  readonly passed: number;
+  readonly failed: number;
+  /** Tests that did not run, by name: what this machine could not do. */
+  readonly skipped: readonly string[];
+}
+
+export const nothingYet: Tally = { passed: 0, failed: 0, skipped: [] };
+
+/** Counts a report and adds it to what was counted before. A file that could not be loaded counts as one failure. */
+export function addReport(tally: Tally, report: unknown): Tally {
+  const files = reportSchema.parse(report).testResults;
+  const tests = files.flatMap((file) => file.assertionResults);
+  const unloaded = files.filter(
+    (file) => file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed"),
+  );
+  return {
+    passed: tally.passed + tests.filter((test) => test.status === "passed").length,
+    failed: tally.failed + tests.filter((test) => test.status === "failed").length + unloaded.length,
+    skipped: [
+      ...tally.skipped,
+      ...tests.filter((test) => !["passed", "failed"].includes(test.status)).map((test) => test.fullName),
+    ],
+  };
+}
+
+/** The line that ends a test run, alone on its line. */
+export const summary = (tally: Tally): string => `${tally.passed} passed, ${tally.failed} failed`;

@@ -1,0 +1,81 @@
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startProcess } from "../system/process.js";
+import { addReport, nothingYet, summary, type Tally } from "./test-report.js";
+
+/**
+ * `npm test`: lint, format, types, fast tests, real tests; ends at the first that is red. The last line says how many tests passed and failed; a red
+ * check before the tests counts as one failure.
+ */
+const checks: readonly (readonly [name: string, ...command: string[]])[] = [
+  ["lint", "eslint", ".", "--max-warnings", "0"],
+  ["format", "prettier", "--check", "--log-level", "warn", "."],
+  ["types", "tsc", "--noEmit"],
+];
+
+async function main(): Promise<void> {
+  for (const [name, command, ...args] of checks) {
+    process.stderr.write(`◐ ${name}\n`);
+    if ((await run(command ?? "", args)) === 0) continue;
+    process.stderr.write(`✗ ${name}\n`);
+    return finish({ ...nothingYet, failed: 1 });
+  }
+  let tally = nothingYet;
+  for (const project of ["fast", "real"]) {
+    process.stderr.write(`◐ ${project} tests\n`);
+    const result = await runTests(project, tally);
+    tally = result.tally;
+    if (!result.green) return finish(tally.failed === 0 ? { ...tally, failed: 1 } : tally);
+  }
+  finish(tally);
+}
+
+/** One vitest project; its own report is shown as it runs, the JSON beside it is what is counted. */
+async function runTests(project: string, before: Tally): Promise<{ tally: Tally; green: boolean }> {
+  const folder = await mkdtemp(join(tmpdir(), "lightchain-fleet-test-"));
+  try {
+    const file = join(folder, "report.json");
+    const code = await run("vitest", [
+      "run",
+      "--project",
+      project,
+      "--reporter=default",
+      "--reporter=json",
+      `--outputFile.json=${file}`,
+    ]);
+    const text = await readFile(file, "utf8").catch(() => undefined);
+    return { tally: text === undefined ? before : addReport(before, JSON.parse(text)), green: code === 0 };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function finish(tally: Tally): void {
+  if (tally.skipped.length > 0) {
+    process.stdout.write(`\nNot run on this machine:\n${tally.skipped.map((name) => `  ${name}\n`).join("")}`);
+  }
+  process.stdout.write(`\n${summary(tally)}\n`);
+  process.exitCode = tally.failed === 0 ? 0 : 1;
+}
+
+/** Runs a program attached to the terminal. @returns its exit code, or 1 when a signal ended it */
+async function run(command: string, args: readonly string[]): Promise<number> {
+  const child = startProcess(command, args, { env: environment, stdio: "inherit" });
+  const forward = (): void => void child.kill("SIGTERM");
+  const wait = (): void => undefined; // Ctrl-C reaches the child from the terminal
+  process.on("SIGTERM", forward).on("SIGINT", wait);
+  try {
+    const [code] = (await once(child, "exit")) as [number | null];
+    return code ?? 1;
+  } finally {
+    process.off("SIGTERM", forward).off("SIGINT", wait);
+  }
+}
+
+const environment = Object.fromEntries(
+  Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
+);
+
+void main();
