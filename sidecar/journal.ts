@@ -54,8 +54,8 @@ export interface Journal {
   /** Moves a job forward, with what belongs to the new state. @throws JournalViolation */
   advance(id: JobId, to: JobState, details?: JobDetails): void;
 
-  /** A claim that was decided on: survives a crash between sending and reading the result. */
-  claim(request: RequestId, outcome: "claiming" | "claimed" | "lost"): void;
+  /** A claim that was decided on: survives a crash between sending and reading the result. `adopted`: its session was counted, or it expired. */
+  claim(request: RequestId, outcome: "claiming" | "claimed" | "adopted" | "lost"): void;
   claims(outcome: "claiming" | "claimed"): readonly RequestId[];
 
   /** Stores signed bytes before they are sent. */
@@ -73,6 +73,10 @@ export interface Journal {
   /** What `live` last asked for; survives restarts. */
   serving(): Serving | undefined;
   setServing(serving: Serving): void;
+  /** The newest epoch this journal served under, and the key's nonce on chain when that began. */
+  epoch(): { readonly epoch: number; readonly nonce: number } | undefined;
+  /** @throws JournalViolation when it would fall */
+  setEpoch(epoch: number, nonce: number): void;
   /** Leaving this generation (sticky). 0: not leaving. */
   leavingGeneration(): number;
   setLeaving(generation: number): void;

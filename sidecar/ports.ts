@@ -1,6 +1,8 @@
-import type { Job, Request, Session } from "../abi/job.js";
+import type { Job, Session, SessionRequest } from "../abi/job.js";
 import type { Signer } from "../keystore/store.js";
 import type { BlockRef, Call, Mined, Observed, Sender } from "../lifecycle/types.js";
+import type { GenerationCounts } from "../protocol/ollama-stream.js";
+import type { ChatMessage, ConversationPrompt, TextPrompt } from "../protocol/prompt.js";
 import type {
   Address,
   BlockTime,
@@ -43,7 +45,7 @@ export interface Chain {
   onHead(listener: (head: BlockRef) => void): Unsubscribe;
   job(id: JobId): Promise<Job>;
   session(id: SessionId): Promise<Session>;
-  request(id: RequestId): Promise<Request>;
+  request(id: RequestId): Promise<SessionRequest>;
   /** Mask a request needs; 0 where the getter is absent. */
   requiredCapabilities(id: RequestId): Promise<bigint>;
   ownCapabilities(): Promise<bigint>;
@@ -67,11 +69,13 @@ export interface ObserveOptions {
 /** The node as the transaction manager needs it. */
 export interface Node {
   readonly chainId: number;
+  /** Number of the newest block. How deep a transaction lies is counted from it. */
+  blockNumber(): Promise<bigint>;
   nonces(): Promise<{ latest: number; pending: number }>;
   /** wei per gas. */
   gasPrice(): Promise<bigint>;
   priorityFee(): Promise<bigint>;
-  /** Units of gas, without head-room. @throws CallReverted with the decoded error when it would revert */
+  /** Units of gas, without head-room. @throws EstimateRefused when it would revert or the balance does not cover it */
   estimate(call: { to: Address; data: Hex; value: bigint }): Promise<bigint>;
   balance(): Promise<bigint>;
   /** @throws BroadcastRefused (certainly not in a pool) or BroadcastUnclear (ask the chain) */
@@ -107,6 +111,8 @@ export interface Transactions extends Sender {
   recover(): Promise<void>;
   /** The chain's nonce is ahead of everything the journal knows: another holder has signed, or the journal is old. */
   isStale(): Promise<boolean>;
+  /** Follows nothing any more; what is open stays so in the journal. Waiting callers are rejected. */
+  close(): Promise<void>;
 }
 /** What goes first when lanes are busy: acknowledgements and completions before claims, claims before releases and the rest. */
 export type Urgency = "job" | "claim" | "settlement";
@@ -170,25 +176,19 @@ export interface Inference {
   /** Names it has, exactly as it lists them. @throws InferenceUnavailable */
   models(): Promise<readonly string[]>;
 }
-export type InferencePrompt =
-  | { readonly kind: "generate"; readonly prompt: string; readonly images: readonly string[] }
-  | { readonly kind: "chat"; readonly messages: readonly ChatMessage[] };
-export interface ChatMessage {
-  readonly role: "system" | "user" | "assistant";
-  readonly content: string;
-  readonly images?: readonly string[];
+/** A prompt as it was decoded, with the turns before it; `protocol/ollama-request.ts` makes the one right call of it. */
+export interface InferencePrompt {
+  readonly prompt: TextPrompt | ConversationPrompt;
+  readonly history: readonly ChatMessage[];
 }
 export type Delta =
   | { readonly kind: "text" | "reasoning"; readonly text: string }
-  | { readonly kind: "done"; readonly stats: InferenceStats };
-export interface InferenceStats {
-  readonly promptTokens: number;
-  readonly evalTokens: number;
-  readonly promptEvalMs: number;
-  readonly evalMs: number;
-  readonly loadMs: number;
-  readonly totalMs: number;
-}
+  | {
+      readonly kind: "done";
+      readonly counts: GenerationCounts;
+      /** The `num_predict` in force. */
+      readonly maxTokens: number;
+    };
 
 /** Raised to whoever watches: log, metric, later a message. */
 export interface Alarm {

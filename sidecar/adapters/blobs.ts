@@ -1,0 +1,86 @@
+import { bytesToHex, createPublicClient, http } from "viem";
+import { blobCapacityBytes, packBlob, unpackBlob, versionedHash } from "../../protocol/blob.js";
+import type { Network } from "../../schema/network.js";
+import type { Settings } from "../../schema/settings.js";
+import type { Hash } from "../../schema/units.js";
+import type { Clock } from "../../system/clock.js";
+import type { Logger } from "../../system/log.js";
+import { retry } from "../../system/retry.js";
+import { BlobNotFound, ChainUnavailable, KzgUnavailable, PayloadTooLarge } from "../failures.js";
+import { kzgInPlace, startKzgThread } from "../kzg/thread.js";
+import type { Blobs } from "../ports.js";
+import { openBeacon } from "./beacon.js";
+
+/** How many blocks before the one that names it a blob may have been mined (sidecar reference §4.2). */
+const blocksBack = 100n;
+
+export interface BlobsOptions {
+  readonly network: Network;
+  readonly settings: Settings["jobs"];
+  /** Compiled KZG worker: `dist/sidecar/kzg/worker.js`, or `kzg-worker.js` beside the bundle. `null` computes on this thread (tests). */
+  readonly kzgWorker: string | null;
+  /** `kzg.node` beside the bundle. Default: the c-kzg package, if it is built. */
+  readonly nativeKzg?: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Blobs of the live network: found through execution and beacon node, built by KZG in its own thread. */
+export function createBlobs(options: BlobsOptions): Blobs & { close(): Promise<void> } {
+  const { network, settings, clock, log } = options;
+  const kzg =
+    options.kzgWorker === null ? kzgInPlace(options.nativeKzg) : startKzgThread(options.kzgWorker, options.nativeKzg);
+  const client = createPublicClient({ transport: http(network.endpoints.rpc, { retryCount: 0 }) });
+  const beacon = openBeacon(network.endpoints.beacon, settings.blobFetchTimeoutMs);
+
+  const parentRootOf = async (block: bigint): Promise<Hash> => {
+    try {
+      const { parentBeaconBlockRoot } = await client.getBlock({ blockNumber: block });
+      if (parentBeaconBlockRoot === undefined) throw new Error("it names no beacon block");
+      return parentBeaconBlockRoot;
+    } catch (error) {
+      throw new ChainUnavailable(`block ${block}`, error);
+    }
+  };
+  const search = async (hash: Hash, from: bigint, signal?: AbortSignal): Promise<Uint8Array> => {
+    const last = from > blocksBack ? from - blocksBack : 0n;
+    for (let block = from; block >= last; block--) {
+      signal?.throwIfAborted();
+      const slot = await beacon.slotAfter(await parentRootOf(block), signal);
+      if (slot === null) continue;
+      const blobs = await beacon.blobsAt(slot, signal);
+      const found = blobs.find(({ commitment }) => versionedHash(commitment) === hash);
+      if (found) return unpackBlob(found.blob);
+    }
+    throw new BlobNotFound(hash, from, last);
+  };
+
+  return {
+    warmUp: async () => {
+      const kind = await kzg.ready().catch((error: unknown) => {
+        throw new KzgUnavailable(error);
+      });
+      log.info({ kzg: kind }, "KZG setup loaded");
+    },
+    fetch: (hash, block, signal) =>
+      retry(() => search(hash, block, signal), {
+        policy: { attempts: settings.blobFetchRetries + 1, pauseMs: 100 },
+        clock,
+        ...(signal ? { signal } : {}),
+      }),
+    build: async (payload) => {
+      if (payload.length > blobCapacityBytes) throw new PayloadTooLarge(payload.length, blobCapacityBytes);
+      const blob = packBlob(payload);
+      const { commitment, proof } = await kzg.commit(blob).catch((error: unknown) => {
+        throw new KzgUnavailable(error);
+      });
+      return {
+        blob: bytesToHex(blob),
+        commitment: bytesToHex(commitment),
+        proof: bytesToHex(proof),
+        versionedHash: versionedHash(commitment),
+      };
+    },
+    close: () => kzg.close(),
+  };
+}

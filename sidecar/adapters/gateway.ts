@@ -1,0 +1,90 @@
+import { correlationIdOf, encodeFrame, encodeResponseBody, type CompleteFrame } from "../../protocol/frames.js";
+import { encodeHeartbeat } from "../../protocol/heartbeat.js";
+import type { Signer } from "../../keystore/store.js";
+import { describeError } from "../../schema/errors.js";
+import type { Clock } from "../../system/clock.js";
+import type { Logger } from "../../system/log.js";
+import { retry } from "../../system/retry.js";
+import { GatewayRefused } from "../errors.js";
+import type { Gateway } from "../ports.js";
+import { askGateway, type GatewayRequest } from "./gateway-http.js";
+import { createLogin } from "./gateway-login.js";
+import { createResponseStream } from "./gateway-stream.js";
+
+/** How patiently an answer that the stream did not take is offered over HTTP: half a minute in all. */
+const fallbackPolicy = { attempts: 6, pauseMs: 1_000, maxPauseMs: 16_000 };
+
+/**
+ * The network's worker gateway. Source: sidecar reference §5.1-5.4; beyond it, a 401 leads to one new login, and an answer's end is kept until it was
+ * written or accepted.
+ * @param options.url base address, `http:` or `https:`
+ */
+export function createGateway(options: { url: string; signer: Signer; clock: Clock; log: Logger }): Gateway {
+  const { signer, clock, log } = options;
+  const url = options.url.replace(/\/$/, "");
+  const login = createLogin({ url, signer, clock });
+  const stream = createResponseStream({
+    url: `${url.replace(/^http/, "ws")}/api/stream/responses`,
+    login,
+    clock,
+    log,
+  });
+  const ts = (): number => Math.floor(clock.now() / 1_000);
+
+  const post = async (path: GatewayRequest["path"], body?: string): Promise<void> => {
+    const send = async (token: string): Promise<string> =>
+      askGateway(url, { method: "POST", path, token, accept: [204], ...(body !== undefined && { body }) });
+    const token = await login.token();
+    try {
+      await send(token);
+    } catch (error) {
+      if (!(error instanceof GatewayRefused && error.status === 401)) throw error;
+      login.forget(token);
+      await send(await login.token());
+    }
+  };
+
+  return {
+    login: async () => {
+      await login.token();
+    },
+    heartbeat: async ({ activeJobs, maxJobs, models }) =>
+      post("/api/heartbeat", encodeHeartbeat({ activeJobs, maxJobs, models, capabilities: [] })),
+    drain: () => post("/api/worker/drain"),
+    undrain: () => post("/api/worker/undrain"),
+    open: () => stream.open(),
+    offer: ({ type, kind, job, session, seq, payload }) => {
+      const of = { jobId: job, sessionId: session, correlationId: correlationIdOf(session, job), ts: ts(), payload };
+      const text = encodeFrame(type === "chunk" ? { ...of, type, kind: kind ?? "text", seq } : { ...of, type });
+      if (!stream.offer(job, text)) log.debug({ job, seq }, "frame dropped: the stream's queue is full");
+    },
+    deliver: async ({ job, session, seq, payload, signature }) => {
+      const frame: CompleteFrame = {
+        type: "complete",
+        jobId: job,
+        sessionId: session,
+        correlationId: correlationIdOf(session, job),
+        ts: ts(),
+        seq,
+        payload,
+        signature,
+      };
+      try {
+        await stream.write(job, encodeFrame(frame));
+        return;
+      } catch (error) {
+        log.info({ job, reason: describeError(error) }, "delivering the answer over HTTP");
+      }
+      stream.discard(job); // late chunks after the end would only confuse
+      await retry(() => post(`/api/jobs/${job.toString()}/response`, encodeResponseBody(frame)), {
+        policy: fallbackPolicy,
+        clock,
+        worthRetrying: (error) => !(error instanceof GatewayRefused),
+      });
+    },
+    get connected() {
+      return stream.connected;
+    },
+    close: () => stream.close(),
+  };
+}

@@ -1,0 +1,37 @@
+import type { Job } from "../../abi/job.js";
+import type { JobId, ModelName } from "../../schema/units.js";
+import type { JobContext } from "./context.js";
+import { tooLate } from "./endings.js";
+import { patiently } from "./patience.js";
+import { isCompleted, type JobReader } from "./standing.js";
+
+/**
+ * Sees to it that the chain has our acknowledgement, and returns the job as it is then: its deadline is now that of the completion. Nothing is sent when the
+ * chain has it already; the same purpose never sends a second one.
+ * @throws JobEnds when the time for it is over
+ */
+export async function acknowledge(
+  context: JobContext,
+  reader: JobReader,
+  job: { readonly id: JobId; readonly model: ModelName },
+  signal: AbortSignal,
+): Promise<Job> {
+  const { ports, time, clock, metrics } = context;
+  const startedMs = clock.now();
+  const acknowledged = await patiently(context, `acknowledging job ${job.id.toString()}`, signal, async () => {
+    const before = await reader.read(job.id);
+    if (before.state === "Acknowledged" || isCompleted(before)) return before;
+    if (time.msUntil(before.deadline) < 0) throw tooLate("the time to acknowledge it is over");
+    const limit = time.deadline(before.deadline, 0, signal);
+    try {
+      await ports.transactions.send(context.calls.acknowledge(job.id), limit.signal, "job");
+    } finally {
+      limit.end();
+    }
+    const after = await reader.read(job.id);
+    if (after.state === "Submitted") throw new Error("the chain does not have the acknowledgement yet");
+    return after;
+  });
+  metrics.stageDone("ack", job.model, "ok", (clock.now() - startedMs) / 1_000);
+  return acknowledged;
+}

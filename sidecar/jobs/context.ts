@@ -1,0 +1,17 @@
+import type { DailyCalls } from "../calls.js";
+import type { ModelId, ModelName } from "../../schema/units.js";
+import type { Parts } from "../parts.js";
+import type { Purposes } from "../purposes.js";
+import type { ModelServer } from "./model-server.js";
+import type { SessionKeys } from "./session-keys.js";
+import type { Slots } from "./slots.js";
+
+/** What the stages of a job work with. */
+export interface JobContext extends Parts {
+  readonly models: ReadonlyMap<ModelId, ModelName>;
+  readonly keys: SessionKeys;
+  readonly slots: Slots;
+  readonly server: ModelServer;
+  readonly calls: DailyCalls;
+  readonly purposes: Purposes;
+}

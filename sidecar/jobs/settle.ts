@@ -1,0 +1,137 @@
+import { hexToBytes } from "viem";
+import type { Job } from "../../abi/job.js";
+import { answerDigest, ciphertextHash, toFrameSignature } from "../../protocol/signature.js";
+import { describeError } from "../../schema/errors.js";
+import type { Hash, Hex, JobId, ModelName } from "../../schema/units.js";
+import type { JobRow } from "../journal.js";
+import { acknowledge } from "./acknowledge.js";
+import type { JobContext } from "./context.js";
+import { leavesTimeToSettle } from "./deadlines.js";
+import { answeredElsewhere, tooLate } from "./endings.js";
+import { patiently } from "./patience.js";
+import { isCompleted, type JobReader } from "./standing.js";
+
+/**
+ * From the stored ciphertext to a completed job: sign, deliver, publish the blob, complete. Everything acts on that one ciphertext; after a crash it goes on where
+ * the row says, and delivers again, because nothing tells whether the consumer has it.
+ *
+ * @throws JobEnds
+ */
+export async function settle(context: JobContext, reader: JobReader, id: JobId, stop: AbortSignal): Promise<void> {
+  const { journal, time, settings, models } = context;
+  const row = answeredRow(context, id);
+  const model = models.get(row.model) ?? ("unknown" as ModelName);
+  const hash = ciphertextHash(row.ciphertext);
+  const job = await patiently(context, `reading job ${id.toString()}`, stop, async () => {
+    const found = await reader.read(id);
+    // A reorganisation may have undone the acknowledgement.
+    return found.state === "Submitted" ? acknowledge(context, reader, { id, model }, stop) : found;
+  });
+  stopIfAnsweredElsewhere(job, hash);
+  const signature = await sign(context, row);
+  if (row.state === "answered" || row.state === "signed") journal.advance(id, "publishing");
+  const delivering = deliver(context, row, signature);
+
+  const limit = time.deadline(job.deadline, 0, stop);
+  try {
+    if (!isCompleted(job)) {
+      const state = journal.job(id)?.state;
+      if (state === "publishing" && !leavesTimeToSettle(time.msUntil(job.deadline), settings.jobs))
+        throw tooLate("too little time is left to settle its answer");
+      const versionedHash = await publishBlob(context, row, model, limit.signal);
+      await complete(context, reader, { id, model, versionedHash, hash }, limit.signal);
+    }
+  } catch (error) {
+    stop.throwIfAborted();
+    if (limit.signal.aborted) throw tooLate("its deadline passed before it was completed", error);
+    throw error;
+  } finally {
+    limit.end();
+  }
+  await delivering;
+  journal.advance(id, "completed");
+  context.metrics.leftBeforeDeadline(model, time.msUntil(job.deadline) / 1_000);
+}
+
+type AnsweredRow = JobRow & { readonly ciphertext: Uint8Array };
+function answeredRow({ journal }: JobContext, id: JobId): AnsweredRow {
+  const row = journal.job(id);
+  if (row === undefined || row.ciphertext === null) throw new Error(`job ${id.toString()} has no answer yet`);
+  return { ...row, ciphertext: row.ciphertext };
+}
+
+/** To sign or deliver other bytes than the committed ones would be evidence against this worker. */
+function stopIfAnsweredElsewhere(job: Job, hash: Hash): void {
+  if (isCompleted(job) && job.responseCiphertextHash !== hash) throw answeredElsewhere();
+}
+
+async function sign(context: JobContext, row: AnsweredRow): Promise<Hex> {
+  const { ports, contracts, journal } = context;
+  if (row.signature !== null) return row.signature;
+  const digest = answerDigest(ports.chain.chainId, contracts.jobRegistry, row.id, row.session, row.ciphertext);
+  const signature = toFrameSignature(await ports.signer.signMessage(hexToBytes(digest)));
+  journal.advance(row.id, "signed", { signature });
+  return signature;
+}
+
+/** Never fails the job: the consumer can read the answer from the blob as well. */
+async function deliver(context: JobContext, row: AnsweredRow, signature: Hex): Promise<void> {
+  const { ports, log } = context;
+  const last = row.chunks + 1;
+  try {
+    await ports.gateway.deliver({
+      job: row.id,
+      session: row.session,
+      seq: last,
+      totalChunks: last,
+      payload: row.ciphertext,
+      signature,
+    });
+  } catch (error) {
+    log.warn({ job: row.id.toString(), reason: describeError(error) }, "the answer was not delivered; the blob has it");
+  }
+}
+
+async function publishBlob(
+  context: JobContext,
+  row: AnsweredRow,
+  model: ModelName,
+  signal: AbortSignal,
+): Promise<Hash> {
+  const { journal, ports, clock, metrics } = context;
+  const known = journal.job(row.id)?.versionedHash;
+  if (known !== null && known !== undefined) return known;
+  if (journal.job(row.id)?.state === "publishing") journal.advance(row.id, "blobbing");
+  const startedMs = clock.now();
+  const { versionedHash } = await patiently(context, `the blob of job ${row.id.toString()}`, signal, async () => {
+    const purpose = context.purposes.answer(row.id);
+    const mined = await ports.transactions.publish({ purpose, payload: row.ciphertext, signal });
+    if (mined.status === "reverted") throw new Error("the blob's transaction was reverted");
+    return mined;
+  });
+  metrics.stageDone("submit_blob", model, "ok", (clock.now() - startedMs) / 1_000);
+  journal.advance(row.id, "completing", { versionedHash });
+  return versionedHash;
+}
+
+async function complete(
+  context: JobContext,
+  reader: JobReader,
+  answer: { id: JobId; model: ModelName; versionedHash: Hash; hash: Hash },
+  signal: AbortSignal,
+): Promise<void> {
+  const { ports, time, clock, metrics, calls } = context;
+  const { id, versionedHash, hash } = answer;
+  const startedMs = clock.now();
+  await patiently(context, `completing job ${id.toString()}`, signal, async () => {
+    const before = await reader.read(id);
+    stopIfAnsweredElsewhere(before, hash);
+    if (isCompleted(before)) return;
+    if (before.state === "Submitted") throw new Error("the chain has lost the acknowledgement");
+    if (time.msUntil(before.deadline) < 0) throw tooLate("its deadline passed before it was completed");
+    await ports.transactions.send(calls.complete(id, versionedHash, hash), signal, "job");
+    const after = await reader.read(id);
+    if (!isCompleted(after)) throw new Error("the chain does not have the completion yet");
+  });
+  metrics.stageDone("complete_job", answer.model, "ok", (clock.now() - startedMs) / 1_000);
+}

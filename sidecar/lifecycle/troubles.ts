@@ -1,0 +1,49 @@
+import { describeError, FleetError } from "../../schema/errors.js";
+import type { Problem } from "../../schema/control.js";
+import type { ModelName } from "../../schema/units.js";
+
+/** LF1412: the key was used where this journal did not see it. */
+export class JournalStale extends FleetError {
+  constructor(worker: string) {
+    super(
+      "LF1412",
+      `The chain knows transactions of ${worker} that this host's journal does not: another host may be serving, or the journal is old.`,
+      { fix: "run `pulumi up`: it confirms that no other host holds the key and starts a new epoch." },
+    );
+  }
+}
+
+/** LF1460: the rehearsal failed, so nothing is staked. */
+export class RehearsalFailed extends FleetError {
+  constructor(what: string, fix: string, cause?: unknown) {
+    super("LF1460", `The rehearsal failed: ${what}.`, cause === undefined ? { fix } : { fix, cause });
+  }
+}
+
+/** LF1461: the chain counts more offences than the operator has seen. */
+export class OffenceSeen extends FleetError {
+  constructor(worker: string, count: bigint, acknowledged: bigint) {
+    super(
+      "LF1461",
+      `The chain counts ${count} offence(s) of ${worker}, ${count - acknowledged} of them new: no session is claimed any more.`,
+      { fix: "find out why a job was missed (log, `npx fleet status`), repair it, then `npx fleet resume`." },
+    );
+  }
+}
+
+/** LF1460 too: a model is not there, or does not answer in time. */
+export class ModelSilent extends RehearsalFailed {
+  constructor(model: ModelName, reason: string, cause?: unknown) {
+    super(`${model} ${reason}`, "look at Ollama on the worker's host; the rehearsal is repeated by itself.", cause);
+  }
+}
+
+/** An error as the status shows it. */
+export const problemOf = (error: unknown): Problem =>
+  error instanceof FleetError
+    ? { code: error.code, summary: error.summary, fix: error.fix }
+    : {
+        code: "LF1469",
+        summary: describeError(error),
+        fix: "read the sidecar's log on the host; it tries again by itself.",
+      };

@@ -1,0 +1,202 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { parseArgs } from "node:util";
+import { bytesToHex, hexToBytes } from "viem";
+import { createLocalSigner } from "../keystore/local-signer.js";
+import { SessionKeyError, unwrapSessionKey } from "../protocol/session-key.js";
+import { bundleManifestSchema } from "../schema/bundle.js";
+import { describeError, FleetError } from "../schema/errors.js";
+import { type Settings, settingsSchema } from "../schema/settings.js";
+import { systemClock } from "../system/clock.js";
+import { type Exit, ownExit } from "../system/exit.js";
+import { ensureFolder } from "../system/files.js";
+import { tryLock } from "../system/lock.js";
+import { createLogger, type Logger } from "../system/log.js";
+import { createBlobs } from "./adapters/blobs.js";
+import { connectChain } from "./adapters/chain.js";
+import { serveControl } from "./adapters/control-socket.js";
+import { createGateway } from "./adapters/gateway.js";
+import { startMetricsServer } from "./adapters/metrics-server.js";
+import { createOllama } from "./adapters/ollama.js";
+import { type Credentials, parseSecretSource, readCredentials, type SecretSource } from "./adapters/secrets.js";
+import { createChainTime } from "./chain-time.js";
+import { WrongKey } from "./errors.js";
+import type { Journal } from "./journal.js";
+import { openJournal } from "./journal/sqlite-journal.js";
+import { createMetrics } from "./metrics/metrics.js";
+import type { Identity, Parts } from "./parts.js";
+import { createSidecar, type SidecarEnd } from "./sidecar.js";
+import { exitCodeFor } from "./startup/exit-codes.js";
+import { alreadyRunning, badCommandLine, badSettings } from "./startup/refusals.js";
+import { createTransactions } from "./transactions/manager.js";
+
+/** After everything was asked to stop, the process ends anyway after this long, in ms. */
+const closeMs = 20_000;
+
+/** The sidecar as a program: `node main.js --settings FILE --secrets fd:3|file:PATH`. Exit codes: docs/sidecar.md. */
+async function main(): Promise<void> {
+  const log = createLogger("sidecar");
+  const exit = ownExit(log, closeMs);
+  try {
+    const { settingsPath, secretSource } = readCommandLine();
+    const settings = readSettings(settingsPath);
+    log.level = settings.logLevel;
+    await run(settings, readCredentials(secretSource, settings), exit, log);
+  } catch (error) {
+    const code = exitCodeFor(error);
+    if (error instanceof FleetError) log.fatal({ code: error.code, fix: error.fix, exit: code }, error.summary);
+    else log.fatal({ err: error, exit: code }, "the sidecar could not start");
+    await exit.leave(code);
+  }
+}
+
+function readCommandLine(): { settingsPath: string; secretSource: SecretSource } {
+  try {
+    const { values } = parseArgs({ options: { settings: { type: "string" }, secrets: { type: "string" } } });
+    if (values.settings === undefined || values.secrets === undefined)
+      throw new Error("--settings or --secrets is missing");
+    return { settingsPath: values.settings, secretSource: parseSecretSource(values.secrets) };
+  } catch (error) {
+    if (error instanceof FleetError) throw error;
+    throw badCommandLine(describeError(error));
+  }
+}
+
+function readSettings(path: string): Settings {
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw badSettings(path, describeError(error), error);
+  }
+  const settings = settingsSchema.safeParse(json);
+  if (settings.success) return settings.data;
+  throw badSettings(path, settings.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
+}
+
+async function run(settings: Settings, credentials: Credentials, exit: Exit, log: Logger): Promise<void> {
+  const { secret, signingKey, encryption } = credentials;
+  await ensureFolder(settings.stateFolder, "private");
+  const held = tryLock(join(settings.stateFolder, "sidecar.lock"));
+  if (held === undefined) throw alreadyRunning(settings.stateFolder);
+  exit.onLeave(() => held.release());
+
+  const key = hexToBytes(signingKey);
+  const signer = createLocalSigner(key);
+  key.fill(0);
+  const clock = systemClock;
+  const { network } = settings;
+  const late: { journal?: Journal } = {};
+  const connected = await connectChain({
+    network,
+    worker: settings.address,
+    settings: settings.chain,
+    sent: () => late.journal?.allTransactions() ?? [],
+    clock,
+    log: log.child({ part: "chain" }),
+  });
+  exit.onLeave(() => connected.close());
+  const { chain, node, contracts } = connected;
+  const journal = openJournal(join(settings.stateFolder, "journal.sqlite"), {
+    chainId: network.chainId,
+    jobRegistry: contracts.jobRegistry,
+    worker: settings.address,
+  });
+  late.journal = journal;
+  exit.onLeave(() => journal.close());
+
+  const metrics = createMetrics();
+  if (settings.metricsPort !== null) {
+    const server = await startMetricsServer(metrics.registry, settings.metricsPort, log);
+    exit.onLeave(() => server?.close());
+  }
+  const program = dirname(realpathSync(process.argv[1] ?? "."));
+  const blobs = createBlobs({
+    network,
+    settings: settings.jobs,
+    kzgWorker: firstExisting([join(program, "kzg-worker.js"), join(program, "kzg", "worker.js")]),
+    ...nativeKzg(join(program, "kzg.node")),
+    clock,
+    log: log.child({ part: "blobs" }),
+  });
+  exit.onLeave(() => blobs.close());
+  const transactions = createTransactions({
+    node,
+    signer,
+    journal,
+    blobs,
+    clock,
+    settings: settings.chain,
+    log: log.child({ part: "transactions" }),
+    onHead: (listener) => chain.onHead(listener),
+  });
+  const identity: Identity = {
+    worker: settings.address,
+    host: settings.host,
+    epoch: secret.epoch,
+    refundTo: secret.refundTo,
+    encryptionKey: bytesToHex(encryption.publicKey),
+    bundle: bundleHash(program),
+    toldToLeave: secret.leaving ? secret.generation : 0,
+  };
+  const parts: Parts = {
+    ports: {
+      chain,
+      transactions,
+      blobs,
+      gateway: createGateway({ url: network.endpoints.gateway, signer, clock, log: log.child({ part: "gateway" }) }),
+      inference: createOllama(settings.inference, log.child({ part: "ollama" })),
+      signer,
+      unwrap: (wrapped) => {
+        try {
+          return unwrapSessionKey(wrapped, encryption);
+        } catch (error) {
+          if (error instanceof SessionKeyError) throw new WrongKey(error.fault, { cause: error });
+          throw error;
+        }
+      },
+      alarm: {
+        raise: (code, summary) => {
+          metrics.alarms.inc({ code });
+          log.error({ event: "alarm", code }, summary);
+        },
+      },
+      random: (length) => new Uint8Array(randomBytes(length)),
+    },
+    ...{ journal, settings, identity, contracts, clock, log, metrics },
+    time: createChainTime(clock),
+  };
+  const sidecar = createSidecar(parts);
+  exit.onLeave(() => sidecar.stop());
+  const control = await serveControl({
+    stateFolder: settings.stateFolder,
+    handle: async (request) => sidecar.handle(request),
+    log: log.child({ part: "control" }),
+  });
+  exit.onLeave(() => control.close());
+  log.info({ worker: settings.address, host: settings.host, epoch: secret.epoch, bundle: identity.bundle }, "starting");
+  await sidecar.start();
+  log.info({ mode: sidecar.status().mode }, "started");
+
+  const asked = new Promise<SidecarEnd>((resolve) => {
+    const stop = (): void => resolve({ exit: 0, because: null });
+    if (exit.asked.aborted) stop();
+    exit.asked.addEventListener("abort", stop, { once: true });
+  });
+  const end = await Promise.race([asked, sidecar.ended]);
+  if (end.because !== null) log.fatal({ err: end.because, exit: end.exit }, "ending");
+  if (end.exit === 0) await sidecar.drain(settings.jobs.shutdownMs);
+  await exit.leave(end.exit);
+}
+
+const firstExisting = (paths: readonly string[]): string | null => paths.find((path) => existsSync(path)) ?? null;
+const nativeKzg = (path: string): { nativeKzg?: string } => (existsSync(path) ? { nativeKzg: path } : {});
+
+function bundleHash(program: string): string {
+  const manifest = join(program, "manifest.json");
+  if (!existsSync(manifest)) return "source";
+  return bundleManifestSchema.parse(JSON.parse(readFileSync(manifest, "utf8"))).hash;
+}
+
+void main();

@@ -1,0 +1,29 @@
+import { purposeId, type PurposeKind } from "../lifecycle/purpose.js";
+import type { PurposeId } from "../lifecycle/types.js";
+import type { JobId, RequestId } from "../schema/units.js";
+import type { Parts } from "./parts.js";
+
+/** What the sidecar's own transactions are for, beside the lifecycle's. */
+export interface Purposes {
+  acknowledge(job: JobId): PurposeId;
+  answer(job: JobId): PurposeId;
+  complete(job: JobId): PurposeId;
+  claim(request: RequestId): PurposeId;
+  /** The blob that a rehearsal writes. */
+  rehearsal(generation: number): PurposeId;
+}
+
+/** Jobs and requests have ids of their own and outlive a generation, so they carry none. */
+const ownId = 0;
+
+export function purposesOf(parts: Pick<Parts, "ports" | "identity">): Purposes {
+  const purpose = (kind: PurposeKind, generation: number, detail: string): PurposeId =>
+    purposeId({ chainId: parts.ports.chain.chainId, worker: parts.identity.worker, kind, generation, detail });
+  return {
+    acknowledge: (job) => purpose("acknowledge", ownId, job.toString()),
+    answer: (job) => purpose("answer", ownId, job.toString()),
+    complete: (job) => purpose("complete", ownId, job.toString()),
+    claim: (request) => purpose("claim", ownId, request.toString()),
+    rehearsal: (generation) => purpose("answer", generation, "rehearsal"),
+  };
+}

@@ -1,0 +1,55 @@
+import type { Observed } from "../../lifecycle/types.js";
+import { answeredElsewhere } from "../jobs/endings.js";
+import { JournalStale } from "../lifecycle/troubles.js";
+import type { Parts } from "../parts.js";
+
+/** Whether this journal may speak for the key. */
+export interface Staleness {
+  /** Why it may not; `null` when it may. */
+  readonly trouble: JournalStale | null;
+  /** At start: takes up a new epoch, which a provider makes only when the former holder is proven stopped; else compares the chain with the journal. */
+  begin(observed: Observed): Promise<void>;
+  /** Later: whether somebody else has used the key. */
+  look(observed: Observed): Promise<void>;
+}
+
+export function createStaleness(parts: Pick<Parts, "ports" | "journal" | "identity" | "log">): Staleness {
+  const { ports, journal, identity, log } = parts;
+  let trouble: JournalStale | null = null;
+
+  const compare = async ({ nonce }: Observed): Promise<void> => {
+    const confirmed = journal.epoch()?.nonce ?? 0;
+    // The journal has every nonce it ever signed; those below `confirmed` were vouched for by the epoch.
+    const stale = nonce.latest > confirmed && (await ports.transactions.isStale());
+    if (stale && trouble === null) ports.alarm.raise("LF1412", new JournalStale(identity.worker).summary);
+    trouble = stale ? new JournalStale(identity.worker) : null;
+  };
+  /**
+   * Another holder may have answered what this journal had only acknowledged. What it has a ciphertext of is safe: only its own acknowledgement can have come
+   * before it, and nobody runs a job that another has acknowledged.
+   */
+  const giveUpDoubtfulJobs = async (): Promise<void> => {
+    for (const row of journal.openJobs().filter(({ state }) => state === "acking" || state === "acked")) {
+      const { state } = await ports.chain.job(row.id);
+      if (state !== "Submitted") journal.advance(row.id, "forfeited", { cause: answeredElsewhere().message });
+    }
+  };
+
+  return {
+    get trouble() {
+      return trouble;
+    },
+    begin: async (observed) => {
+      const served = journal.epoch();
+      const isHandover = served === undefined ? identity.epoch > 1 : identity.epoch > served.epoch;
+      if (isHandover) {
+        await giveUpDoubtfulJobs();
+        journal.setEpoch(identity.epoch, observed.nonce.latest);
+        log.info({ epoch: identity.epoch, nonce: observed.nonce.latest }, "took up a new epoch");
+      }
+      await compare(observed);
+      if (trouble === null && journal.epoch() === undefined) journal.setEpoch(identity.epoch, observed.nonce.latest);
+    },
+    look: compare,
+  };
+}

@@ -1,0 +1,101 @@
+import type { Call, PurposeId } from "../../lifecycle/types.js";
+import type { Settings } from "../../schema/settings.js";
+import type { Address, Hex } from "../../schema/units.js";
+import { CallReverted, EstimateRefused, SendRefused } from "../failures.js";
+import type { BuiltBlob, Node } from "../ports.js";
+import { blobFees, feeLimits, outbidPlain, plainFees, replaceBlob, replacePlain, type NodePrices } from "./fees.js";
+import type { Draft } from "./raw.js";
+
+/** Gas of a transfer without data, blobs included (yellow paper; EIP-4844 changes nothing). */
+const transferGas = 21_000n;
+
+/** Makes drafts from what is wanted, at the prices of the moment. */
+export interface Drafting {
+  readonly prices: () => Promise<NodePrices>;
+  /** @throws CallReverted, SendRefused, ChainUnavailable: nothing was signed */
+  call(call: Call): Promise<Draft>;
+  blob(built: BuiltBlob): Promise<Draft>;
+  /** A transfer of nothing to oneself, to use a nonce up. */
+  nothing(): Promise<Draft>;
+  /** The same at a price at which nodes let it replace the former one; `null` when the settings do not allow it. */
+  raised(draft: Draft, tried: Draft["fees"], prices: NodePrices): Draft | null;
+  /** The same at a price far enough above that of a stranger's transaction at its nonce; `null` when the settings do not allow it. */
+  outbidding(draft: Draft, tried: Draft["fees"], prices: NodePrices): Draft | null;
+}
+
+export function createDrafting(node: Node, self: Address, settings: Settings["chain"]): Drafting {
+  const limits = feeLimits(settings);
+  const prices = async (): Promise<NodePrices> => {
+    const [gasPrice, priorityFee] = await Promise.all([node.gasPrice(), node.priorityFee()]);
+    return { gasPrice, priorityFee };
+  };
+  const plainPrice = async () => plainFees({ gasPrice: await node.gasPrice(), priorityFee: 0n }, limits);
+
+  return {
+    prices,
+    call: async (call) => {
+      if (call.sweep) return sweep(call);
+      const { to, data, value } = call;
+      const [estimate, fees] = await Promise.all([estimated(call.purpose, { to, data, value }), plainPrice()]);
+      // Head-room: the state a call runs in may differ from the one it was estimated in (contracts reference §6.1).
+      const gas = (estimate * BigInt(settings.gasLimitPercent) + 99n) / 100n;
+      return { lane: "plain", body: { to, data, value, gas }, fees };
+    },
+    blob: async ({ blob, commitment, proof, versionedHash }) => ({
+      lane: "blob",
+      body: { to: self, gas: transferGas, versionedHash, sidecar: { blob, commitment, proof } },
+      fees: blobFees(await prices(), limits),
+    }),
+    nothing: async () => ({
+      lane: "plain",
+      body: { to: self, data: "0x", value: 0n, gas: transferGas },
+      fees: await plainPrice(),
+    }),
+    raised: (draft, tried, now) => {
+      if (draft.lane === "blob") {
+        const fees = isBlobFees(tried) ? replaceBlob(tried, now, limits) : draft.fees;
+        return fees && { ...draft, fees };
+      }
+      return repriced(draft, isBlobFees(tried) ? draft.fees : replacePlain(tried, now, limits));
+    },
+    outbidding: (draft, tried, now) => {
+      if (draft.lane === "blob") {
+        const fees = isBlobFees(tried) ? replaceBlob(tried, now, limits) : draft.fees;
+        return fees && { ...draft, fees };
+      }
+      return repriced(draft, isBlobFees(tried) ? draft.fees : outbidPlain(tried, limits));
+    },
+  };
+
+  async function estimated(purpose: PurposeId, call: { to: Address; data: Hex; value: bigint }): Promise<bigint> {
+    try {
+      return await node.estimate(call);
+    } catch (error) {
+      if (!(error instanceof EstimateRefused)) throw error;
+      if (error.revert === null) throw new SendRefused(purpose, "funds", error.message, error);
+      throw new CallReverted(purpose, error.revert, error);
+    }
+  }
+
+  /** The whole balance less exactly the fee: the gas limit is the estimate itself, so that nothing is left. */
+  async function sweep(call: Call): Promise<Draft> {
+    const [balance, fees] = await Promise.all([node.balance(), plainPrice()]);
+    const gas = await estimated(call.purpose, { to: call.to, data: call.data, value: balance / 2n });
+    const value = balance - gas * fees.gasPrice;
+    if (value <= 0n) throw new SendRefused(call.purpose, "funds", "the balance does not cover the fee of moving it");
+    return { lane: "plain", body: { to: call.to, data: call.data, value, gas }, fees };
+  }
+}
+
+const isBlobFees = (fees: Draft["fees"]): fees is Extract<Draft, { lane: "blob" }>["fees"] => "maxFeePerGas" in fees;
+
+type PlainDraft = Extract<Draft, { lane: "plain" }>;
+
+/** Only a sweep moves value without data, and its fee comes out of that value. `null` when nothing would be left to move. */
+function repriced(draft: PlainDraft, fees: PlainDraft["fees"] | null): Draft | null {
+  if (fees === null) return null;
+  const { body } = draft;
+  if (body.value === 0n || body.data !== "0x") return { ...draft, fees };
+  const value = body.value - body.gas * (fees.gasPrice - draft.fees.gasPrice);
+  return value <= 0n ? null : { lane: "plain", body: { ...body, value }, fees };
+}

@@ -1,0 +1,51 @@
+import type { PurposeId } from "../../lifecycle/types.js";
+import type { Address } from "../../schema/units.js";
+import type { Logger } from "../../system/log.js";
+import type { Blobs, Node } from "../ports.js";
+import type { Book } from "./book.js";
+import type { Drafting } from "./drafts.js";
+import type { Lanes } from "./lanes.js";
+import type { Offers } from "./offers.js";
+import type { Draft } from "./raw.js";
+import type { InTurn } from "./turns.js";
+
+/** Uses nonces up with transactions that do nothing, where nothing else gets the account going again. */
+export interface Filler {
+  /** Signs and offers a transaction from us to us at exactly this nonce; a refusal is left to the next round. */
+  fill(nonce: number, lane: "plain" | "blob", block: bigint | null): Promise<void>;
+}
+
+/** What a filler's blob carries: the same byte as the network's own worker uses (sidecar reference §4.4). */
+const emptyPayload = Uint8Array.of(0);
+
+export function createFiller(options: {
+  node: Node;
+  self: Address;
+  blobs: Pick<Blobs, "build">;
+  book: Book;
+  lanes: Lanes;
+  drafting: Drafting;
+  offers: Offers;
+  inTurn: InTurn;
+  log: Logger;
+}): Filler {
+  const { node, self, blobs, book, lanes, drafting, offers, log } = options;
+  return { fill: (nonce, lane, block) => options.inTurn(() => fill(nonce, lane, block)) };
+
+  async function fill(nonce: number, lane: "plain" | "blob", block: bigint | null): Promise<void> {
+    const purpose = `${node.chainId}/${self}/fill/g0/n${nonce}` as PurposeId;
+    log.warn({ event: "transaction.fill", nonce, lane }, "using a nonce up so that the account gets on");
+    const fresh = lane === "plain" ? await drafting.nothing() : await drafting.blob(await blobs.build(emptyPayload));
+    const prices = await drafting.prices();
+    const slot = book.slots().find((other) => other.nonce === nonce);
+    let draft: Draft | null = slot === undefined ? fresh : drafting.outbidding(fresh, slot.triedFees, prices);
+    // What a stranger's transaction there pays is not known: go up until it gives way.
+    while (draft !== null) {
+      const hold = slot?.hold ?? lanes.occupy(lane);
+      const prepared = await offers.prepare(purpose, nonce, draft, hold, block);
+      const offered = await offers.offer(prepared.slot, prepared.entry);
+      if (offered.kind !== "refused" || offered.refusal !== "replacementUnderpriced") return;
+      draft = drafting.outbidding(draft, draft.fees, prices);
+    }
+  }
+}

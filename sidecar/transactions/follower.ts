@@ -1,0 +1,190 @@
+import type { Settings } from "../../schema/settings.js";
+import type { Clock } from "../../system/clock.js";
+import type { Logger } from "../../system/log.js";
+import type { Node, Receipt } from "../ports.js";
+import type { Book, Entry, Slot } from "./book.js";
+import type { Drafting } from "./drafts.js";
+import type { Filler } from "./filler.js";
+import type { Offers } from "./offers.js";
+
+/** Brings everything in the book to its end, one look at the chain after the other. */
+export interface Follower {
+  /**
+   * One look. Settles what was mined, reopens what a reorganisation took back, offers again what the pools have lost, and replaces what waits too long.
+   * @throws ChainUnavailable; nothing is lost, the next round goes on
+   */
+  round(): Promise<void>;
+}
+
+export interface FollowerOptions {
+  readonly node: Node;
+  readonly book: Book;
+  readonly offers: Offers;
+  readonly drafting: Drafting;
+  readonly filler: Filler;
+  readonly settings: Settings["chain"];
+  readonly finalDepth: bigint;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export function createFollower(options: FollowerOptions): Follower {
+  const { node, book, offers, drafting, filler, settings, finalDepth, clock, log } = options;
+  let seen: bigint | null = null;
+
+  return {
+    round: async () => {
+      const head = await node.blockNumber();
+      if (head === seen && book.slots().every(isCalm)) return;
+      const { latest } = await node.nonces();
+      const undecided = book.slots().filter((slot) => slot.phase.kind !== "won" && !slot.busy);
+      const receipts = new Map(await Promise.all(undecided.map(async (slot) => [slot, await winnerOf(slot)] as const)));
+      // Ascending, so that a lost transaction is offered again before those that build on it.
+      for (const slot of book.slots()) {
+        if (slot.busy) continue;
+        if (slot.phase.kind === "won") await watchWon(slot, latest, head);
+        else if (receipts.has(slot)) await watchOpen(slot, receipts.get(slot), latest, head);
+      }
+      await fillGap(latest, head);
+      seen = head;
+    },
+  };
+
+  /** Whichever of a slot's bytes has a receipt; the newest are the likeliest. */
+  async function winnerOf(slot: Slot): Promise<{ entry: Entry; receipt: Receipt } | undefined> {
+    const found = await Promise.all(
+      [...slot.entries].reverse().map(async (entry) => ({ entry, receipt: await node.receipt(entry.sent.hash) })),
+    );
+    return found.find((one): one is { entry: Entry; receipt: Receipt } => one.receipt !== null);
+  }
+
+  async function watchOpen(
+    slot: Slot,
+    winner: { entry: Entry; receipt: Receipt } | undefined,
+    latest: number,
+    head: bigint,
+  ) {
+    if (winner) {
+      book.win(slot, winner.entry, winner.receipt);
+      const { purpose, hash } = winner.entry.sent;
+      const { block, status } = winner.receipt;
+      log.info({ event: "transaction.mined", purpose, hash, block: block.toString(), status }, "transaction mined");
+      return;
+    }
+    if (latest > slot.nonce) {
+      if (slot.phase.kind === "pending") {
+        log.warn({ event: "transaction.overtaken", nonce: slot.nonce }, "a nonce was used, no receipt of ours yet");
+        book.consume(slot, head);
+      }
+      if (slot.phase.kind === "consumed" && head >= slot.phase.since + finalDepth) await bury(slot);
+      return;
+    }
+    if (slot.phase.kind === "consumed") book.reopen(slot);
+    await tend(slot, latest, head);
+  }
+
+  /** The nonce was used by something that is not ours, for so long that it is final. A node that still knows our bytes keeps them alive. */
+  async function bury(slot: Slot): Promise<void> {
+    for (const entry of [...slot.entries]) {
+      if (await node.knows(entry.sent.hash)) continue;
+      const { purpose, hash, nonce } = entry.sent;
+      log.error({ event: "transaction.dead", purpose, hash, nonce }, "another transaction took this nonce for good");
+      book.kill(slot, entry);
+    }
+  }
+
+  async function watchWon(slot: Slot, latest: number, head: bigint): Promise<void> {
+    if (slot.phase.kind !== "won") return;
+    const { by, block } = slot.phase;
+    const isFinal = head >= block + finalDepth;
+    if (slot.nonce < latest && !isFinal) return;
+    const winner = await winnerOf(slot);
+    if (winner === undefined) {
+      // A node behind a load balancer may lag: its latest nonce says whether it has come as far.
+      log.warn(
+        { event: "transaction.reorganised", purpose: by.sent.purpose, hash: by.sent.hash },
+        "taken back by a reorganisation",
+      );
+      book.reopen(slot);
+      return;
+    }
+    if (winner.entry !== by) book.reopen(slot);
+    if (winner.entry !== by || winner.receipt.block !== block) book.win(slot, winner.entry, winner.receipt);
+    if (head < winner.receipt.block + finalDepth) return;
+    for (const entry of [...slot.entries]) if (entry !== winner.entry) book.kill(slot, entry);
+    book.close(slot);
+  }
+
+  /** Keeps a pending slot in the node's pool, at a price at which it gets on. */
+  async function tend(slot: Slot, latest: number, head: bigint): Promise<void> {
+    slot.offered = { at: slot.offered.at, block: slot.offered.block ?? head };
+    const known = await Promise.all(slot.entries.map((entry) => node.knows(entry.sent.hash)));
+    slot.inPool = known.includes(true);
+    if (slot.inPool) slot.trouble = null;
+    else await offerAgain(slot);
+    if (slot.entries.length === 0 || slot.phase.kind !== "pending") return;
+
+    const waited = clock.now() - slot.offered.at >= settings.replaceAfterMs && head > (slot.offered.block ?? head);
+    const isOutbid = slot.trouble?.refusal === "underpriced" || slot.trouble?.refusal === "replacementUnderpriced";
+    // Only the lowest nonce can be waiting for its price; those above it wait for the lowest.
+    if (isOutbid || (waited && slot.inPool && slot.nonce === latest)) await replace(slot, head);
+    else if (waited && !slot.inPool && slot.trouble !== null && slot.nonce === latest) await giveWay(slot, head);
+  }
+
+  /** The newest bytes first; older ones when the newest are refused, for instance because the balance fell. */
+  async function offerAgain(slot: Slot): Promise<void> {
+    for (const entry of [...slot.entries].reverse()) {
+      const outcome = await offers.offer(slot, entry);
+      if (outcome.kind !== "refused") return;
+    }
+  }
+
+  /** Signs the same call anew at the same nonce, for more. All earlier hashes stay watched. */
+  async function replace(slot: Slot, head: bigint): Promise<void> {
+    const newest = slot.entries.at(-1);
+    if (newest === undefined) return;
+    const prices = await drafting.prices();
+    const draft = slot.inPool
+      ? drafting.raised(newest.draft, slot.triedFees, prices)
+      : drafting.outbidding(newest.draft, slot.triedFees, prices);
+    if (draft === null) {
+      log.warn(
+        { event: "transaction.capped", purpose: newest.sent.purpose, nonce: slot.nonce },
+        "no higher fee is allowed",
+      );
+      slot.offered = { at: clock.now(), block: head };
+      return;
+    }
+    const { purpose } = newest.sent;
+    const { entry } = await offers.prepare(purpose, slot.nonce, draft, slot.hold, head);
+    log.info(
+      { event: "transaction.replaced", purpose, nonce: slot.nonce, hash: entry.sent.hash },
+      "transaction replaced",
+    );
+    await offers.offer(slot, entry);
+  }
+
+  /**
+   * What we have for the nonce is refused on and on, and not for its price or for want of funds: the other pool holds the account, or the node takes no such
+   * transaction any more. Using the nonce up with nothing frees all that waits behind it; the bytes there are dead once that is final.
+   */
+  async function giveWay(slot: Slot, head: bigint): Promise<void> {
+    const refusal = slot.trouble?.refusal;
+    if (refusal !== "reserved" && refusal !== "other") return;
+    const lane = refusal === "reserved" && slot.entries[0]?.sent.lane === "plain" ? "blob" : "plain";
+    slot.offered = { at: clock.now(), block: head };
+    await filler.fill(slot.nonce, lane, head);
+  }
+
+  /** A nonce below ours that nothing of ours will use (a stranger's transaction there was taken back): nothing above it can be mined. */
+  async function fillGap(latest: number, head: bigint): Promise<void> {
+    const lowest = book.slots().find((slot) => slot.phase.kind === "pending");
+    if (lowest === undefined || lowest.nonce <= latest || lowest.busy) return;
+    if (clock.now() - lowest.offered.at < settings.replaceAfterMs || head <= (lowest.offered.block ?? head)) return;
+    lowest.offered = { at: clock.now(), block: head };
+    await filler.fill(latest, lowest.entries[0]?.sent.lane ?? "plain", head);
+  }
+}
+
+/** Nothing to do about a slot before the next block: what was refused may be taken after it, only what is unclear is asked about at once. */
+const isCalm = (slot: Slot): boolean => slot.phase.kind !== "pending" || slot.inPool || slot.trouble !== null;

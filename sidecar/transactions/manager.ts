@@ -1,0 +1,100 @@
+import type { Signer } from "../../keystore/store.js";
+import type { PurposeId } from "../../lifecycle/types.js";
+import type { Settings } from "../../schema/settings.js";
+import type { Hash } from "../../schema/units.js";
+import type { Clock } from "../../system/clock.js";
+import type { Logger } from "../../system/log.js";
+import type { Journal } from "../journal.js";
+import type { Blobs, Chain, Node, Transactions } from "../ports.js";
+import { openBook } from "./book.js";
+import { createDrafting } from "./drafts.js";
+import { createFiller } from "./filler.js";
+import { createFollower } from "./follower.js";
+import { createLanes } from "./lanes.js";
+import { isBehind } from "./nonces.js";
+import { createOffers } from "./offers.js";
+import { createPurposes } from "./purposes.js";
+import { decodeRaw, withoutBlob } from "./raw.js";
+import { createSubmitter } from "./submitter.js";
+import { createTurns } from "./turns.js";
+import { createWatch } from "./watch.js";
+
+export interface TransactionsOptions {
+  readonly node: Node;
+  readonly signer: Signer;
+  readonly journal: Journal;
+  readonly blobs: Pick<Blobs, "build">;
+  readonly clock: Clock;
+  readonly settings: Settings["chain"];
+  readonly log: Logger;
+  /** Wakes the followers at each new block. Default: they look every `settings.pollMs`. */
+  readonly onHead?: Chain["onHead"];
+  /** Blocks upon a transaction after which no reorganisation is expected to reach it. Default 64, two epochs. */
+  readonly finalDepth?: bigint;
+}
+
+/**
+ * The one sender of the worker's key.
+ *
+ * What holds, whatever node, network and process do: bytes are in the journal before anybody sees them; a purpose has live bytes at one nonce only, so it is
+ * achieved at most once; a nonce is given to something else only when the node refused its bytes for certain and they were never offered before; and nothing
+ * is taken as lost before the chain has used its nonce and moved `finalDepth` blocks on.
+ *
+ * A purpose that is asked for again: open bytes are sent again and followed; a success is returned and nothing sent; after a revert, or when all its bytes
+ * are dead, it is signed anew. Both `send` and `publish` reject with CallReverted or SendRefused when nothing was sent, with the signal's reason when it
+ * aborts (what was sent by then is followed all the same), and with the port's own errors when the chain cannot be asked.
+ */
+export function createTransactions(options: TransactionsOptions): Transactions {
+  const { node, signer, journal, blobs, clock, settings, log } = options;
+  const finalDepth = options.finalDepth ?? 64n;
+  const lanes = createLanes();
+  const inTurn = createTurns();
+  const book = openBook({ journal, lanes, now: clock.now(), finalDepth });
+  const drafting = createDrafting(node, signer.address, settings);
+  const offers = createOffers({ node, signer, book, clock, log });
+  const filler = createFiller({ node, self: signer.address, blobs, book, lanes, drafting, offers, inTurn, log });
+  const follower = createFollower({ node, book, offers, drafting, filler, settings, finalDepth, clock, log });
+  const watch = createWatch({ follower, book, pollMs: settings.pollMs, onHead: options.onHead, clock, log });
+  const submitter = createSubmitter({ node, book, lanes, drafting, offers, filler, inTurn, watch, clock, settings });
+  const purposes = createPurposes({ journal, book, submitter, watch });
+
+  return {
+    address: signer.address,
+    send: (call, signal, urgency = "settlement") =>
+      purposes.achieve(
+        { purpose: call.purpose, lane: call.sweep ? "alone" : "plain", urgency, draft: () => drafting.call(call) },
+        signal,
+      ),
+    publish: async ({ purpose, payload, signal }) => {
+      // Built at most once, and before its turn comes: building takes longer than anything else here.
+      let built: ReturnType<Blobs["build"]> | undefined;
+      const build = () => (built ??= blobs.build(payload));
+      const mined = await purposes.achieve(
+        { purpose, lane: "blob", urgency: "job", ready: build, draft: async () => drafting.blob(await build()) },
+        signal,
+      );
+      return { ...mined, versionedHash: versionedHashOf(purpose, mined.hash) };
+    },
+    recover: async () => {
+      if (book.slots().length === 0) return;
+      log.info(
+        { event: "transactions.recovered", nonces: book.slots().map(({ nonce }) => nonce) },
+        "following what was sent before",
+      );
+      watch.start();
+      await watch.look();
+    },
+    isStale: async () => isBehind((await node.nonces()).latest, book.signed()),
+    close: async () => {
+      purposes.close();
+      await watch.stop();
+    },
+  };
+
+  function versionedHashOf(purpose: PurposeId, hash: Hash): Hash {
+    const sent = journal.sentFor(purpose).find((one) => one.hash === hash);
+    const draft = sent && decodeRaw(withoutBlob(sent.raw));
+    if (draft?.lane !== "blob") throw new Error(`${purpose}: transaction ${hash} carries no blob`);
+    return draft.body.versionedHash;
+  }
+}

@@ -1,0 +1,94 @@
+import type { Mined, PurposeId } from "../../lifecycle/types.js";
+import type { Journal } from "../journal.js";
+import type { Book } from "./book.js";
+import { minedOf } from "./raw.js";
+import type { Order, Submitter } from "./submitter.js";
+import type { Watch } from "./watch.js";
+
+/** Achieves each purpose at most once, whoever asks and however often. */
+export interface Purposes {
+  /** Resolves when the purpose is mined. Callers of one purpose share the work; it is given up only when all of them have. */
+  achieve(order: Order, signal?: AbortSignal): Promise<Mined>;
+  /** Gives everything up that waits. */
+  close(): void;
+}
+
+interface Run {
+  readonly result: Promise<Mined>;
+  readonly abort: AbortController;
+  callers: number;
+}
+
+export function createPurposes(options: {
+  journal: Journal;
+  book: Book;
+  submitter: Submitter;
+  watch: Watch;
+}): Purposes {
+  const { journal, book, submitter, watch } = options;
+  const runs = new Map<PurposeId, Run>();
+
+  return {
+    achieve: async (order, signal) => {
+      signal?.throwIfAborted();
+      const run = await join(order);
+      try {
+        return await abortable(run.result, signal);
+      } finally {
+        run.callers--;
+        if (run.callers === 0) run.abort.abort(signal?.reason);
+      }
+    },
+    close: () => {
+      for (const run of runs.values()) run.abort.abort(new Error("the sidecar is stopping"));
+    },
+  };
+
+  /** The run of a purpose, with one caller more; one that was given up is waited for first, because it may be storing bytes at this moment. */
+  async function join(order: Order): Promise<Run> {
+    for (;;) {
+      const known = runs.get(order.purpose);
+      if (known === undefined) return begin(order);
+      if (!known.abort.signal.aborted) {
+        known.callers++;
+        return known;
+      }
+      await known.result.catch(() => undefined);
+    }
+  }
+
+  function begin(order: Order): Run {
+    const abort = new AbortController();
+    const result = work(order, abort.signal).finally(() => runs.delete(order.purpose));
+    result.catch(() => undefined); // every caller has a handler of its own, or has gone
+    const run: Run = { result, abort, callers: 1 };
+    runs.set(order.purpose, run);
+    return run;
+  }
+
+  async function work(order: Order, signal: AbortSignal): Promise<Mined> {
+    for (;;) {
+      signal.throwIfAborted();
+      const past = journal.sentFor(order.purpose);
+      const success = past.find(({ outcome }) => outcome === "mined");
+      if (success !== undefined) return minedOf(success);
+
+      const isOpen = past.some(({ outcome }) => outcome === "open");
+      const { fate } = isOpen ? { fate: book.follow(order.purpose) } : await submitter.submit(order, signal);
+      if (isOpen) watch.start();
+      const end = await abortable(fate, signal);
+      if (end !== "dead") return end;
+    }
+  }
+}
+
+/** The promise's outcome, or the signal's reason if that comes first. The promise itself goes on. */
+function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => reject(signal.reason as Error);
+    if (signal.aborted) return giveUp();
+    signal.addEventListener("abort", giveUp, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
+  });
+}

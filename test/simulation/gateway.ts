@@ -1,0 +1,47 @@
+import { GatewayRefused } from "../../sidecar/errors.js";
+import type { CompleteFrame, Frame, Gateway } from "../../sidecar/ports.js";
+import type { World } from "./world.js";
+
+/** What the gateway saw, over all runs of the sidecar. */
+export interface GatewaySeen {
+  readonly frames: Frame[];
+  readonly completes: CompleteFrame[];
+  readonly beats: number[];
+  draining: boolean;
+}
+export const newGatewaySeen = (): GatewaySeen => ({ frames: [], completes: [], beats: [], draining: false });
+
+/** Takes everything from a registered worker, nothing from others. */
+export function createSimulatedGateway(world: World, seen: GatewaySeen): Gateway {
+  let connected = false;
+  const check = (): void => {
+    if (world.registration === null) throw new GatewayRefused("sim", 403, "not registered");
+  };
+  return {
+    login: async () => check(),
+    heartbeat: async ({ activeJobs }) => {
+      check();
+      seen.beats.push(activeJobs);
+    },
+    drain: async () => {
+      seen.draining = true;
+    },
+    undrain: async () => {
+      seen.draining = false;
+    },
+    open: () => {
+      connected = true;
+    },
+    offer: (frame) => void seen.frames.push(frame),
+    deliver: async (frame) => {
+      await world.clock.sleep(20);
+      seen.completes.push(frame);
+    },
+    get connected() {
+      return connected;
+    },
+    close: async () => {
+      connected = false;
+    },
+  };
+}

@@ -1,0 +1,149 @@
+import { keccak256 } from "viem";
+import { createLogger } from "../../system/log.js";
+import type { SettingsInput } from "../../schema/settings.js";
+import { settingsSchema } from "../../schema/settings.js";
+import { modelName, wei, type Hex } from "../../schema/units.js";
+import { createChainTime } from "../../sidecar/chain-time.js";
+import type { Journal } from "../../sidecar/journal.js";
+import { openJournal } from "../../sidecar/journal/sqlite-journal.js";
+import { createMetrics, type Metrics } from "../../sidecar/metrics/metrics.js";
+import type { Parts } from "../../sidecar/parts.js";
+import { createSidecar, type Sidecar } from "../../sidecar/sidecar.js";
+import { createSimulatedBlobs } from "./blobs.js";
+import { chainId, createSimulatedChain } from "./chain.js";
+import { createChance, type Chance } from "./chance.js";
+import { createVirtualClock, type VirtualClock } from "./virtual-clock.js";
+import { createGate, type Gate, type Moment } from "./gate.js";
+import { createSimulatedGateway, newGatewaySeen, type GatewaySeen } from "./gateway.js";
+import { createSimulatedInference, newModelBehaviour, type ModelBehaviour } from "./inference.js";
+import { createSimulatedTransactions } from "./transactions.js";
+import { contracts, createWorld, model, modelIdOfWorld, refundTo, worker, type World, lcai } from "./world.js";
+
+/** One run of the sidecar's process. */
+export interface Run {
+  readonly sidecar: Sidecar;
+  readonly gate: Gate;
+  readonly metrics: Metrics;
+  readonly alarms: string[];
+  /** Settles when the start has; rejects with what refused it. */
+  readonly started: Promise<void>;
+}
+
+/** A world, and a host on which a sidecar runs, dies and runs again. */
+export interface Simulation {
+  readonly clock: VirtualClock;
+  readonly world: World;
+  readonly behaviour: ModelBehaviour;
+  readonly gateway: GatewaySeen;
+  /** Every digest that was ever signed as a message. */
+  readonly signed: Hex[];
+  /** The host's disk. */
+  readonly journal: Journal;
+  /** Starts a process, which dies at the given moment. */
+  boot(options?: { readonly dieAt?: Moment; readonly epoch?: number }): Run;
+}
+
+export const encryptionKey: Hex = `0x04${"11".repeat(64)}`;
+/** What `live` asks for. */
+export const serving = (generation = 1) => ({
+  generation,
+  models: [modelIdOfWorld],
+  stake: { kind: "minimum" as const, max: wei(1_000n * lcai) },
+  gasReserve: wei(lcai),
+});
+
+const journalWrites = [
+  "see",
+  "advance",
+  "claim",
+  "recordSent",
+  "settle",
+  "moveCursor",
+  "setServing",
+  "setLeaving",
+  "setLeft",
+  "setRehearsal",
+] as const satisfies readonly (keyof Journal)[];
+
+const network = {
+  name: "simulation",
+  chainId,
+  endpoints: { rpc: "http://127.0.0.1:1", beacon: "http://127.0.0.1:1", gateway: "http://127.0.0.1:1" },
+  contracts: { workerRegistry: contracts.workerRegistry },
+};
+/** Short figures, so that little virtual time has to pass. */
+export const settingsOf = (overrides: Partial<SettingsInput["jobs"]> = {}) =>
+  settingsSchema.parse({
+    worker: "sim",
+    host: "sim-host",
+    address: worker,
+    network,
+    models: [model],
+    stateFolder: "/nowhere",
+    jobs: { shutdownMs: 60_000, ...overrides },
+    inference: { ollamaUrl: "http://127.0.0.1:1" },
+    services: { lifecycleProbeMs: 5_000, releaseProbeMs: 20_000, releaseIntervalMs: 60_000, rehearsalTokens: 4 },
+  });
+
+export function createSimulation(options: { seed?: number; jobs?: Partial<SettingsInput["jobs"]> } = {}): Simulation {
+  const clock = createVirtualClock();
+  const chance: Chance = createChance(options.seed ?? 1);
+  const world = createWorld(clock, chance);
+  const behaviour = newModelBehaviour();
+  const gateway = newGatewaySeen();
+  const signed: Hex[] = [];
+  const journal = openJournal(":memory:", { chainId, jobRegistry: contracts.jobRegistry, worker });
+  const log = createLogger("sim", { level: process.env["SIM_LOG"] ?? "silent" });
+
+  return {
+    ...{ clock, world, behaviour, gateway, signed, journal },
+    boot: ({ dieAt, epoch = 1 } = {}) => {
+      const gate = createGate(dieAt ?? Infinity);
+      const gatedJournal = gate.aroundSync("journal", journal, journalWrites);
+      const processClock = gate.clock(clock);
+      const metrics = createMetrics();
+      const alarms: string[] = [];
+      const chain = createSimulatedChain(world, gatedJournal);
+      const parts: Parts = {
+        ports: {
+          chain: gate.around("chain", chain, { sync: ["onHead"] }),
+          transactions: gate.around("transactions", createSimulatedTransactions(world, gatedJournal)),
+          blobs: gate.around("blobs", createSimulatedBlobs(world)),
+          gateway: gate.around("gateway", createSimulatedGateway(world, gateway), { sync: ["open", "offer"] }),
+          inference: {
+            models: () => gate.around("inference", createSimulatedInference(processClock, behaviour)).models(),
+            answer: (...args) => createSimulatedInference(processClock, behaviour).answer(...args),
+          },
+          signer: gate.around("signer", {
+            address: worker,
+            signTransaction: () => Promise.reject(new Error("not here")),
+            signMessage: async (message: Uint8Array) => {
+              signed.push(keccak256(message));
+              return `0x${keccak256(message).slice(2).repeat(2)}1b` as Hex;
+            },
+          }),
+          unwrap: (wrapped) => new Uint8Array(wrapped),
+          alarm: { raise: (code) => void alarms.push(code) },
+          random: (length) => chance.bytes(length),
+        },
+        journal: gatedJournal,
+        settings: settingsOf(options.jobs),
+        identity: {
+          ...{ worker, host: "sim-host", epoch, refundTo, encryptionKey, bundle: "sim", toldToLeave: 0 },
+        },
+        contracts,
+        clock: processClock,
+        time: createChainTime(processClock),
+        log,
+        metrics,
+      };
+      world.listeners.clear(); // a dead process hears nothing
+      const sidecar = createSidecar(parts);
+      const started = sidecar.start();
+      started.catch(() => undefined);
+      return { sidecar, gate, metrics, alarms, started };
+    },
+  };
+}
+
+export const servedModel = modelName(model);
