@@ -92,7 +92,7 @@ export const statusSchema = z.strictObject({
   sessions: z.array(z.strictObject({ id: sessionIdSchema, standing: z.enum(["open", "dead"]) })),
   jobs: z.array(z.strictObject({ id: jobIdSchema, state: z.string(), releasableAt: blockTimeSchema.nullable() })),
   gateway: z.strictObject({ connected: z.boolean(), lastHeartbeatMs: z.number().nullable() }),
-  /** Transactions of this key that the journal knows, oldest first. */
+  /** Transactions of this key that the journal knows, oldest first: all of its lifecycle, and the newest hundred of its daily work. */
   transactions: z.array(
     z.strictObject({
       purpose: z.string(),

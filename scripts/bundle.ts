@@ -1,11 +1,14 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { copyFile, cp, link, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, cp, link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { build } from "esbuild";
 import { keccak256, stringToBytes } from "viem";
 import { bundleManifestSchema, type BundleManifest } from "../schema/bundle.js";
 import { toJson } from "../schema/json.js";
+import { systemClock } from "../system/clock.js";
+import { readIfPresent, writeAtomically } from "../system/files.js";
+import { lock } from "../system/lock.js";
 import { compiled, packageRoot } from "../system/package-root.js";
 
 /** What is shipped: each program as one file, by the source it starts from. */
@@ -90,5 +93,34 @@ const sha256 = (content: Uint8Array): string => createHash("sha256").update(cont
 
 /** Hard links keep the 120 MB of Node from being copied for each host on this machine. */
 const linkOrCopy = (from: string, to: string): Promise<void> => link(from, to).catch(() => copyFile(from, to));
+
+/** Builds the bundle unless the one in `dist/` is of these very sources and libraries. One process at a time does. */
+export async function ensureBundle(): Promise<void> {
+  const stampFile = compiled("bundle.stamp");
+  const held = await lock(compiled("bundle.lock"), 120_000, systemClock);
+  try {
+    const stamp = await stampOf();
+    const isFresh = (await readIfPresent(stampFile)) === stamp && existsSync(compiled("bundle/manifest.json"));
+    if (isFresh) return;
+    await buildBundle();
+    await writeAtomically(stampFile, stamp, "public");
+  } finally {
+    held?.release();
+  }
+}
+
+/** What a bundle is made of, told apart cheaply: the compiled sources' own stamp, and the libraries by size and time. */
+async function stampOf(): Promise<string> {
+  const sources = await readIfPresent(compiled(".build.json"));
+  const taken = await Promise.all(
+    Object.values(libraries).map(async (path) => {
+      const found = await stat(join(packageRoot(), path)).catch(() => undefined);
+      return [path, found?.size, found?.mtimeMs];
+    }),
+  );
+  return createHash("sha256")
+    .update(JSON.stringify([sources, taken, process.version]))
+    .digest("hex");
+}
 
 if (require.main === module) void buildBundle().then((manifest) => process.stdout.write(`${manifest.hash}\n`));

@@ -1,4 +1,5 @@
 import { describeError, FleetError } from "../../schema/errors.js";
+import { ensureBundle } from "../bundle.js";
 import { installToolchain, type Need } from "./resolve.js";
 
 /** Called by bootstrap with the command that is about to run: installs the tools that it needs. */
@@ -7,10 +8,12 @@ const needs: Readonly<Record<string, Need>> = { fleet: "engine", bundle: "kzg" }
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stop.abort());
 
-installToolchain(needs[process.argv[2] ?? ""] ?? "everything", stop.signal).catch((error: unknown) => {
-  if (stop.signal.aborted) process.exit(130);
-  const text =
-    error instanceof FleetError || !(error instanceof Error) ? describeError(error) : (error.stack ?? error.message);
-  process.stderr.write(`${text}\n`);
-  process.exit(1);
-});
+installToolchain(needs[process.argv[2] ?? ""] ?? "everything", stop.signal)
+  .then(ensureBundle)
+  .catch((error: unknown) => {
+    if (stop.signal.aborted) process.exit(130);
+    const text =
+      error instanceof FleetError || !(error instanceof Error) ? describeError(error) : (error.stack ?? error.message);
+    process.stderr.write(`${text}\n`);
+    process.exit(1);
+  });

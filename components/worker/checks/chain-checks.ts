@@ -15,7 +15,7 @@ import { workerRef } from "./key-checks.js";
 export class ModelNotServable extends FleetError {
   constructor(code: "LF1551" | "LF1552", network: string, model: string, why: string) {
     super(code, `Model ${model} (${modelIdOf(model)}) ${why} on ${network}.`, {
-      fix: `choose one that is: npm run fleet -- models ${network}`,
+      fix: `choose one that is; ${network} lists its models by id, which is keccak256 of the exact name.`,
     });
   }
 }
