@@ -136,7 +136,7 @@ const known = (props: unknown, keys: readonly string[]): Record<string, unknown>
   Object.fromEntries(keys.map((key) => [key, field(props, key)]).filter(([, value]) => value !== undefined));
 const same = (a: unknown, b: unknown): boolean => canonical(a) === canonical(b);
 const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_, item: unknown) =>
+  JSON.stringify(value, (_, item: unknown): unknown =>
     item !== null && typeof item === "object" && !Array.isArray(item)
       ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
       : item,

@@ -85,6 +85,8 @@ export const hostFactsSchema = z.strictObject({
   cpus: z.number().int().positive(),
   memoryBytes: z.number().nonnegative(),
   freeDiskBytes: z.number().nonnegative(),
+  /** NVIDIA GPUs by the driver's own account. Default: none, which is also what an older host program says. */
+  gpus: z.array(z.strictObject({ name: z.string(), memoryBytes: z.number().nonnegative() })).default([]),
 });
 export type HostFacts = z.infer<typeof hostFactsSchema>;
 

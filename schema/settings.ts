@@ -13,7 +13,7 @@ interface About {
   /** The reference worker's environment name, if it has this setting. */
   readonly env?: string;
 }
-const about = <T extends z.ZodType>(schema: T, description: About): T => schema.meta({ ...description }) as T;
+const about = <T extends z.ZodType>(schema: T, description: About): T => schema.meta({ ...description });
 
 const ms = (fallback: number, description: About) =>
   about(z.number().int().positive().default(fallback), { ...description, doc: `${description.doc} (ms)` });

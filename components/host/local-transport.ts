@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { FleetError } from "../../schema/errors.js";
 import { hostErrorSchema, hostVerbs } from "../../schema/host.js";
 import { toJson } from "../../schema/json.js";
-import type { Hash } from "../../schema/units.js";
 import { ensureFolder, isErrno } from "../../system/files.js";
 import { runProcess } from "../../system/process.js";
 import type { HostReference } from "../worker-reference.js";

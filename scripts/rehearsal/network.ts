@@ -28,7 +28,11 @@ export async function startNetwork(folders: Folders, tools: { readonly geth: str
     accountsFile: files.accounts,
     treasuryKey: accounts.treasury.privateKey,
     models: running.models.slice(0, 1).map(({ name, pull }) => ({ name, source: pull, insecure: true })),
-    advance: async (seconds) => void (await steer(running, "POST", "/time", { advance: seconds })),
-    stop: async () => void (await stopDevnet(dir)),
+    advance: async (seconds) => {
+      await steer(running, "POST", "/time", { advance: seconds });
+    },
+    stop: async () => {
+      await stopDevnet(dir);
+    },
   };
 }

@@ -29,7 +29,7 @@ const inputs = (change: object = {}) => ({ name: "a", where: { port: 1, place: "
 
 describe("a resource behind a late provider", () => {
   test("keeps its inputs beside what was made, so that a delete has everything", async () => {
-    const { outs } = await thing.create(inputs());
+    const outs = (await thing.create(inputs())).outs as object;
     expect(outs).toEqual({ ...inputs(), made: "5" });
     await thing.delete("a", outs);
     expect(calls).toEqual(["5"]);

@@ -258,7 +258,10 @@ export class ChainModel {
           tx.nonce === (state.nonces.get(tx.from) ?? 0) && from <= state.number && tx.gasPrice >= state.gasPrice;
         if (tx.nonce < (state.nonces.get(tx.from) ?? 0)) this.mempool.delete(tx.hash);
         if (!ready) continue;
-        if (tx.value + tx.gas * tx.gasPrice > (state.balances.get(tx.from) ?? 0n)) continue;
+        if (tx.value + tx.gas * tx.gasPrice > (state.balances.get(tx.from) ?? 0n)) {
+          this.mempool.delete(tx.hash); // nodes drop what its sender cannot pay any more
+          continue;
+        }
         state = this.include(state, tx);
         this.mempool.delete(tx.hash);
         progress = true;

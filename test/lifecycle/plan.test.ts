@@ -465,7 +465,7 @@ describe("a step", () => {
   test("to release names at most 50 jobs, all of them in the end", () => {
     const jobs = Array.from({ length: 120 }, (_, index) => completed(index + 1, -1));
     const releases = stepsOf(gone, workerWith({ jobs })).filter((one) => one.do === "release");
-    const ids = releases.map((one) => decodeFunctionData({ abi: jobRegistryAbi, data: one.data }).args![0] as bigint[]);
+    const ids = releases.map((one) => decodeFunctionData({ abi: jobRegistryAbi, data: one.data }).args[0] as bigint[]);
     expect(ids.map((batch) => batch.length)).toEqual([50, 50, 20]);
     expect(ids.flat()).toEqual(jobs.map(({ id }) => id));
     expect(new Set(releases.map((one) => one.purpose)).size).toBe(3);

@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { RecordRef, SecretStore } from "../../keystore/store.js";
 import { converge } from "../../lifecycle/apply.js";
-import { pastFundings, planFunding } from "../../lifecycle/fund.js";
+import { pastFundings, planFunding, type FundingPlan } from "../../lifecycle/fund.js";
 import { fromStored } from "../../lifecycle/ledger.js";
-import { openStoredSender } from "../../lifecycle/stored-sender.js";
-import type { Desired, Sender, SentTx } from "../../lifecycle/types.js";
+import { openStoredSender, type StoredSender } from "../../lifecycle/stored-sender.js";
+import type { Desired, SentTx } from "../../lifecycle/types.js";
 import { FleetError } from "../../schema/errors.js";
 import { wei, type Address } from "../../schema/units.js";
 import { devTreasury, newWorker } from "../keystore/fixtures.js";
@@ -52,7 +52,7 @@ class World {
     if (this.kills.has(this.questions++)) throw new Killed();
   };
 
-  async senderOf(who: "worker" | "treasury"): Promise<Sender> {
+  async senderOf(who: "worker" | "treasury"): Promise<StoredSender> {
     const { clock } = this.chain;
     const node = this.chain.nodeOf(this[who].address, this.mayBeKilled);
     const durations = { pollMs: 1_000, timeoutMs: 40_000, replaceAfterMs: 8_000 };
@@ -71,27 +71,30 @@ class World {
   /** What `up` does for the worker's money. */
   async fund(): Promise<void> {
     for (;;) {
-      const observed = await this.observe();
-      const next = planFunding({
-        desired: { ...serving, encryptionKey: `0x04${"11".repeat(64)}` },
-        observed,
-        treasury: this.treasury.address,
-        treasuryBalance: wei(this.chain.balance(this.treasury.address)),
-        caps,
-        sentFundings: pastFundings(
-          await this.sentBy("treasury"),
-          { chainId: 8200, worker: this.worker.address },
-          new Map(),
-        ),
-      });
+      const next = await this.funding();
       if (next.do === "nothing") return;
       if (next.do === "blocked") throw new Error(next.blockers.map(({ summary }) => summary).join());
       if (next.do === "wait") await this.chain.clock.sleep(2_000);
       else
         await (
           await this.senderOf("treasury")
-        ).send({ purpose: next.purpose, to: next.to, data: "0x", value: next.amount });
+        ).sendDecided(async () => {
+          const now = await this.funding();
+          return now.do === "pay" ? { purpose: now.purpose, to: now.to, data: "0x", value: now.amount } : null;
+        });
     }
+  }
+
+  private async funding(): Promise<FundingPlan> {
+    const { treasury, worker, chain } = this;
+    return planFunding({
+      desired: serving,
+      observed: await this.observe(),
+      treasury: treasury.address,
+      treasuryBalance: wei(chain.balance(treasury.address)),
+      caps,
+      sentFundings: pastFundings(await this.sentBy("treasury"), { chainId: 8200, worker: worker.address }, new Map()),
+    });
   }
 
   async reach(desired: Desired): Promise<void> {

@@ -11,7 +11,8 @@ import { blobHash, rules, worker, type PendingTx, type World } from "./world.js"
  * its own tests against nodes that lie.)
  */
 export function createSimulatedTransactions(world: World, journal: Journal): Transactions {
-  let signed = journal.allTransactions().length;
+  /** The nonce after the last one this journal signed. */
+  const signed = (): number => 1 + Math.max(-1, ...journal.allTransactions().map(({ nonce }) => nonce));
   const everything = (): readonly PendingTx[] => [...world.mempool, ...world.mined];
 
   const achieve = async (call: Call, signal?: AbortSignal, payload?: Uint8Array): Promise<Mined> => {
@@ -21,7 +22,7 @@ export function createSimulatedTransactions(world: World, journal: Journal): Tra
     if (sent === undefined) {
       const why = world.wouldRevert(call);
       if (why !== null) throw new SendRefused(call.purpose, "reverted", why);
-      const nonce = signed++;
+      const nonce = Math.max(world.nonce + world.mempool.length, signed());
       const hash = keccak256(stringToBytes(`${call.purpose} ${nonce}`));
       sent = {
         purpose: call.purpose,
@@ -72,7 +73,7 @@ export function createSimulatedTransactions(world: World, journal: Journal): Tra
       return { ...mined, versionedHash: tx.blob!.hash };
     },
     recover: async () => undefined,
-    isStale: async () => world.nonce > journal.allTransactions().length,
+    isStale: async () => world.nonce > signed(),
     close: async () => undefined,
   };
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { beaconApp } from "../../../devnet/chain/beacon.js";
 import { headerRoot } from "../../../devnet/chain/beacon-header.js";
@@ -145,4 +146,21 @@ test("a header's root is its SSZ hash tree root", () => {
     bodyRoot: "0xccb62460692be0ec813b56be97f68a82cf57abc102e27bf49ebf4190ff22eedd",
   } as const;
   expect(headerRoot(header)).toBe("0x4d611d5b93fdab69013a7f0a2f961caca0c853f87cfe9595fe50038163079360");
+});
+
+test("a header's slot and proposer are little-endian leaves of its tree", () => {
+  const sha = (...parts: Buffer[]) => createHash("sha256").update(Buffer.concat(parts)).digest();
+  const leaf = (start: string) => Buffer.from(start.padEnd(64, "0"), "hex");
+  const [parent, state, body] = [leaf("aa"), leaf("bb"), leaf("cc")];
+  const left = sha(sha(leaf("0102"), leaf("07")), sha(parent, state));
+  const right = sha(sha(body, leaf("")), sha(leaf(""), leaf("")));
+  const root = (buffer: Buffer): Hex => `0x${buffer.toString("hex")}`;
+  const header = {
+    slot: 513,
+    proposerIndex: 7,
+    parentRoot: root(parent),
+    stateRoot: root(state),
+    bodyRoot: root(body),
+  };
+  expect(headerRoot(header)).toBe(root(sha(left, right)));
 });

@@ -40,7 +40,7 @@ export class Life {
         return (...args: unknown[]): unknown => {
           if (this.dead) return nothing();
           const isLast = this.diesAt !== null && ++this.steps >= this.diesAt.step;
-          const isDone = !isLast || this.diesAt?.when === "after";
+          const isDone = !isLast || this.diesAt.when === "after";
           const result = isDone ? (value as (...args: unknown[]) => unknown).apply(target, args) : undefined;
           if (isLast) {
             this.dead = true;

@@ -67,10 +67,10 @@ export class SimulatedNode {
     faults: Faults,
     private readonly blockMs = 2_000,
   ) {
-    const { next } = createChance(seed);
+    const source = createChance(seed);
     this.random = {
-      chance: (probability: number) => next() < probability,
-      below: (limit: number) => Math.floor(next() * limit),
+      chance: (probability: number) => source.next() < probability,
+      below: (limit: number) => Math.floor(source.next() * limit),
     };
     this.faults = faults;
     this.pools = new Pools(() => clock.now());

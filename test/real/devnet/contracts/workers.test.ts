@@ -120,6 +120,21 @@ test("slashed funds go to the treasury", async () => {
   expect(await network.read("workerRegistry", "getSlashedFunds", [])).toBe(0n);
 });
 
+test("checklist 2: a suspension outlasts its cooldown until the worker asks to be reinstated", async () => {
+  await life.suspended();
+  const until = await network.read("workerRegistry", "getSuspendedUntil", [worker]);
+  await network.advance(until - (await network.now()) + 1_000n);
+  expect(await network.read("workerRegistry", "isWorkerSuspended", [worker])).toBe(true);
+  expect(await life.isEligible()).toBe(false);
+  await send("topUpStake", lcai("100"));
+  expect(await life.isEligible()).toBe(false);
+
+  const receipt = await send("reinstate");
+  expect(events(receipt)).toEqual([{ name: "WorkerReinstated", args: { worker } }]);
+  expect(await network.read("workerRegistry", "isWorkerSuspended", [worker])).toBe(false);
+  expect(await life.isEligible()).toBe(true);
+});
+
 test("a reinstated worker keeps its offences until the owner resets them, so its next one suspends again", async () => {
   await life.suspended();
   await network.advance(604_800);
