@@ -154,7 +154,7 @@ export class Faults {
     const entry = this.#entries.find((candidate) => candidate.id === id);
     if (!entry) return;
     entry.struck += 1;
-    if (entry.fault.times === undefined || entry.struck <= entry.fault.times) return;
+    if (entry.fault.times === undefined || entry.struck < entry.fault.times) return;
     if (entry.fault.kind === "hang") entry.spent = true;
     else this.#end(entry);
   }
