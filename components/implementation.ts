@@ -133,7 +133,7 @@ const at = (props: unknown, path: string): unknown =>
     .reduce<unknown>((value, key) => (value === undefined || value === null ? undefined : field(value, key)), props);
 const field = (props: unknown, key: string): unknown => (props as Record<string, unknown>)[key];
 const known = (props: unknown, keys: readonly string[]): Record<string, unknown> =>
-  Object.fromEntries(keys.map((key) => [key, field(props, key)]).filter(([, value]) => value !== undefined));
+  Object.fromEntries(keys.map((key) => [key, field(props, key)] as const).filter(([, value]) => value !== undefined));
 const same = (a: unknown, b: unknown): boolean => canonical(a) === canonical(b);
 const canonical = (value: unknown): string =>
   JSON.stringify(value, (_, item: unknown): unknown =>

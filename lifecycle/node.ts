@@ -170,4 +170,4 @@ function wordsOf(error: unknown): string {
 }
 
 /** Whether the node itself answered with an error, rather than nobody answering. */
-const isAnswer = (error: unknown): boolean => codesOf(error).some((code) => code < 0 || code === 3);
+const isAnswer = (error: unknown): boolean => codesOf(error).some((code) => code <= -32_000 || code === 3);

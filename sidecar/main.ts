@@ -176,15 +176,13 @@ async function run(settings: Settings, credentials: Credentials, exit: Exit, log
   });
   exit.onLeave(() => control.close());
   log.info({ worker: settings.address, host: settings.host, epoch: secret.epoch, bundle: identity.bundle }, "starting");
-  await sidecar.start();
-  log.info({ mode: sidecar.status().mode }, "started");
-
   const asked = new Promise<SidecarEnd>((resolve) => {
     const stop = (): void => resolve({ exit: 0, because: null });
     if (exit.asked.aborted) stop();
     exit.asked.addEventListener("abort", stop, { once: true });
   });
-  const end = await Promise.race([asked, sidecar.ended]);
+  const started = sidecar.start().then(() => log.info({ mode: sidecar.status().mode }, "started"));
+  const end = await Promise.race([started.then(() => Promise.race([asked, sidecar.ended])), asked]);
   if (end.because !== null) log.fatal({ err: end.because, exit: end.exit }, "ending");
   if (end.exit === 0) await sidecar.drain(settings.jobs.shutdownMs);
   await exit.leave(end.exit);

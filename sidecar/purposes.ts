@@ -9,8 +9,8 @@ export interface Purposes {
   answer(job: JobId): PurposeId;
   complete(job: JobId): PurposeId;
   claim(request: RequestId): PurposeId;
-  /** The blob that a rehearsal writes. */
-  rehearsal(generation: number): PurposeId;
+  /** The blob that the generation's nth rehearsal writes. */
+  rehearsal(generation: number, n: number): PurposeId;
 }
 
 /** Jobs and requests have ids of their own and outlive a generation, so they carry none. */
@@ -24,6 +24,6 @@ export function purposesOf(parts: Pick<Parts, "ports" | "identity">): Purposes {
     answer: (job) => purpose("answer", ownId, job.toString()),
     complete: (job) => purpose("complete", ownId, job.toString()),
     claim: (request) => purpose("claim", ownId, request.toString()),
-    rehearsal: (generation) => purpose("answer", generation, "rehearsal"),
+    rehearsal: (generation, n) => purpose("answer", generation, `rehearsal/${n}`),
   };
 }

@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { bytesToHex, hexToBytes } from "viem";
 
-/** Commitments and proofs of blobs (EIP-4844, the ceremony's trusted setup). */
+/** Commitments and proofs of blobs (EIP-4844, the ceremony's trusted setup). Each call keeps the thread busy: 10-100 ms native. */
 export interface Kzg {
   /** `wasm` is for emergencies: its setup takes ten times as long and each proof eight times. */
   readonly kind: "native" | "wasm";
@@ -10,6 +10,8 @@ export interface Kzg {
   commitment(blob: Uint8Array): Uint8Array;
   /** @returns 48 bytes */
   proof(blob: Uint8Array, commitment: Uint8Array): Uint8Array;
+  /** Whether the proof shows that the commitment is to this blob. */
+  verify(blob: Uint8Array, commitment: Uint8Array, proof: Uint8Array): boolean;
 }
 
 /** The calls of the native library that are used here; c-kzg's own types describe its wrapper, not the bare library. */
@@ -17,11 +19,13 @@ interface NativeKzg {
   loadTrustedSetup(precompute: number, file: string): void;
   blobToKzgCommitment(blob: Uint8Array): Uint8Array;
   computeBlobKzgProof(blob: Uint8Array, commitment: Uint8Array): Uint8Array;
+  verifyBlobKzgProof(blob: Uint8Array, commitment: Uint8Array, proof: Uint8Array): boolean;
 }
 
 /**
  * Loads the library and its setup: 2-3 s native, 20 s in WebAssembly, in which this thread does nothing else.
  * @param nativeFile `kzg.node` with `trusted_setup.txt` beside it. Default: the c-kzg package, where it was built
+ * @throws Error when neither library can be loaded
  */
 export async function loadKzg(nativeFile?: string): Promise<Kzg> {
   return loadNative(nativeFile) ?? loadWasm();
@@ -31,14 +35,16 @@ function loadNative(nativeFile: string | undefined): Kzg | undefined {
   try {
     const load = createRequire(nativeFile ?? __filename);
     const native = load(nativeFile ?? "c-kzg") as NativeKzg;
-    const folder = nativeFile === undefined ? dirname(load.resolve("c-kzg/package.json")) : dirname(nativeFile);
     const setup =
-      nativeFile === undefined ? join(folder, "deps/c-kzg/trusted_setup.txt") : join(folder, "trusted_setup.txt");
+      nativeFile === undefined
+        ? join(dirname(load.resolve("c-kzg/package.json")), "deps/c-kzg/trusted_setup.txt")
+        : join(dirname(nativeFile), "trusted_setup.txt");
     native.loadTrustedSetup(0, setup);
     return {
       kind: "native",
       commitment: (blob) => native.blobToKzgCommitment(blob),
       proof: (blob, commitment) => native.computeBlobKzgProof(blob, commitment),
+      verify: (blob, commitment, proof) => native.verifyBlobKzgProof(blob, commitment, proof),
     };
   } catch {
     return undefined; // an optional dependency: not built on this machine
@@ -53,5 +59,7 @@ async function loadWasm(): Promise<Kzg> {
     kind: "wasm",
     commitment: (blob) => bytes(wasm.blobToKZGCommitment(bytesToHex(blob))),
     proof: (blob, commitment) => bytes(wasm.computeBlobKZGProof(bytesToHex(blob), bytesToHex(commitment))),
+    verify: (blob, commitment, proof) =>
+      wasm.verifyBlobKZGProof(bytesToHex(blob), bytesToHex(commitment), bytesToHex(proof)),
   };
 }

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, readFile, rm, symlink } from "node:fs/promises";
+import { copyFile, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { FleetError } from "../../schema/errors.js";
@@ -34,7 +34,9 @@ export interface Engine {
 async function makeProject(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   await copyFile(join(packageRoot(), "Pulumi.yaml"), join(folder, "Pulumi.yaml"));
-  if (!existsSync(join(folder, "dist"))) await symlink(join(packageRoot(), "dist"), join(folder, "dist"));
+  await writeFile(join(folder, "package.json"), '{ "private": true }\n');
+  for (const part of ["dist", "node_modules"])
+    if (!existsSync(join(folder, part))) await symlink(join(packageRoot(), part), join(folder, part));
 }
 
 /** One line of the engine's event log that says what the whole run changed. */

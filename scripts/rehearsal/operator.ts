@@ -30,7 +30,8 @@ export async function prepareOperator(
     treasuryKey: string;
     ollama: string;
     models: readonly { name: string; source: string; insecure: boolean }[];
-    exitMaxWaitMs?: number;
+    /** Further values of the stack's config, or other ones. */
+    config: Readonly<Record<string, unknown>>;
   },
 ): Promise<Operator> {
   await ensureFolder(folders.root, "private");
@@ -66,7 +67,7 @@ export async function prepareOperator(
         store: store.url,
         treasury: { store: store.url, ref: treasury },
         refundTo,
-        ...(about.exitMaxWaitMs === undefined ? {} : { exitMaxWaitMs: about.exitMaxWaitMs }),
+        ...about.config,
       }),
     "private",
   );

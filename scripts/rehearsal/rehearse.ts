@@ -1,25 +1,17 @@
-import { readFile } from "node:fs/promises";
-import { createPublicClient, http, type PublicClient } from "viem";
-import { z } from "zod";
-import { resolveContracts, type Contracts } from "../../abi/bootstrap.js";
 import { jobStateOf } from "../../abi/job.js";
 import { jobRegistryAbi } from "../../abi/job-registry.js";
 import { workerRegistryAbi } from "../../abi/worker-registry.js";
-import type { RecordRef } from "../../keystore/store.js";
-import { addressSchema, networkSchema, type Network } from "../../schema/network.js";
-import type { Address } from "../../schema/units.js";
-import { writeAtomically } from "../../system/files.js";
-import { preparePulumiHome, pulumiEnvironment } from "../toolchain/pulumi-home.js";
-import { resolveToolchain, type Toolchain } from "../toolchain/resolve.js";
+import type { Address, Hash } from "../../schema/units.js";
+import { resolveToolchain } from "../toolchain/resolve.js";
 import { askWorker, type Asked } from "./ask.js";
-import { changed, openEngine, type Engine } from "./engine.js";
+import { changed } from "./engine.js";
 import type { Folders } from "./folders.js";
-import { startNetwork, type RunningNetwork } from "./network.js";
-import { prepareOperator, renderEnvironment, type Operator } from "./operator.js";
+import { startNetwork } from "./network.js";
 import { tellPhases, type Phases } from "./phases.js";
 import type { Report } from "./report.js";
 import { selectors } from "./selectors.js";
 import { needlesFor, scanForSecrets } from "./scan.js";
+import { outputsSchema, prepareStage, type Stage } from "./stage.js";
 
 /** What a rehearsal is asked to do. */
 export interface RehearsalOptions {
@@ -28,6 +20,8 @@ export interface RehearsalOptions {
   /** Stop after the job, with everything running. */
   readonly keep: boolean;
   readonly say: (line: string) => void;
+  /** Called before the network stops, with the hashes of everything the worker sent. */
+  readonly beforeStop?: (sent: readonly Hash[]) => Promise<void>;
 }
 
 /** A worker's whole life on this machine: network, up, job, second up, destroy, second destroy. */
@@ -36,7 +30,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Report> {
   const phases = tellPhases(say, () => performance.now());
   const tools = await resolveToolchain();
   const network = await phases.run("rehearsal network", () => startNetwork(folders, tools));
-  const stage = await prepare(options, tools, network);
+  const stage = await prepareStage(folders, tools, network, say);
 
   await phases.run("pulumi up", () => stage.engine.run("up"));
   const outputs = outputsSchema.parse(await stage.engine.outputs());
@@ -60,60 +54,10 @@ export async function rehearse(options: RehearsalOptions): Promise<Report> {
     phases,
     changed(secondDestroy),
   );
+  const { transactions } = report;
+  await options.beforeStop?.(transactions.filter(({ purpose }) => !purpose.includes("/fund/")).map(({ hash }) => hash));
   await phases.run("stop the network", () => network.stop());
   return { ...report, phases_ms: { ...phases.times } };
-}
-
-/** What the stack exports (`stacks/devnet.ts`). */
-const outputsSchema = z.looseObject({ worker: addressSchema, ollama: z.url() });
-
-/** Everything that the phases work with. */
-interface Stage {
-  readonly engine: Engine;
-  readonly operator: Operator;
-  readonly network: Network;
-  readonly accountsFile: string;
-  /** The model that is served and asked. */
-  readonly model: string;
-  readonly client: PublicClient;
-  readonly contracts: Contracts;
-  readonly workerRef: RecordRef;
-}
-
-async function prepare({ folders, say }: RehearsalOptions, tools: Toolchain, running: RunningNetwork): Promise<Stage> {
-  const network = networkSchema.parse(JSON.parse(await readFile(running.networkFile, "utf8")));
-  const operator = await prepareOperator(folders, {
-    network,
-    networkFile: running.networkFile,
-    treasuryKey: running.treasuryKey,
-    ollama: tools.ollama,
-    models: running.models,
-  });
-  const home = await preparePulumiHome(folders.pulumiHome, tools);
-  const environment = pulumiEnvironment({
-    home,
-    node: tools.node,
-    backendFolder: folders.state,
-    passphraseFile: folders.passphrase,
-    extra: { LIGHTCHAIN_PASSPHRASE_FILE: folders.passphrase },
-  });
-  await writeAtomically(folders.environment, renderEnvironment(environment), "private");
-  const engine = openEngine(folders, { pulumi: home.pulumi, environment }, (line) => say(`  ${line}`));
-  await engine.initialise();
-  const client = createPublicClient({ transport: http(network.endpoints.rpc, { batch: true }), pollingInterval: 100 });
-  const contracts = await resolveContracts(client, network);
-  const [model] = running.models;
-  if (model === undefined) throw new Error("the rehearsal network has no model");
-  return {
-    engine,
-    operator,
-    network,
-    accountsFile: running.accountsFile,
-    model: model.name,
-    client,
-    contracts,
-    workerRef: `worker/${network.chainId}/home`,
-  };
 }
 
 /** What the chain says about the money, at one moment. */
@@ -226,9 +170,9 @@ async function jobState({ client, contracts }: Stage, id: bigint): Promise<strin
 async function transactionsOf(
   { client }: Stage,
   worker: Address,
-  treasury: readonly { purpose: string; hash: string }[],
+  treasury: readonly { purpose: string; hash: Hash }[],
 ): Promise<Report["transactions"]> {
-  const named: { purpose: string; hash: string }[] = treasury.map(({ purpose, hash }) => ({ purpose, hash }));
+  const named: { purpose: string; hash: Hash }[] = treasury.map(({ purpose, hash }) => ({ purpose, hash }));
   const head = await client.getBlockNumber();
   for (let number = 1n; number <= head; number++) {
     const block = await client.getBlock({ blockNumber: number, includeTransactions: true });

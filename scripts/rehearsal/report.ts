@@ -1,5 +1,6 @@
 import Table from "cli-table3";
 import { formatEther } from "viem";
+import type { Hash } from "../../schema/units.js";
 import type { Leak } from "./scan.js";
 
 /** What `--json` writes. Amounts are wei as decimal text, times are ms. */
@@ -30,7 +31,7 @@ export interface Report {
     readonly refunded_wei: string;
     readonly worker_balance_after_wei: string;
   };
-  readonly transactions: readonly { readonly purpose: string; readonly hash: string }[];
+  readonly transactions: readonly { readonly purpose: string; readonly hash: Hash }[];
   readonly phases_ms: Readonly<Record<string, number>>;
   readonly secrets_found: number;
   readonly leaks: readonly Leak[];

@@ -1,17 +1,19 @@
 import { z } from "zod";
 import type { Hash } from "../../schema/units.js";
 import { BeaconUnavailable } from "../failures.js";
+import { wordsOf } from "./asking.js";
 
 /** How many slots in a row may be without a block (sidecar reference §4.2). */
 const missedSlots = 32;
 
 /** A blob as a beacon node gives it. */
 export interface BlobSidecar {
-  readonly blob: Uint8Array;
   readonly commitment: Uint8Array;
+  /** Takes the 131,072 bytes out of their text, once it is known that they are wanted. */
+  blob(): Uint8Array;
 }
 
-/** The beacon node's part in finding a blob. */
+/** The beacon node's part in finding a blob. Every method throws BeaconUnavailable (LF1408) when it cannot be asked, and the signal's reason. */
 export interface Beacon {
   /** The slot of the beacon block that follows the one with this root; `null` when none is known. */
   slotAfter(parentRoot: Hash, signal?: AbortSignal): Promise<number | null>;
@@ -19,13 +21,22 @@ export interface Beacon {
   blobsAt(slot: number, signal?: AbortSignal): Promise<readonly BlobSidecar[]>;
 }
 
-const headerSchema = z.object({ header: z.object({ message: z.object({ slot: z.coerce.number().int() }) }) });
+const headerSchema = z.object({
+  canonical: z.boolean().optional(),
+  header: z.object({ message: z.object({ slot: z.coerce.number().int().nonnegative() }) }),
+});
 const oneHeaderSchema = z.object({ data: headerSchema });
 const headersSchema = z.object({ data: z.array(headerSchema) });
 const sidecarsSchema = z.object({ data: z.array(z.object({ blob: z.string(), kzg_commitment: z.string() })) });
 
-/** A beacon node's standard API. Every method throws BeaconUnavailable (LF1408) when it cannot be asked. */
-export function openBeacon(url: string, timeoutMs: number): Beacon {
+/**
+ * A beacon node's standard API.
+ * @param timeoutMs per request
+ */
+export function openBeacon(endpoint: string, timeoutMs: number): Beacon {
+  const url = endpoint.replace(/\/+$/, "");
+
+  /** `null`: the node has no such thing (404). */
   const get = async <T>(path: string, schema: z.ZodType<T>, signal?: AbortSignal): Promise<T | null> => {
     try {
       const limits = [AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])];
@@ -35,26 +46,40 @@ export function openBeacon(url: string, timeoutMs: number): Beacon {
       return schema.parse(await response.json());
     } catch (error) {
       signal?.throwIfAborted();
-      throw new BeaconUnavailable(path.split("?")[0] ?? path, error);
+      throw new BeaconUnavailable(path.split("?")[0] ?? path, new Error(wordsOf(error)));
+    }
+  };
+  const header = (id: string | number, signal?: AbortSignal) =>
+    get(`/eth/v1/beacon/headers/${id}`, oneHeaderSchema, signal);
+
+  const childSlot = async (parentRoot: Hash, signal?: AbortSignal): Promise<number | undefined> => {
+    try {
+      const children =
+        (await get(`/eth/v1/beacon/headers?parent_root=${parentRoot}`, headersSchema, signal))?.data ?? [];
+      // A block that lost against its sibling is listed too.
+      return (children.find(({ canonical }) => canonical !== false) ?? children[0])?.header.message.slot;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (error instanceof BeaconUnavailable) return undefined; // not every node can be asked so: walk instead
+      throw error;
     }
   };
   return {
     slotAfter: async (parentRoot, signal) => {
-      const children = await get(`/eth/v1/beacon/headers?parent_root=${parentRoot}`, headersSchema, signal).catch(
-        () => null, // an older node: walk instead
-      );
-      const child = children?.data[0];
-      if (child) return child.header.message.slot;
-      const parent = await get(`/eth/v1/beacon/headers/${parentRoot}`, oneHeaderSchema, signal);
+      const known = await childSlot(parentRoot, signal);
+      if (known !== undefined) return known;
+      const parent = await header(parentRoot, signal);
       if (parent === null) return null;
       const first = parent.data.header.message.slot + 1;
-      for (let slot = first; slot < first + missedSlots; slot++)
-        if ((await get(`/eth/v1/beacon/headers/${slot}`, oneHeaderSchema, signal)) !== null) return slot;
+      for (let slot = first; slot < first + missedSlots; slot++) if ((await header(slot, signal)) !== null) return slot;
       return null;
     },
     blobsAt: async (slot, signal) => {
       const sidecars = await get(`/eth/v1/beacon/blob_sidecars/${slot}`, sidecarsSchema, signal);
-      return (sidecars?.data ?? []).map((one) => ({ blob: bytes(one.blob), commitment: bytes(one.kzg_commitment) }));
+      return (sidecars?.data ?? []).map((one) => ({
+        commitment: bytes(one.kzg_commitment),
+        blob: () => bytes(one.blob),
+      }));
     },
   };
 }

@@ -1,4 +1,4 @@
-import { bytesToHex, createPublicClient, http } from "viem";
+import { createPublicClient, http, type Hex } from "viem";
 import { blobCapacityBytes, packBlob, unpackBlob, versionedHash } from "../../protocol/blob.js";
 import type { Network } from "../../schema/network.js";
 import type { Settings } from "../../schema/settings.js";
@@ -6,13 +6,16 @@ import type { Hash } from "../../schema/units.js";
 import type { Clock } from "../../system/clock.js";
 import type { Logger } from "../../system/log.js";
 import { retry } from "../../system/retry.js";
-import { BlobNotFound, ChainUnavailable, KzgUnavailable, PayloadTooLarge } from "../failures.js";
+import { BlobNotFound, KzgUnavailable, PayloadTooLarge } from "../failures.js";
 import { kzgInPlace, startKzgThread } from "../kzg/thread.js";
 import type { Blobs } from "../ports.js";
+import { asking, unavailable } from "./asking.js";
 import { openBeacon } from "./beacon.js";
 
 /** How many blocks before the one that names it a blob may have been mined (sidecar reference §4.2). */
 const blocksBack = 100n;
+/** Pause after the first failed search, ms; doubles (sidecar reference §4.2). */
+const firstPauseMs = 100;
 
 export interface BlobsOptions {
   readonly network: Network;
@@ -28,19 +31,18 @@ export interface BlobsOptions {
 /** Blobs of the live network: found through execution and beacon node, built by KZG in its own thread. */
 export function createBlobs(options: BlobsOptions): Blobs & { close(): Promise<void> } {
   const { network, settings, clock, log } = options;
+  const { rpc, beacon: beaconUrl } = network.endpoints;
+  const timeout = settings.blobFetchTimeoutMs;
   const kzg =
     options.kzgWorker === null ? kzgInPlace(options.nativeKzg) : startKzgThread(options.kzgWorker, options.nativeKzg);
-  const client = createPublicClient({ transport: http(network.endpoints.rpc, { retryCount: 0 }) });
-  const beacon = openBeacon(network.endpoints.beacon, settings.blobFetchTimeoutMs);
+  const client = createPublicClient({ transport: http(rpc, { retryCount: 0, timeout }) });
+  const beacon = openBeacon(beaconUrl, timeout);
 
+  /** The root by which the beacon chain knows what came before a block. */
   const parentRootOf = async (block: bigint): Promise<Hash> => {
-    try {
-      const { parentBeaconBlockRoot } = await client.getBlock({ blockNumber: block });
-      if (parentBeaconBlockRoot === undefined) throw new Error("it names no beacon block");
-      return parentBeaconBlockRoot;
-    } catch (error) {
-      throw new ChainUnavailable(`block ${block}`, error);
-    }
+    const { parentBeaconBlockRoot } = await asking(`block ${block}`, client.getBlock({ blockNumber: block }));
+    if (parentBeaconBlockRoot === undefined) throw unavailable(`block ${block}`, new Error("it names no beacon block"));
+    return parentBeaconBlockRoot;
   };
   const search = async (hash: Hash, from: bigint, signal?: AbortSignal): Promise<Uint8Array> => {
     const last = from > blocksBack ? from - blocksBack : 0n;
@@ -50,22 +52,25 @@ export function createBlobs(options: BlobsOptions): Blobs & { close(): Promise<v
       if (slot === null) continue;
       const blobs = await beacon.blobsAt(slot, signal);
       const found = blobs.find(({ commitment }) => versionedHash(commitment) === hash);
-      if (found) return unpackBlob(found.blob);
+      if (found) return unpackBlob(found.blob());
     }
     throw new BlobNotFound(hash, from, last);
   };
 
   return {
     warmUp: async () => {
+      const begun = clock.now();
       const kind = await kzg.ready().catch((error: unknown) => {
         throw new KzgUnavailable(error);
       });
-      log.info({ kzg: kind }, "KZG setup loaded");
+      log.info({ event: "kzg.ready", kzg: kind, ms: clock.now() - begun }, "KZG setup loaded");
+      if (kind === "wasm") log.warn({ event: "kzg.slow" }, "KZG runs in WebAssembly, about eight times slower");
     },
     fetch: (hash, block, signal) =>
       retry(() => search(hash, block, signal), {
-        policy: { attempts: settings.blobFetchRetries + 1, pauseMs: 100 },
+        policy: { attempts: settings.blobFetchRetries + 1, pauseMs: firstPauseMs },
         clock,
+        worthRetrying: () => signal?.aborted !== true,
         ...(signal ? { signal } : {}),
       }),
     build: async (payload) => {
@@ -75,12 +80,15 @@ export function createBlobs(options: BlobsOptions): Blobs & { close(): Promise<v
         throw new KzgUnavailable(error);
       });
       return {
-        blob: bytesToHex(blob),
-        commitment: bytesToHex(commitment),
-        proof: bytesToHex(proof),
+        blob: hex(blob),
+        commitment: hex(commitment),
+        proof: hex(proof),
         versionedHash: versionedHash(commitment),
       };
     },
     close: () => kzg.close(),
   };
 }
+
+const hex = (bytes: Uint8Array): Hex =>
+  `0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex")}`;

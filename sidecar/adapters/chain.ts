@@ -1,4 +1,12 @@
-import { createPublicClient, encodeFunctionData, http, type Hex, type PublicClient } from "viem";
+import {
+  createPublicClient,
+  encodeFunctionData,
+  http,
+  type ContractEventArgs,
+  type ContractEventName,
+  type Hex,
+  type PublicClient,
+} from "viem";
 import { resolveContracts, type Contracts } from "../../abi/bootstrap.js";
 import { decodeJob, decodeRequest, decodeSession } from "../../abi/job.js";
 import { jobRegistryAbi } from "../../abi/job-registry.js";
@@ -12,9 +20,10 @@ import type { Settings } from "../../schema/settings.js";
 import { jobId, modelId, requestId, sessionId, type Address } from "../../schema/units.js";
 import type { Clock } from "../../system/clock.js";
 import type { Logger } from "../../system/log.js";
-import { ChainUnavailable } from "../failures.js";
 import type { Chain, Node } from "../ports.js";
-import { watchHeads } from "./heads.js";
+import { asking, unavailable } from "./asking.js";
+import { watchHeads, type Heads } from "./heads.js";
+import { inChunks } from "./logs.js";
 import { nodeFor } from "./node.js";
 
 export interface ChainOptions {
@@ -33,112 +42,99 @@ export interface ConnectedChain {
   close(): Promise<void>;
 }
 
+/** Longest wait for one answer of the node, ms. */
+const answerMs = 10_000;
+
 /** Checks the chain id and resolves the contracts, then offers both ports over one connection. @throws WrongChain, ContractMismatch, NodeUnreachable */
 export async function connectChain(options: ChainOptions): Promise<ConnectedChain> {
   const { network, worker, settings, clock, log } = options;
+  const { rpc, ws } = network.endpoints;
   const client: PublicClient = createPublicClient({
-    transport: http(network.endpoints.rpc, { batch: true, retryCount: 1, retryDelay: 200, timeout: 10_000 }),
+    transport: http(rpc, { batch: true, retryCount: 1, retryDelay: 200, timeout: answerMs }),
     cacheTime: 0,
   });
+  const broadcaster: PublicClient = createPublicClient({ transport: http(rpc, { retryCount: 0, timeout: answerMs }) });
   const contracts = await resolveContracts(client, network);
-  const heads = watchHeads({ client, ws: network.endpoints.ws, pollMs: settings.pollMs, clock, log });
+  const heads = watchHeads({ client, ws, pollMs: settings.pollMs, clock, log });
   return {
     chain: readsOf(client, contracts, heads, options),
-    node: nodeFor(client, network.chainId, worker),
+    node: nodeFor(client, broadcaster, network.chainId, worker),
     contracts,
     close: () => heads.close(),
   };
 }
 
-function readsOf(
-  client: PublicClient,
-  contracts: Contracts,
-  heads: ReturnType<typeof watchHeads>,
-  { network, worker, settings, sent }: ChainOptions,
-): Chain {
+function readsOf(client: PublicClient, contracts: Contracts, heads: Heads, options: ChainOptions): Chain {
+  const { network, worker, settings, sent } = options;
+  const { jobRegistry, workerRegistry } = contracts;
   const observer = createObserver({ client, contracts, chainId: network.chainId, worker });
+
   const call = async (what: string, to: Address, data: Hex): Promise<Hex> => {
     const { data: answer } = await asking(what, client.call({ to, data }));
-    if (answer === undefined) throw new ChainUnavailable(what, new Error("there is no contract at that address"));
+    if (answer === undefined) throw unavailable(what, new Error("there is no contract at that address"));
     return answer;
   };
-  const sessions = (): Address => {
-    if (contracts.sessionManager === null)
-      throw new ChainUnavailable("sessions", new Error("this network has no SessionManager"));
-    return contracts.sessionManager;
+  const sessionManager = (): Address => {
+    if (contracts.sessionManager !== null) return contracts.sessionManager;
+    throw unavailable("session requests", new Error("this network has no SessionManager"));
   };
-  const registry = { address: contracts.workerRegistry, abi: workerRegistryAbi } as const;
+  const submittedJobs = (
+    what: string,
+    from: bigint,
+    to: bigint,
+    args?: ContractEventArgs<typeof jobRegistryAbi, JobSubmitted>,
+  ) =>
+    inChunks(what, { from, to, size: settings.logChunkBlocks }, (fromBlock, toBlock) =>
+      client.getContractEvents({
+        address: jobRegistry,
+        abi: jobRegistryAbi,
+        eventName: "JobSubmitted",
+        ...(args ? { args } : {}),
+        fromBlock,
+        toBlock,
+        strict: true,
+      }),
+    );
 
   return {
     chainId: network.chainId,
-    head: () => asking("the newest block", heads.read()),
+    head: () => heads.read(),
     onHead: (listener) => heads.listen(listener),
-    job: async (id) =>
-      decodeJob(
-        await call(
-          `job ${id}`,
-          contracts.jobRegistry,
-          encodeFunctionData({ abi: jobRegistryAbi, functionName: "getJob", args: [id] }),
-        ),
-      ),
-    session: async (id) =>
-      decodeSession(
-        await call(
-          `session ${id}`,
-          contracts.jobRegistry,
-          encodeFunctionData({ abi: jobRegistryAbi, functionName: "getSession", args: [id] }),
-        ),
-      ),
-    request: async (id) =>
-      decodeRequest(
-        await call(
-          `request ${id}`,
-          sessions(),
-          encodeFunctionData({ abi: sessionManagerAbi, functionName: "getRequest", args: [id] }),
-        ),
-      ),
-    requiredCapabilities: (id) =>
-      orIfAbsent(
-        0n,
-        "required capabilities",
-        client.readContract({
-          address: sessions(),
-          abi: sessionManagerAbi,
-          functionName: "getRequiredCapabilities",
-          args: [id],
-        }),
-      ),
-    ownCapabilities: () =>
-      orIfAbsent(
-        0n,
-        "own capabilities",
-        client.readContract({ ...registry, functionName: "getWorkerCapabilities", args: [worker] }),
-      ),
-    eligibleNow: (id) =>
-      asking(
-        `eligibility for request ${id}`,
-        client.readContract({
-          address: sessions(),
-          abi: sessionManagerAbi,
-          functionName: "eligibleNow",
-          args: [id, worker],
-        }),
-      ),
+    job: async (id) => {
+      const data = encodeFunctionData({ abi: jobRegistryAbi, functionName: "getJob", args: [id] });
+      return decodeJob(await call(`job ${id}`, jobRegistry, data));
+    },
+    session: async (id) => {
+      const data = encodeFunctionData({ abi: jobRegistryAbi, functionName: "getSession", args: [id] });
+      return decodeSession(await call(`session ${id}`, jobRegistry, data));
+    },
+    request: async (id) => {
+      const data = encodeFunctionData({ abi: sessionManagerAbi, functionName: "getRequest", args: [id] });
+      return decodeRequest(await call(`request ${id}`, sessionManager(), data));
+    },
+    requiredCapabilities: async (id) => {
+      const get = { abi: sessionManagerAbi, functionName: "getRequiredCapabilities", args: [id] } as const;
+      return orIfAbsent(0n, "required capabilities", client.readContract({ address: sessionManager(), ...get }));
+    },
+    ownCapabilities: () => {
+      const get = { abi: workerRegistryAbi, functionName: "getWorkerCapabilities", args: [worker] } as const;
+      return orIfAbsent(0n, "own capabilities", client.readContract({ address: workerRegistry, ...get }));
+    },
+    eligibleNow: async (id) => {
+      const get = { abi: sessionManagerAbi, functionName: "eligibleNow", args: [id, worker] } as const;
+      return asking(`eligibility for request ${id}`, client.readContract({ address: sessionManager(), ...get }));
+    },
     requestsBetween: async (from, to) => {
       if (contracts.sessionManager === null) return [];
-      const address = contracts.sessionManager;
-      const logs = await inChunks(from, to, settings.logChunkBlocks, (fromBlock, toBlock) =>
-        asking(
-          "session requests",
-          client.getContractEvents({
-            address,
-            abi: sessionManagerAbi,
-            eventName: "SessionRequested",
-            fromBlock,
-            toBlock,
-            strict: true,
-          }),
-        ),
+      const query = {
+        address: contracts.sessionManager,
+        abi: sessionManagerAbi,
+        eventName: "SessionRequested",
+      } as const;
+      const logs = await inChunks(
+        "session requests",
+        { from, to, size: settings.logChunkBlocks },
+        (fromBlock, toBlock) => client.getContractEvents({ ...query, fromBlock, toBlock, strict: true }),
       );
       return logs.map(({ args, blockNumber }) => ({
         request: requestId(args.reqId),
@@ -147,19 +143,8 @@ function readsOf(
       }));
     },
     jobsBetween: async (from, to) => {
-      const logs = await inChunks(from, to, settings.logChunkBlocks, (fromBlock, toBlock) =>
-        asking(
-          "submitted jobs",
-          client.getContractEvents({
-            address: contracts.jobRegistry,
-            abi: jobRegistryAbi,
-            eventName: "JobSubmitted",
-            fromBlock,
-            toBlock,
-            strict: true,
-          }),
-        ),
-      );
+      const logs = await submittedJobs("submitted jobs", from, to);
+      // The worker is not indexed (contracts reference §4.6): the node cannot pick ours out.
       return logs
         .filter(({ args }) => args.worker.toLowerCase() === worker.toLowerCase())
         .map(({ args, blockNumber }) => ({
@@ -171,22 +156,10 @@ function readsOf(
     earlierJobs: async (session, before, submitBlock) => {
       const lookback = BigInt(settings.historyLookbackBlocks);
       const first = submitBlock > lookback ? submitBlock - lookback : 0n;
-      const logs = await inChunks(first, submitBlock, settings.logChunkBlocks, (fromBlock, toBlock) =>
-        asking(
-          `earlier jobs of session ${session}`,
-          client.getContractEvents({
-            address: contracts.jobRegistry,
-            abi: jobRegistryAbi,
-            eventName: "JobSubmitted",
-            args: { sessionId: session },
-            fromBlock,
-            toBlock,
-            strict: true,
-          }),
-        ),
-      );
-      return logs
-        .map(({ args }) => jobId(args.jobId))
+      const logs = await submittedJobs(`earlier jobs of session ${session}`, first, submitBlock, {
+        sessionId: session,
+      });
+      return [...new Set(logs.map(({ args }) => jobId(args.jobId)))]
         .filter((id) => id < before)
         .sort((a, b) => (a < b ? -1 : 1));
     },
@@ -194,28 +167,7 @@ function readsOf(
   };
 }
 
-/** Log queries in pieces that public nodes accept, in order. */
-async function inChunks<T>(
-  from: bigint,
-  to: bigint,
-  size: number,
-  query: (from: bigint, to: bigint) => Promise<readonly T[]>,
-): Promise<T[]> {
-  const found: T[] = [];
-  for (let start = from; start <= to; start += BigInt(size)) {
-    const end = start + BigInt(size) - 1n;
-    found.push(...(await query(start, end < to ? end : to)));
-  }
-  return found;
-}
-
-async function asking<T>(what: string, question: Promise<T>): Promise<T> {
-  try {
-    return await question;
-  } catch (error) {
-    throw new ChainUnavailable(what, error);
-  }
-}
+type JobSubmitted = Extract<ContractEventName<typeof jobRegistryAbi>, "JobSubmitted">;
 
 /** For getters that older implementations lack: these revert without a reason, or answer nothing. */
 async function orIfAbsent<T>(fallback: T, what: string, question: Promise<T>): Promise<T> {
@@ -223,6 +175,6 @@ async function orIfAbsent<T>(fallback: T, what: string, question: Promise<T>): P
     return await question;
   } catch (error) {
     if (revertOf(error) !== undefined || /returned no data|execution reverted/i.test(String(error))) return fallback;
-    throw new ChainUnavailable(what, error);
+    throw unavailable(what, error);
   }
 }

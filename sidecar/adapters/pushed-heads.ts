@@ -18,11 +18,11 @@ const silenceMs = 60_000;
  */
 export function pushHeads(url: string, onHead: () => void, clock: Clock, log: Logger): Push {
   const closing = new AbortController();
-  let isConnected = false;
 
-  /** One connection, from the first byte to the last. */
-  const listen = (): Promise<void> =>
+  /** One connection, from the first byte to the last. @returns whether the node said anything on it */
+  const listen = (): Promise<boolean> =>
     new Promise((resolve) => {
+      let wasHeard = false;
       const socket = new WebSocket(url, { handshakeTimeout: 10_000 });
       const quiet = setTimeout(() => socket.terminate(), silenceMs);
       const hangUp = (): void => socket.terminate();
@@ -30,22 +30,20 @@ export function pushHeads(url: string, onHead: () => void, clock: Clock, log: Lo
       socket.on("open", () => socket.send(subscription));
       socket.on("message", (data) => {
         quiet.refresh();
-        isConnected = true;
+        wasHeard = true;
         if (isHead(data)) onHead();
       });
       socket.on("error", (error) => log.debug({ reason: error.message }, "new blocks are not pushed for now"));
       socket.on("close", () => {
         clearTimeout(quiet);
         closing.signal.removeEventListener("abort", hangUp);
-        resolve();
+        resolve(wasHeard);
       });
     });
 
   const running = (async () => {
     for (let pause = firstPauseMs; !closing.signal.aborted; pause = Math.min(pause * 2, longestPauseMs)) {
-      isConnected = false;
-      await listen();
-      if (isConnected) pause = firstPauseMs;
+      if (await listen()) pause = firstPauseMs;
       await clock.sleep(pause, closing.signal);
     }
   })();

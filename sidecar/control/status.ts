@@ -1,3 +1,4 @@
+import { isLifecycle } from "../../lifecycle/purpose.js";
 import { problemOf } from "../lifecycle/troubles.js";
 import type { Problem, SidecarStatus } from "../../schema/control.js";
 import type { Journal } from "../journal.js";
@@ -80,11 +81,19 @@ function jobsOf({ journal, course }: StatusSources): SidecarStatus["jobs"] {
   ];
 }
 
-const transactionsOf = (journal: Journal): SidecarStatus["transactions"] =>
-  journal.allTransactions().map(({ purpose, hash, outcome, mined }) => ({
+/** Daily transactions beyond this many are left out: a status must stay readable after years of work. */
+const newestDaily = 100;
+
+function transactionsOf(journal: Journal): SidecarStatus["transactions"] {
+  const all = journal.allTransactions();
+  const firstShown = all.filter((tx) => !isLifecycle(tx)).at(-newestDaily);
+  const from = firstShown === undefined ? 0 : all.indexOf(firstShown);
+  const shown = all.filter((tx, at) => at >= from || isLifecycle(tx));
+  return shown.map(({ purpose, hash, outcome, mined }) => ({
     purpose,
     hash,
     outcome,
     block: mined?.block ?? null,
     fee: mined?.fee ?? null,
   }));
+}

@@ -9,7 +9,7 @@ import type { JobContext } from "./context.js";
 import { unanswered } from "./endings.js";
 import { patiently } from "./patience.js";
 
-/** A generation that fails is begun anew at most this often. */
+/** A generation that fails although the server answers is begun anew at most this often; one whose server is away, as long as the deadline allows. */
 const attempts = 3;
 
 /** What is asked of the model for a job, and where its stream goes. */
@@ -35,7 +35,7 @@ export interface Generated {
  * @throws JobEnds when there is no answer to be had; the signal's reason when that aborts
  */
 export async function infer(context: JobContext, question: Question, signal: AbortSignal): Promise<Generated> {
-  const { clock, metrics, slots } = context;
+  const { clock, metrics, slots, server } = context;
   const { model } = question;
   const askedMs = clock.now();
   const leave = await slots.take(signal);
@@ -43,24 +43,29 @@ export async function infer(context: JobContext, question: Question, signal: Abo
   const stream = createStream(context, question);
   const startedMs = clock.now();
   let failures = 0;
+  const isFinal = (error: unknown): boolean => {
+    if (error instanceof EmptyAnswer || error instanceof ModelMissing) return true;
+    if (error instanceof InferenceUnavailable)
+      void server.look(); // claims stop at once
+    else failures++;
+    return failures >= attempts;
+  };
   try {
     const text = await patiently(
       context,
       `inference of job ${question.id.toString()}`,
       signal,
       () => generate(context, question, stream, signal),
-      (error) => error instanceof EmptyAnswer || error instanceof ModelMissing || ++failures >= attempts,
+      (error) => isFinal(error),
     );
     metrics.stageDone("inference", model, "ok", (clock.now() - startedMs) / 1_000);
     return { text, chunks: stream.chunks };
   } catch (error) {
     metrics.stageDone("inference", model, "error", (clock.now() - startedMs) / 1_000);
     signal.throwIfAborted();
-    const reason = error instanceof InferenceUnavailable ? "ollama_unreachable" : "ollama_timeout";
     if (error instanceof EmptyAnswer) throw unanswered("unknown", "the model gave an empty answer", error);
     if (error instanceof ModelMissing) throw unanswered("ollama_unreachable", "the model is not there", error);
-    if (error instanceof InferenceFailed || error instanceof InferenceUnavailable)
-      throw unanswered(reason, "the model failed", error);
+    if (error instanceof InferenceFailed) throw unanswered("ollama_timeout", "the model failed again and again", error);
     throw error;
   } finally {
     leave();

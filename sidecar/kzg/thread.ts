@@ -14,94 +14,111 @@ export type KzgAnswer =
   | { readonly id: number; readonly commitment: Uint8Array; readonly proof: Uint8Array }
   | { readonly id: number; readonly error: string };
 
+/** What a blob transaction carries beside the blob; 48 bytes each. */
+export interface Committed {
+  readonly commitment: Uint8Array;
+  readonly proof: Uint8Array;
+}
+
 /** What is asked of KZG here. */
 export interface KzgThread {
   /** Resolves when the setup is loaded. @returns which library it is */
   ready(): Promise<"native" | "wasm">;
-  commit(blob: Uint8Array): Promise<{ commitment: Uint8Array; proof: Uint8Array }>;
+  /** Answers in the order of the questions; what is asked before the setup is loaded waits for it. */
+  commit(blob: Uint8Array): Promise<Committed>;
   close(): Promise<void>;
 }
 
-/** Deaths of the thread after which it is not started again. */
+/** Deaths in a row, without an answer in between, after which the thread is not started again. */
 const mostDeaths = 5;
 
 interface Waiting {
   readonly blob: Uint8Array;
-  readonly resolve: (result: { commitment: Uint8Array; proof: Uint8Array }) => void;
+  readonly resolve: (result: Committed) => void;
   readonly reject: (error: Error) => void;
+  deaths: number;
 }
 
 /**
  * KZG in a thread of its own. A thread that dies is started again, and what it was asked is asked once more; a second death on the same question rejects it.
- * @param program the compiled worker
+ *
+ * @param program the compiled worker: `dist/sidecar/kzg/worker.js`, or its bundle. A thread cannot run TypeScript: tests that run from source use
+ *   {@link kzgInPlace}, or bundle the worker first
  */
 export function startKzgThread(program: string, nativeKzg?: string): KzgThread {
-  const waiting = new Map<number, Waiting & { deaths: number }>();
-  let next = 1;
-  let closed = false;
-  let deaths = 0;
+  const waiting = new Map<number, Waiting>();
   const ready = Promise.withResolvers<"native" | "wasm">();
+  ready.promise.catch(() => undefined); // whoever asks is told
+  let next = 1;
+  let ended: Error | undefined;
+  let deaths = 0;
+  let lastWords = "it ended by itself";
   let worker = start();
 
   function start(): Worker {
     const fresh = new Worker(program, { workerData: nativeKzg === undefined ? {} : { nativeKzg } });
-    fresh.on("message", (answer: KzgAnswer) => {
-      if ("ready" in answer) return ready.resolve(answer.ready);
-      if ("unusable" in answer) return giveUp(answer.unusable);
-      const question = waiting.get(answer.id);
-      waiting.delete(answer.id);
-      if ("error" in answer) question?.reject(new Error(answer.error));
-      else question?.resolve(answer);
-    });
-    fresh.on("error", () => undefined); // the exit that follows says enough
-    fresh.on("exit", () => {
-      if (closed) return;
-      if (++deaths > mostDeaths) return giveUp("its thread keeps dying");
-      worker = start();
-      for (const [id, question] of waiting) {
-        if (++question.deaths > 1) {
-          waiting.delete(id);
-          question.reject(new Error("the KZG thread died twice on this blob"));
-        } else worker.postMessage({ id, blob: question.blob } satisfies KzgQuestion);
-      }
-    });
+    fresh.on("message", hear);
+    fresh.on("error", (error) => (lastWords = error instanceof Error ? error.message : String(error)));
+    fresh.on("exit", restart);
     return fresh;
   }
-
-  function giveUp(why: string): void {
-    closed = true;
-    const error = new Error(why);
-    ready.reject(error);
-    for (const question of waiting.values()) question.reject(error);
-    waiting.clear();
+  function hear(answer: KzgAnswer): void {
+    if ("unusable" in answer) return end(new Error(answer.unusable));
+    deaths = 0;
+    if ("ready" in answer) return ready.resolve(answer.ready);
+    const question = waiting.get(answer.id);
+    waiting.delete(answer.id);
+    if ("error" in answer) question?.reject(new Error(answer.error));
+    else question?.resolve(answer);
   }
-  ready.promise.catch(() => undefined); // whoever asks is told
+  function restart(): void {
+    if (ended) return;
+    if (++deaths > mostDeaths) return end(new Error(`its thread keeps dying: ${lastWords}`));
+    worker = start();
+    // The oldest question is what it was busy with.
+    const [busyWith] = waiting.values();
+    if (busyWith) busyWith.deaths++;
+    for (const [id, question] of waiting) {
+      if (question.deaths < 2) worker.postMessage({ id, blob: question.blob } satisfies KzgQuestion);
+      else {
+        waiting.delete(id);
+        question.reject(new Error(`the KZG thread died twice on this blob: ${lastWords}`));
+      }
+    }
+  }
+  function end(why: Error): void {
+    ended = why;
+    ready.reject(why);
+    for (const question of waiting.values()) question.reject(why);
+    waiting.clear();
+    void worker.terminate();
+  }
 
   return {
     ready: () => ready.promise,
     commit: (blob) =>
       new Promise((resolve, reject) => {
-        if (closed) return reject(new Error("the KZG thread has ended"));
+        if (ended) return reject(ended);
         const id = next++;
         waiting.set(id, { blob, resolve, reject, deaths: 0 });
         worker.postMessage({ id, blob } satisfies KzgQuestion);
       }),
     close: async () => {
-      closed = true;
+      ended ??= new Error("the sidecar is stopping");
+      end(ended);
       await worker.terminate();
-      for (const question of waiting.values()) question.reject(new Error("the sidecar is stopping"));
-      waiting.clear();
     },
   };
 }
 
 /** KZG on the thread that asks, for tests that run from source. */
 export function kzgInPlace(nativeKzg?: string): KzgThread {
-  const loading = loadKzg(nativeKzg);
+  let loading: ReturnType<typeof loadKzg> | undefined;
+  const load = () => (loading ??= loadKzg(nativeKzg));
   return {
-    ready: async () => (await loading).kind,
+    ready: async () => (await load()).kind,
     commit: async (blob) => {
-      const kzg = await loading;
+      const kzg = await load();
       const commitment = kzg.commitment(blob);
       return { commitment, proof: kzg.proof(blob, commitment) };
     },

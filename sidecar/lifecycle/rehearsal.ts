@@ -6,6 +6,7 @@ import { noVoice } from "../../protocol/prompt.js";
 import { describeError } from "../../schema/errors.js";
 import { toJson } from "../../schema/json.js";
 import type { Settings } from "../../schema/settings.js";
+import type { PurposeId } from "../../lifecycle/types.js";
 import type { ChainSeconds, ModelName } from "../../schema/units.js";
 import type { Identity, Parts } from "../parts.js";
 import { purposesOf } from "../purposes.js";
@@ -13,6 +14,9 @@ import { ModelSilent, RehearsalFailed } from "./troubles.js";
 
 /** Longest that a blob of ours may take to show up at the beacon node, in ms. */
 const readBackMs = 120_000;
+
+/** A blob of ours that was mined this many blocks ago is not looked for any more. */
+const freshBlocks = 256n;
 
 /** What a rehearsal found out. */
 export interface Rehearsal {
@@ -96,11 +100,22 @@ function longestPrompt(): string {
   return `${text.slice(0, room)}\n${question}`;
 }
 
+/** The last rehearsal's blob if it is fresh or undecided, else one more: a beacon node does not keep blobs for ever. */
+function recentPurpose(parts: Parts, generation: number): PurposeId {
+  const { journal, time } = parts;
+  const oldest = (time.head?.number ?? 0n) - freshBlocks;
+  for (let n = 1; ; n++) {
+    const purpose = purposesOf(parts).rehearsal(generation, n);
+    if (!journal.sentFor(purpose).some(({ mined, outcome }) => outcome === "mined" && (mined?.block ?? 0n) < oldest))
+      return purpose;
+  }
+}
+
 async function writeAndReadBack(parts: Parts, generation: number, signal: AbortSignal): Promise<void> {
   const { ports, identity, clock, log } = parts;
-  // The same bytes at each attempt: a purpose is paid once, and its blob is followed, not written again.
+  // The same bytes at each attempt: a purpose is paid once, and its blob is followed, not written again as long as it can be read.
   const payload = utf8(`rehearsal of ${identity.worker} on ${identity.host}, generation ${generation}`);
-  const purpose = purposesOf(parts).rehearsal(generation);
+  const purpose = recentPurpose(parts, generation);
   const written = await ports.transactions.publish({ purpose, payload, signal });
   const startedMs = clock.now();
   for (;;) {

@@ -51,8 +51,8 @@ export interface Book {
   win(slot: Slot, entry: Entry, receipt: Receipt): void;
   /** Something else was mined there, or so it seems. */
   consume(slot: Slot, block: bigint): void;
-  /** What was mined is not any more. */
-  reopen(slot: Slot): void;
+  /** What was mined is not any more, at this time and block: its wait for a block begins anew. */
+  reopen(slot: Slot, now: number, block: bigint): void;
   /** These bytes can never be mined. */
   kill(slot: Slot, entry: Entry): void;
   /** No reorganisation reaches the slot any more. */
@@ -151,7 +151,8 @@ export function openBook(options: { journal: Journal; lanes: Lanes; now: number;
       slot.inPool = false;
       slot.hold.leave();
     },
-    reopen: (slot) => {
+    reopen: (slot, now, block) => {
+      slot.offered = { at: now, block };
       if (slot.phase.kind === "won") journal.settle(slot.phase.by.sent.hash, "open", null);
       slot.phase = { kind: "pending" };
       slot.inPool = false;

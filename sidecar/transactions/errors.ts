@@ -18,7 +18,10 @@ const refusals: readonly (readonly [RegExp, RefusalKind])[] = [
   [/nonce too low|oldnonce|nonce has already been used/i, "nonceTooLow"],
   [/nonce too high|gapped|noncegap|nonce too distant|future transaction tries to replace pending/i, "nonceTooHigh"],
   [/insufficient funds|insufficientfunds|exceeds (?:account )?balance|overshot/i, "funds"],
-  [/underpriced|txpool is full|(?:fee|price)[a-z ]*less than block base fee|feetoolow/i, "underpriced"],
+  [
+    /underpriced|gas price below minimum|tip needed|txpool is full|(?:fee|price)[a-z ]*less than block base fee|feetoolow/i,
+    "underpriced",
+  ],
   [
     /intrinsic gas|exceeds block gas limit|gas limit too high|invalid sender|invalid signature|invalid chain ?id|oversized data|negative value|not supported|replay-protected|configured cap|sidecar|commitment|blob|kzg|init ?code|higher than max fee|rlp/i,
     "other",
@@ -31,7 +34,7 @@ const certainCodes = new Map<number, RefusalKind>([
   ...[-32602, -38013, -38015, -38024, -38025].map((code) => [code, "other"] as const),
 ]);
 /** HTTP answers that mean the request never came as far as a pool. */
-const certainStatuses = [400, 401, 403, 404, 405, 413, 415];
+const certainStatuses = [401, 403, 404, 405, 413, 415];
 
 /**
  * Reads what a failed `eth_sendRawTransaction` means. Whatever is not certainly a refusal is unclear: taking an accepted transaction for refused would sign a
@@ -62,9 +65,9 @@ export function broadcastFailure(error: unknown): BroadcastRefused | BroadcastUn
     case "accepted":
       return undefined;
     case "refused":
-      return new BroadcastRefused(answer.refusal, answer.reason, error);
+      return new BroadcastRefused(answer.refusal, answer.reason);
     case "unclear":
-      return new BroadcastUnclear(answer.reason, error);
+      return new BroadcastUnclear(answer.reason);
   }
 }
 

@@ -28,42 +28,48 @@ export interface FollowerOptions {
   readonly log: Logger;
 }
 
+interface Winner {
+  readonly entry: Entry;
+  readonly receipt: Receipt;
+}
+
 export function createFollower(options: FollowerOptions): Follower {
   const { node, book, offers, drafting, filler, settings, finalDepth, clock, log } = options;
   let seen: bigint | null = null;
 
   return {
     round: async () => {
-      const head = await node.blockNumber();
-      if (head === seen && book.slots().every(isCalm)) return;
-      const { latest } = await node.nonces();
       const undecided = book.slots().filter((slot) => slot.phase.kind !== "won" && !slot.busy);
-      const receipts = new Map(await Promise.all(undecided.map(async (slot) => [slot, await winnerOf(slot)] as const)));
+      const [head, { latest }, receipts] = await Promise.all([
+        node.blockNumber(),
+        node.nonces(),
+        Promise.all(undecided.map(async (slot) => [slot, await winnerOf(slot)] as const)),
+      ]);
+      const winners = new Map(receipts);
+      const isNewHead = head !== seen;
       // Ascending, so that a lost transaction is offered again before those that build on it.
       for (const slot of book.slots()) {
         if (slot.busy) continue;
         if (slot.phase.kind === "won") await watchWon(slot, latest, head);
-        else if (receipts.has(slot)) await watchOpen(slot, receipts.get(slot), latest, head);
+        else if (winners.has(slot) && (isNewHead || winners.get(slot) !== undefined || !isCalm(slot)))
+          await watchOpen(slot, winners.get(slot), latest, head);
       }
-      await fillGap(latest, head);
+      if (isNewHead) await fillGap(latest, head);
       seen = head;
     },
   };
 
   /** Whichever of a slot's bytes has a receipt; the newest are the likeliest. */
-  async function winnerOf(slot: Slot): Promise<{ entry: Entry; receipt: Receipt } | undefined> {
+  async function winnerOf(slot: Slot): Promise<Winner | undefined> {
     const found = await Promise.all(
       [...slot.entries].reverse().map(async (entry) => ({ entry, receipt: await node.receipt(entry.sent.hash) })),
     );
-    return found.find((one): one is { entry: Entry; receipt: Receipt } => one.receipt !== null);
+    return found.find((one): one is Winner => one.receipt !== null);
   }
 
-  async function watchOpen(
-    slot: Slot,
-    winner: { entry: Entry; receipt: Receipt } | undefined,
-    latest: number,
-    head: bigint,
-  ) {
+  async function watchOpen(slot: Slot, found: Winner | undefined, latest: number, head: bigint): Promise<void> {
+    // Its nonce was used in the moment between the two questions: ask again before anything is concluded.
+    const winner = found ?? (latest > slot.nonce ? await winnerOf(slot) : undefined);
     if (winner) {
       book.win(slot, winner.entry, winner.receipt);
       const { purpose, hash } = winner.entry.sent;
@@ -79,7 +85,7 @@ export function createFollower(options: FollowerOptions): Follower {
       if (slot.phase.kind === "consumed" && head >= slot.phase.since + finalDepth) await bury(slot);
       return;
     }
-    if (slot.phase.kind === "consumed") book.reopen(slot);
+    if (slot.phase.kind === "consumed") book.reopen(slot, clock.now(), head);
     await tend(slot, latest, head);
   }
 
@@ -105,10 +111,10 @@ export function createFollower(options: FollowerOptions): Follower {
         { event: "transaction.reorganised", purpose: by.sent.purpose, hash: by.sent.hash },
         "taken back by a reorganisation",
       );
-      book.reopen(slot);
+      book.reopen(slot, clock.now(), head);
       return;
     }
-    if (winner.entry !== by) book.reopen(slot);
+    if (winner.entry !== by) book.reopen(slot, clock.now(), head);
     if (winner.entry !== by || winner.receipt.block !== block) book.win(slot, winner.entry, winner.receipt);
     if (head < winner.receipt.block + finalDepth) return;
     for (const entry of [...slot.entries]) if (entry !== winner.entry) book.kill(slot, entry);

@@ -87,7 +87,6 @@ export function createSubmitter(options: {
     signal: AbortSignal,
   ): Promise<{ fate: Promise<Fate> } | Refused> {
     const hold = await lanes.enter(order.lane, order.urgency, signal);
-    let isKept = false;
     try {
       const [fresh, { latest }, block] = await Promise.all([order.draft(), node.nonces(), node.blockNumber()]);
       const draft = await priced(order, fresh, last);
@@ -95,7 +94,6 @@ export function createSubmitter(options: {
         signal.throwIfAborted();
         const nonce = nextNonce(latest, book.signed());
         const { slot, entry } = await offers.prepare(order.purpose, nonce, draft, hold, block);
-        isKept = true;
         watch.start();
         // Before anything is awaited: from here on others may settle it.
         const fate = book.follow(order.purpose);
@@ -105,7 +103,8 @@ export function createSubmitter(options: {
         return { fate };
       });
     } finally {
-      if (!isKept) hold.leave();
+      // A slot that was made leaves the lane itself when it is decided.
+      if (!book.slots().some((slot) => slot.hold === hold)) hold.leave();
     }
   }
 

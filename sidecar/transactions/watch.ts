@@ -31,6 +31,7 @@ export function createWatch(options: {
   let running: Promise<void> | undefined;
   let looking: Promise<void> | undefined;
 
+  const isStopped = (): boolean => stopped.signal.aborted;
   const wakeUp = (): void => {
     wake.abort();
     wake = new AbortController();
@@ -40,10 +41,10 @@ export function createWatch(options: {
   async function run(): Promise<void> {
     const unsubscribe: Unsubscribe = options.onHead?.(wakeUp) ?? (() => undefined);
     try {
-      while (!stopped.signal.aborted && book.slots().length > 0) {
+      while (!isStopped() && book.slots().length > 0) {
         const inFlight = book.slots().some(({ phase }) => phase.kind !== "won");
         await clock.sleep(inFlight ? pollMs : pollMs * idleFactor, AbortSignal.any([stopped.signal, wake.signal]));
-        if (!stopped.signal.aborted) await look().catch(report);
+        if (!isStopped()) await look().catch(report);
       }
     } finally {
       unsubscribe();
@@ -55,7 +56,7 @@ export function createWatch(options: {
 
   return {
     start: () => {
-      if (stopped.signal.aborted) return;
+      if (isStopped()) return;
       if (running) wakeUp();
       else running = run();
     },

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { open } from "../../protocol/envelope.js";
 import { ciphertextHash } from "../../protocol/signature.js";
 import { createSimulation, serving, type Run, type Simulation } from "../simulation/simulation.js";
-import { lcai, rules } from "../simulation/world.js";
+import { violations } from "../simulation/invariants.js";
+import { lcai, nobody, rules, worker } from "../simulation/world.js";
 
 const minute = 60_000;
 
@@ -78,7 +79,7 @@ describe("a worker's life", () => {
     await sim.clock.runUntil(() => stateOf(sim, first) === "Completed", minute, "completed");
     const second = sim.world.submitJob(session, "What is my name?");
     await sim.clock.runUntil(() => stateOf(sim, second) === "Completed", minute, "completed");
-    expect(sim.gateway.completes).toHaveLength(2);
+    expect(sim.behaviour.histories.at(-1)).toEqual(["user: My name is Ada.", "assistant: You asked: My name is Ada."]);
   });
 
   test("releases a completed job once its dispute window has passed", async () => {
@@ -210,4 +211,90 @@ test("a node that cannot be reached for a while costs nothing but time", async (
   await sim.clock.run(20_000);
   sim.world.reachable = true;
   await sim.clock.runUntil(() => stateOf(sim, job) === "Completed", 2 * minute, "completed");
+});
+
+test("an answer that was not delivered when the process died is delivered by the next one, the same bytes", async () => {
+  const { sim, run } = await liveSimulation();
+  const session = await withSession(sim);
+  sim.gateway.down = true;
+  const job = sim.world.submitJob(session, "deliver me");
+  await sim.clock.runUntil(() => stateOf(sim, job) === "Completed", minute, "completed");
+  await sim.clock.run(5_000);
+  expect(sim.gateway.completes).toEqual([]);
+  run.gate.die();
+  sim.gateway.down = false;
+  sim.boot();
+  await sim.clock.runUntil(() => sim.gateway.completes.length > 0, minute, "delivered");
+  expect(ciphertextHash(sim.gateway.completes[0]!.payload)).toBe(sim.world.jobs.get(job)!.responseCiphertextHash);
+  expect(sim.signed).toHaveLength(1);
+});
+
+test("a job whose session went to another worker is let go of, unacknowledged", async () => {
+  const { sim } = await liveSimulation();
+  const session = await withSession(sim);
+  sim.world.sessions.get(session)!.worker = nobody;
+  const job = sim.world.submitJob(session, "not yours");
+  sim.world.jobs.get(job)!.worker = worker;
+  await sim.clock.run(20_000);
+  expect(sim.journal.job(job)).toMatchObject({ state: "lost", cause: expect.stringContaining("LF1470") as string });
+  expect(sim.world.jobs.get(job)!.ackTimestamp).toBeNull();
+});
+
+test("a job whose prompt never turns up is acknowledged before its window closes, and served when it does", async () => {
+  const { sim } = await liveSimulation();
+  const session = await withSession(sim);
+  const job = sim.world.submitJob(session, "late");
+  const { promptBlobHash } = sim.world.jobs.get(job)!;
+  const blob = sim.world.blobs.get(promptBlobHash!)!;
+  sim.world.blobs.delete(promptBlobHash!);
+  await sim.clock.runUntil(() => stateOf(sim, job) === "Acknowledged", minute, "acknowledged in time");
+  sim.world.blobs.set(promptBlobHash!, blob);
+  await sim.clock.runUntil(() => stateOf(sim, job) === "Completed", minute, "completed");
+});
+
+test("a model that is too slow is cut off before the reserve, and nothing is signed", async () => {
+  const { sim, run } = await liveSimulation();
+  const session = await withSession(sim);
+  sim.behaviour.deltaMs = 60_000;
+  const job = sim.world.submitJob(session, "take your time");
+  await sim.clock.run(4 * minute);
+  expect(sim.journal.job(job)).toMatchObject({
+    state: "forfeited",
+    cause: expect.stringContaining("LF1472") as string,
+  });
+  expect(sim.signed).toEqual([]);
+  expect(run.sidecar.status().trouble?.code).toBe("LF1461"); // the chain counts it, so claims have stopped
+});
+
+test("an answer that no blob can hold is given up before it is signed", async () => {
+  const { sim } = await liveSimulation();
+  const session = await withSession(sim);
+  sim.behaviour.answer = () => ["x".repeat(130_000)];
+  const job = sim.world.submitJob(session, "go on for ever");
+  await sim.clock.runUntil(() => sim.journal.job(job)?.state === "forfeited", minute, "forfeited");
+  expect(sim.journal.job(job)?.cause).toContain("LF1475");
+  expect(sim.signed).toEqual([]);
+  expect(sim.gateway.completes).toEqual([]);
+});
+
+test("a prompt that must be refused is not acknowledged", async () => {
+  const { sim } = await liveSimulation();
+  const session = await withSession(sim);
+  const job = sim.world.submitJob(session, '{"v":3,"text":"","messages":[{"role":"assistant","content":"hm"}]}');
+  await sim.clock.run(20_000);
+  expect(sim.journal.job(job)).toMatchObject({
+    state: "forfeited",
+    cause: expect.stringContaining("LF1471") as string,
+  });
+  expect(sim.world.jobs.get(job)!.ackTimestamp).toBeNull();
+});
+
+test("two jobs at once are both answered, each with its own answer", async () => {
+  const { sim } = await liveSimulation();
+  const session = await withSession(sim);
+  const jobs = ["one", "two", "three", "four"].map((prompt) => sim.world.submitJob(session, prompt));
+  await sim.clock.runUntil(() => jobs.every((job) => stateOf(sim, job) === "Completed"), 2 * minute, "completed");
+  await sim.clock.run(5_000);
+  expect(new Set(sim.signed).size).toBe(4);
+  expect(violations(sim)).toEqual([]);
 });

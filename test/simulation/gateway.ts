@@ -1,4 +1,4 @@
-import { GatewayRefused } from "../../sidecar/errors.js";
+import { GatewayRefused, GatewayUnavailable } from "../../sidecar/errors.js";
 import type { CompleteFrame, Frame, Gateway } from "../../sidecar/ports.js";
 import type { World } from "./world.js";
 
@@ -8,13 +8,22 @@ export interface GatewaySeen {
   readonly completes: CompleteFrame[];
   readonly beats: number[];
   draining: boolean;
+  /** Answers nobody while true. */
+  down: boolean;
 }
-export const newGatewaySeen = (): GatewaySeen => ({ frames: [], completes: [], beats: [], draining: false });
+export const newGatewaySeen = (): GatewaySeen => ({
+  frames: [],
+  completes: [],
+  beats: [],
+  draining: false,
+  down: false,
+});
 
 /** Takes everything from a registered worker, nothing from others. */
 export function createSimulatedGateway(world: World, seen: GatewaySeen): Gateway {
   let connected = false;
   const check = (): void => {
+    if (seen.down) throw new GatewayUnavailable("sim", new Error("down"));
     if (world.registration === null) throw new GatewayRefused("sim", 403, "not registered");
   };
   return {
@@ -34,11 +43,12 @@ export function createSimulatedGateway(world: World, seen: GatewaySeen): Gateway
     },
     offer: (frame) => void seen.frames.push(frame),
     deliver: async (frame) => {
-      await world.clock.sleep(20);
+      do await world.clock.sleep(20);
+      while (seen.down); // the real one offers it again, too
       seen.completes.push(frame);
     },
     get connected() {
-      return connected;
+      return connected && !seen.down;
     },
     close: async () => {
       connected = false;

@@ -14,6 +14,8 @@ export interface ModelBehaviour {
   answer: (prompt: string) => readonly string[];
   /** Prompts that were asked, in order. */
   readonly asked: string[];
+  /** The turns before each of them. */
+  readonly histories: string[][];
 }
 export const newModelBehaviour = (): ModelBehaviour => ({
   up: true,
@@ -21,6 +23,7 @@ export const newModelBehaviour = (): ModelBehaviour => ({
   deltaMs: 100,
   answer: (prompt) => [`You `, `asked: `, prompt.slice(0, 40)],
   asked: [],
+  histories: [],
 });
 
 /** Asked anew each time: it changes while we wait. */
@@ -28,10 +31,11 @@ const isUp = ({ up }: ModelBehaviour): boolean => up;
 
 export function createSimulatedInference(clock: Clock, behaviour: ModelBehaviour): Inference {
   return {
-    answer: async function* ({ prompt }, name, signal) {
+    answer: async function* ({ prompt, history }, name, signal) {
       if (!behaviour.up) throw new InferenceUnavailable("sim", new Error("down"));
       const text = prompt.kind === "text" ? prompt.text : (prompt.messages.at(-1)?.content ?? "");
       behaviour.asked.push(text);
+      behaviour.histories.push(history.map(({ role, content }) => `${role}: ${content}`));
       const pieces = behaviour.answer(text);
       const fails = behaviour.failures > 0;
       if (fails) behaviour.failures--;

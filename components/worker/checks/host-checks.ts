@@ -60,6 +60,7 @@ export const hostChecks: readonly Check[] = [
       try {
         let existing = root;
         while (!(await isThere(existing))) existing = dirname(existing);
+        if (!(await stat(existing)).isDirectory()) throw new Error(`${existing} is no folder`);
         await access(existing, constants.W_OK);
         if (existing === root) await mkdir(root, { recursive: true });
       } catch (error) {

@@ -56,6 +56,8 @@ export class SimulatedNode {
   private readonly random;
   private faults: Faults;
   private lags = false;
+  private isWithheld = false;
+  private isStalled = false;
   private baseFee = 1_000_000_000n;
   private readonly reverting = new Map<string, number>();
   /** What went wrong in a way that must never happen. */
@@ -66,6 +68,8 @@ export class SimulatedNode {
     seed: number,
     faults: Faults,
     private readonly blockMs = 2_000,
+    /** Whether the base fee wanders, so that what was enough yesterday is not today. */
+    private readonly feesWander = true,
   ) {
     const source = createChance(seed);
     this.random = {
@@ -80,6 +84,14 @@ export class SimulatedNode {
   /** From here on everything works. */
   calm(): void {
     this.faults = noFaults;
+  }
+  /** Blocks take nothing of ours while this is so. */
+  withhold(isWithheld: boolean): void {
+    this.isWithheld = isWithheld;
+  }
+  /** No blocks are made while this is so. */
+  stall(isStalled: boolean): void {
+    this.isStalled = isStalled;
   }
   /** The next `times` transactions with this tag are mined and fail. */
   revertNext(tag: string, times: number): void {
@@ -179,16 +191,18 @@ export class SimulatedNode {
 
   private makeBlocks(): void {
     this.clock.every(this.blockMs, () => {
-      this.baseFee = this.random.chance(0.5) ? (this.baseFee * 9n) / 8n : (this.baseFee * 7n) / 8n;
+      if (this.isStalled) return;
+      if (this.feesWander) this.baseFee = this.random.chance(0.5) ? (this.baseFee * 9n) / 8n : (this.baseFee * 7n) / 8n;
       if (this.baseFee > 20_000_000_000n || this.baseFee < 100_000_000n) this.baseFee = 1_000_000_000n;
       this.lags = this.random.chance(this.faults.lagging);
-      if (this.random.chance(this.faults.reorg)) this.reorganise();
+      if (this.random.chance(this.faults.reorg)) this.reorganise(1 + this.random.below(3));
       else this.mine();
     });
   }
 
-  private reorganise(): void {
-    const depth = Math.min(1 + this.random.below(3), this.head);
+  /** Takes the newest blocks back and makes one more than these in their place. */
+  reorganise(blocks: number): void {
+    const depth = Math.min(blocks, this.head);
     const dropped = this.blocks.splice(this.blocks.length - depth, depth);
     for (const tx of dropped.flatMap(({ txs }) => txs)) this.pools.putBack(tx);
     for (let made = 0; made <= depth; made++) this.mine();
@@ -196,7 +210,7 @@ export class SimulatedNode {
 
   private mine(): void {
     const txs: MinedTx[] = [];
-    if (!this.random.chance(this.faults.withheld)) {
+    if (!this.random.chance(this.faults.withheld) && !this.isWithheld) {
       for (let nonce = this.accountNonce; ; nonce++) {
         const tx = this.pools.plain.get(nonce) ?? this.pools.blob.get(nonce);
         if (tx === undefined || !this.pays(tx.draft) || txs.length >= 6) break;

@@ -21,7 +21,7 @@ import {
   wrappedKey,
 } from "./life.js";
 import { pausableCalls, pausableSelectors } from "./pausable-calls.js";
-import { eventArgs, events, lcai, startTestNetwork, type TestNetwork, who } from "./network.js";
+import { eventArgs, events, startTestNetwork, type TestNetwork, who } from "./network.js";
 
 /** One test for each row of the devnet conformance checklist (contracts reference §8); row 1 goes on in abi.test.ts, row 2 in workers.test.ts, row 13 is geth's. */
 let network: TestNetwork;

@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { workerRegistryAbi } from "../../../abi/worker-registry.js";
+import type { Consumer } from "../../../devnet/consumer/consumer.js";
+import type { ConsumerSession } from "../../../devnet/consumer/open-session.js";
+import type { Address } from "../../../schema/units.js";
+import { outputsSchema, prepareStage, type Stage } from "../../../scripts/rehearsal/stage.js";
+import { systemClock } from "../../../system/clock.js";
+import { consumerOf, openRehearsal, type Rehearsal } from "./rehearsal.js";
+
+let rehearsal: Rehearsal;
+let stage: Stage;
+let worker: Address;
+let consumer: Consumer;
+let session: ConsumerSession;
+beforeAll(async () => {
+  rehearsal = await openRehearsal();
+  stage = await stageWith({});
+  await stage.engine.run("up");
+  worker = outputsSchema.parse(await stage.engine.outputs()).worker;
+  consumer = await consumerOf(stage.network, stage.accountsFile);
+  session = await consumer.requestSession(stage.model);
+}, 600_000);
+afterAll(() => rehearsal.end());
+
+const stageWith = (config: Record<string, unknown>): Promise<Stage> =>
+  prepareStage(rehearsal.folders, rehearsal.tools, rehearsal.network, () => undefined, {
+    exitMaxWaitMs: 3_000,
+    ...config,
+  });
+const isRegistered = (): Promise<boolean> =>
+  stage.client.readContract({
+    address: stage.contracts.workerRegistry,
+    abi: workerRegistryAbi,
+    functionName: "isWorkerRegistered",
+    args: [worker],
+  });
+const failureOf = (run: Promise<unknown>): Promise<string> =>
+  run.then(
+    () => expect.unreachable("it should have failed"),
+    (error: unknown) => (error as Error).message,
+  );
+
+describe("leaving with an open session", () => {
+  test("a destroy that may not wait long enough says which job and session, until when, and what to run", async () => {
+    const { jobId } = await consumer.ask(session, "Tell me about the river.");
+    const message = await failureOf(stage.engine.run("destroy"));
+    expect(message).toContain("LF1510");
+    expect(message).toContain(`job ${jobId}`);
+    expect(message).toContain(`session ${session.id}`);
+    expect(message).toMatch(/until 20\d\d-\d\d-\d\dT[\d:.]+Z/);
+    expect(message).toContain("pulumi destroy");
+    expect(await isRegistered()).toBe(true);
+  });
+
+  test("a job that the open session brings meanwhile is served", async () => {
+    const { answer, verified } = await consumer.ask(session, "Tell me about the stars.");
+    expect(verified).toBe("verified");
+    expect(answer.length).toBeGreaterThan(20);
+  });
+
+  test("an up does not take the leave back", async () => {
+    expect(await failureOf(stage.engine.run("up"))).toContain("LF1207");
+  });
+
+  test("the sidecar exits by itself at the first moment the contracts allow", async () => {
+    await rehearsal.network.advance(86_400 + 60);
+    for (const end = Date.now() + 60_000; (await isRegistered()) && Date.now() < end;) await systemClock.sleep(100);
+    expect(await isRegistered()).toBe(false);
+    for (const end = Date.now() + 30_000; (await balanceOf(worker)) > 0n && Date.now() < end;)
+      await systemClock.sleep(100);
+    expect(await balanceOf(worker)).toBe(0n);
+    expect(await balanceOf(stage.operator.refundTo)).toBeGreaterThan(5_050n * 10n ** 18n);
+  });
+
+  test("the next destroy finishes, and a later up does not register again without a new generation", async () => {
+    await stage.engine.run("destroy");
+    expect(await failureOf(stage.engine.run("up"))).toContain("LF1207");
+    expect(await isRegistered()).toBe(false);
+  });
+
+  test("with a new generation the same worker serves again, and leaves again", async () => {
+    stage = await stageWith({ generation: 2 });
+    await stage.engine.run("up");
+    expect(outputsSchema.parse(await stage.engine.outputs()).worker).toBe(worker);
+    expect(await isRegistered()).toBe(true);
+    await stage.engine.run("destroy");
+    expect(await isRegistered()).toBe(false);
+    expect(await balanceOf(worker)).toBe(0n);
+  });
+});
+
+const balanceOf = (address: Address): Promise<bigint> => stage.client.getBalance({ address });

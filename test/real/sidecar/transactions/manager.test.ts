@@ -1,0 +1,165 @@
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { Signer } from "../../../../keystore/store.js";
+import { wei } from "../../../../schema/units.js";
+import { BroadcastUnclear, CallReverted } from "../../../../sidecar/failures.js";
+import type { Node } from "../../../../sidecar/ports.js";
+import { hashOf } from "../../../../sidecar/transactions/raw.js";
+import { gwei, until, type TestChain } from "../../devnet/chain/harness.js";
+import { blobFor, callFor, chainWithKeys, openAccount, pausedContract, type Account } from "./accounts.js";
+
+let chain: TestChain;
+let signers: Signer[];
+let account: Account;
+beforeAll(async () => ({ chain, signers } = await chainWithKeys(12)));
+afterEach(async () => {
+  chain.faults.clear();
+  await account.stop();
+});
+afterAll(() => chain.stop());
+
+const open = async (options: Parameters<typeof openAccount>[2] = {}): Promise<Account> =>
+  (account = await openAccount(chain, signers.pop()!, options));
+const outcomes = (one: Account) => one.journal.allTransactions().map(({ outcome }) => outcome);
+
+test("calls and blobs in any order are each mined once, one nonce each, and never refused by the pools for long", async () => {
+  const one = await open();
+  const calls = ["a", "b", "c", "d", "e", "f"].map((name) =>
+    one.transactions.send(callFor(one, name), undefined, "job"),
+  );
+  const blobs = [1, 2, 3, 4].map((k) => one.transactions.publish(blobFor(one, k)));
+  const late = one.transactions.send(callFor(one, "late"), undefined, "claim");
+  const all = await Promise.all([...calls, ...blobs, late]);
+  expect(all.every(({ status }) => status === "success")).toBe(true);
+  expect(await one.node.nonces()).toEqual({ latest: 11, pending: 11 });
+  expect(outcomes(one).filter((outcome) => outcome === "mined")).toHaveLength(11);
+  const again = await one.transactions.send(callFor(one, "a"));
+  expect(again).toEqual(all[0]);
+  expect(await one.node.nonces()).toEqual({ latest: 11, pending: 11 });
+});
+
+test("what blocks leave out is replaced for more, plain or blob, and mined with the replacement's hash", async () => {
+  const one = await open();
+  const fault = chain.faults.add({
+    part: "chain",
+    kind: "withhold",
+    match: { from: one.address.toLowerCase() as `0x${string}` },
+  });
+  const sending = one.transactions.send(callFor(one, "slow"));
+  await until(() => one.journal.allTransactions().length >= 2);
+  chain.faults.remove(fault);
+  const [slow] = [await sending];
+  expect(slow.hash).toBe(one.journal.sentFor(callFor(one, "slow").purpose).at(-1)?.hash);
+
+  const again = chain.faults.add({
+    part: "chain",
+    kind: "withhold",
+    match: { from: one.address.toLowerCase() as `0x${string}` },
+  });
+  const publishing = one.transactions.publish(blobFor(one, 5));
+  await until(() => one.journal.sentFor(blobFor(one, 5).purpose).length >= 2);
+  chain.faults.remove(again);
+  const blob = await publishing;
+  expect(blob.hash).toBe(one.journal.sentFor(blobFor(one, 5).purpose).at(-1)?.hash);
+  expect(await one.node.nonces()).toEqual({ latest: 2, pending: 2 });
+});
+
+test("bytes that were written down and never sent go out after the restart, the very same", async () => {
+  const neverSent = (node: Node): Node => ({
+    ...node,
+    broadcast: () => new Promise(() => undefined),
+    knows: () => new Promise(() => undefined),
+  });
+  const one = await open({ wrap: neverSent });
+  void one.transactions.send(callFor(one, "ack")).catch(() => undefined);
+  await until(() => one.journal.openTransactions().length === 1);
+  const [stored] = one.journal.openTransactions();
+  const next = await one.restart();
+  const mined = await next.send(callFor(one, "ack"));
+  expect(mined.hash).toBe(stored!.hash);
+  expect(await one.node.nonces()).toEqual({ latest: 1, pending: 1 });
+});
+
+test("an error after the node had taken it leads to no second transaction, nor does a lost first request", async () => {
+  let calls = 0;
+  const flaky = (node: Node): Node => ({
+    ...node,
+    broadcast: async (raw) => {
+      calls++;
+      if (calls % 3 === 1) throw new BroadcastUnclear("lost on the way");
+      const hash = await node.broadcast(raw);
+      if (calls % 3 === 2) throw new BroadcastUnclear("lost on the way back");
+      return hash;
+    },
+  });
+  const one = await open({ wrap: flaky });
+  const names = ["a", "b", "c", "d"];
+  const mined = await Promise.all(names.map((name) => one.transactions.send(callFor(one, name))));
+  expect(new Set(mined.map(({ hash }) => hash)).size).toBe(4);
+  expect(await one.node.nonces()).toEqual({ latest: 4, pending: 4 });
+});
+
+test("what a former holder left hanging as a blob gives way to our plain transaction", async () => {
+  const [key] = signers.slice(-1);
+  const former = await openAccount(chain, key!);
+  chain.faults.add({
+    part: "chain",
+    kind: "withhold",
+    match: { from: key!.address.toLowerCase() as `0x${string}`, type: "blob" },
+  });
+  void former.transactions.publish(blobFor(former, 6)).catch(() => undefined);
+  await until(() => former.journal.openTransactions().length > 0);
+  await until(async () => former.node.knows(former.journal.openTransactions()[0]!.hash));
+  await former.stop();
+
+  const one = await open();
+  expect(await one.transactions.isStale()).toBe(false);
+  const sending = one.transactions.send(callFor(one, "ack"));
+  await until(() => one.journal.allTransactions().some(({ lane }) => lane === "blob"));
+  chain.faults.clear();
+  expect((await sending).status).toBe("success");
+  expect(await one.node.nonces()).toMatchObject({ latest: 2 });
+});
+
+test("what the contract would revert is not sent", async () => {
+  const one = await open();
+  const sending = one.transactions.send(callFor(one, "ack", { to: pausedContract }));
+  await expect(sending).rejects.toBeInstanceOf(CallReverted);
+  await expect(sending).rejects.toThrow("EnforcedPause()");
+  expect(one.journal.allTransactions()).toEqual([]);
+});
+
+test("a sweep leaves nothing at all behind", async () => {
+  const one = await open();
+  await one.transactions.send(callFor(one, "work"));
+  const [to] = chain.accounts;
+  await one.transactions.send(callFor(one, "sweep", { to: to.address, data: "0x", sweep: true, value: wei(0n) }));
+  expect(await one.node.balance()).toBe(0n);
+});
+
+test("another holder's transaction makes the journal stale", async () => {
+  const [key] = signers.slice(-1);
+  const one = await open();
+  await one.transactions.send(callFor(one, "work"));
+  expect(await one.transactions.isStale()).toBe(false);
+  const raw = await key!.signTransaction({
+    type: "legacy",
+    chainId: 48221,
+    nonce: 1,
+    gasPrice: gwei(2),
+    gas: 21_000n,
+    to: one.address,
+    value: 0n,
+    data: "0x",
+  });
+  await one.node.broadcast(raw);
+  await until(async () => (await one.node.receipt(hashOf(raw))) !== null);
+  expect(await one.transactions.isStale()).toBe(true);
+});
+
+test("a plain transaction follows a blob within a block or two, though the pool frees the account late", async () => {
+  const one = await open();
+  const blob = one.transactions.publish(blobFor(one, 7));
+  const complete = one.transactions.send(callFor(one, "complete"), undefined, "job");
+  const [first, second] = await Promise.all([blob, complete]);
+  expect(second.block - first.block).toBeLessThanOrEqual(3n);
+});

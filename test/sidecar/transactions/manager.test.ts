@@ -1,0 +1,281 @@
+import { describe, expect, test } from "vitest";
+import type { PurposeId } from "../../../lifecycle/types.js";
+import { wei } from "../../../schema/units.js";
+import { CallReverted, EstimateRefused, SendRefused } from "../../../sidecar/failures.js";
+import { SendRefused as AnySendRefused } from "../../../lifecycle/errors.js";
+import { decodeRaw } from "../../../sidecar/transactions/raw.js";
+import { simulatedBlob } from "../../simulation/account/signer.js";
+import { identity } from "../journal/fixtures.js";
+import { callFor, createWorld } from "./world.js";
+
+const gwei = 1_000_000_000n;
+
+describe("a purpose that is asked for again", () => {
+  test("is not sent again once it succeeded, in this life or the next", async () => {
+    const world = createWorld();
+    const mined = await world.settled(world.transactions.send(callFor("ack")));
+    expect(mined).toMatchObject({ status: "success", gasUsed: 40_000n });
+    expect(await world.settled(world.transactions.send(callFor("ack")))).toEqual(mined);
+    const next = await world.restart();
+    expect(await world.settled(next.send(callFor("ack")))).toEqual(mined);
+    expect(world.broadcasts).toEqual([mined.hash]);
+  });
+
+  test("is followed with the same bytes while it is open, also after a crash", async () => {
+    const world = createWorld();
+    world.node.withhold(true);
+    void world.transactions.send(callFor("ack")).catch(() => undefined);
+    await world.blocks(1);
+    const [open] = world.journal.openTransactions();
+    world.node.pools.drop(open!.hash);
+    const next = await world.restart();
+    world.node.withhold(false);
+    const mined = await world.settled(next.send(callFor("ack")));
+    expect(mined.hash).toBe(open!.hash);
+    expect(new Set(world.broadcasts)).toEqual(new Set([mined.hash]));
+  });
+
+  test("is signed anew at a new nonce after a revert, by a new call only", async () => {
+    const world = createWorld();
+    world.node.revertNext(callFor("ack").data, 1);
+    expect(await world.settled(world.transactions.send(callFor("ack")))).toMatchObject({ status: "reverted" });
+    expect(world.broadcasts).toHaveLength(1);
+    const again = await world.settled(world.transactions.send(callFor("ack")));
+    expect(again.status).toBe("success");
+    expect(world.journal.sentFor(callFor("ack").purpose).map(({ nonce, outcome }) => [nonce, outcome])).toEqual([
+      [0, "reverted"],
+      [1, "mined"],
+    ]);
+  });
+
+  test("is signed anew once another holder's transaction at its nonce is final, and not before", async () => {
+    const world = createWorld();
+    world.node.withhold(true);
+    const sending = world.transactions.send(callFor("ack"));
+    await world.blocks(1);
+    world.node.plantForeign(0, "plain", 90n * gwei);
+    world.node.withhold(false);
+    await world.blocks(4);
+    expect(world.journal.sentFor(callFor("ack").purpose).map(({ outcome }) => outcome)).toEqual(["open"]);
+    expect((await world.settled(sending)).status).toBe("success");
+    expect(world.journal.sentFor(callFor("ack").purpose).map(({ nonce, outcome }) => [nonce, outcome])).toEqual([
+      [0, "dead"],
+      [1, "mined"],
+    ]);
+  });
+
+  test("is sent once when two ask at the same time", async () => {
+    const world = createWorld();
+    const both = Promise.all([world.transactions.send(callFor("ack")), world.transactions.send(callFor("ack"))]);
+    const [one, other] = await world.settled(both);
+    expect(one).toEqual(other);
+    expect(world.broadcasts).toEqual([one.hash]);
+  });
+});
+
+describe("nothing is sent", () => {
+  test("when the contract would revert the call", async () => {
+    const revert = { name: "Error", args: ["no such job"], contracts: [] } as const;
+    const world = createWorld({
+      port: (node) => ({ ...node, estimate: () => Promise.reject(new EstimateRefused(revert, "no")) }),
+    });
+    const refusal = world.settled(world.transactions.send(callFor("ack")));
+    await expect(refusal).rejects.toBeInstanceOf(CallReverted);
+    await expect(refusal).rejects.toBeInstanceOf(AnySendRefused);
+    await expect(refusal).rejects.toMatchObject({ revert, purpose: callFor("ack").purpose });
+    expect(world.journal.allTransactions()).toEqual([]);
+  });
+
+  test("when the balance does not cover it", async () => {
+    const world = createWorld({
+      port: (node) => ({ ...node, estimate: () => Promise.reject(new EstimateRefused(null, "funds")) }),
+    });
+    await expect(world.settled(world.transactions.send(callFor("topUp")))).rejects.toMatchObject({ kind: "funds" });
+    expect(world.journal.allTransactions()).toEqual([]);
+  });
+
+  test("for a caller that gave up before its turn came", async () => {
+    const world = createWorld();
+    world.node.withhold(true);
+    void world.transactions.publish({ purpose: "8200/w/blob/g1" as PurposeId, payload: Uint8Array.of(1) });
+    await world.blocks(1);
+    const giveUp = new AbortController();
+    const waiting = world.transactions.send(callFor("ack"), giveUp.signal, "job");
+    await world.blocks(1);
+    giveUp.abort(new Error("the deadline is near"));
+    await expect(world.settled(waiting)).rejects.toThrow("the deadline is near");
+    world.node.withhold(false);
+    await world.blocks(5);
+    expect(world.journal.sentFor(callFor("ack").purpose)).toEqual([]);
+  });
+});
+
+test("what was sent is followed even when nobody waits for it any more", async () => {
+  const world = createWorld();
+  world.node.withhold(true);
+  const giveUp = new AbortController();
+  const waiting = world.transactions.send(callFor("ack"), giveUp.signal);
+  await world.blocks(1);
+  giveUp.abort(new Error("too slow"));
+  await expect(world.settled(waiting)).rejects.toThrow("too slow");
+  world.node.withhold(false);
+  await world.blocks(2);
+  expect(world.journal.sentFor(callFor("ack").purpose)).toMatchObject([{ outcome: "mined" }]);
+});
+
+test("a plain transaction waits until the blob before it is mined, and goes out at once then", async () => {
+  const world = createWorld();
+  world.node.withhold(true);
+  const blob = world.transactions.publish({ purpose: "8200/w/blob/g1" as PurposeId, payload: Uint8Array.of(1) });
+  await world.blocks(1);
+  const complete = world.transactions.send(callFor("complete"), undefined, "job");
+  await world.blocks(1);
+  expect(world.node.pools.all().map(({ draft }) => draft.lane)).toEqual(["blob"]);
+  world.node.withhold(false);
+  const [first, second] = await world.settled(Promise.all([blob, complete]));
+  expect(second.block - first.block).toBeLessThanOrEqual(2n);
+});
+
+test("several transactions of one class are in flight together, at nonces without gaps", async () => {
+  const world = createWorld();
+  const names = ["one", "two", "three", "four"];
+  const all = await world.settled(Promise.all(names.map((name) => world.transactions.send(callFor(name)))));
+  expect(new Set(all.map(({ block }) => block)).size).toBe(1);
+  expect(world.journal.allTransactions().map(({ nonce }) => nonce)).toEqual([0, 1, 2, 3]);
+});
+
+describe("a blob", () => {
+  const answer = { purpose: "8200/w/blob/g1/7" as PurposeId, payload: Uint8Array.of(1, 2, 3) };
+
+  test("tells its hash each time, also when its bytes are gone", async () => {
+    const world = createWorld();
+    const { versionedHash } = await simulatedBlob(answer.payload);
+    const first = await world.settled(world.transactions.publish(answer));
+    expect(first.versionedHash).toBe(versionedHash);
+    world.journal.settle(first.hash, "mined", { block: 1_000_000n, fee: first.fee });
+    const next = await world.restart();
+    expect(await world.settled(next.publish(answer))).toMatchObject({ versionedHash, hash: first.hash });
+    expect(world.node.achieved().get(versionedHash)).toBe(1);
+  });
+
+  test("that waits too long is replaced by the same blob for twice the fees", async () => {
+    const world = createWorld();
+    world.node.withhold(true);
+    const publishing = world.transactions.publish(answer);
+    await world.blocks(6);
+    world.node.withhold(false);
+    const mined = await world.settled(publishing);
+    const [first, second] = world.journal.sentFor(answer.purpose).map(({ raw }) => decodeRaw(raw));
+    expect(second?.body).toEqual(first?.body);
+    expect(first?.fees).toMatchObject({ maxFeePerGas: 100n * gwei, maxFeePerBlobGas: gwei });
+    expect(second?.fees).toMatchObject({ maxFeePerGas: 200n * gwei, maxFeePerBlobGas: 2n * gwei });
+    expect(world.journal.sentFor(answer.purpose)[1]?.hash).toBe(mined.hash);
+  });
+});
+
+test("a replaced transaction is recognised when the first of its hashes is mined after all", async () => {
+  const world = createWorld();
+  world.node.withhold(true);
+  const sending = world.transactions.send(callFor("ack"));
+  await world.blocks(1);
+  const [first] = world.node.pools.all();
+  await world.blocks(5);
+  const { purpose } = callFor("ack");
+  expect(world.journal.sentFor(purpose).length).toBeGreaterThan(1);
+  world.node.pools.plain.set(0, first!);
+  world.node.withhold(false);
+  expect((await world.settled(sending)).hash).toBe(first!.hash);
+  await world.blocks(10);
+  expect(world.journal.sentFor(purpose).map(({ outcome }) => outcome)).toEqual([
+    "mined",
+    ...new Array<string>(world.journal.sentFor(purpose).length - 1).fill("dead"),
+  ]);
+});
+
+test("a chain that makes no blocks is no reason to pay more", async () => {
+  const world = createWorld();
+  world.node.stall(true);
+  void world.transactions.send(callFor("ack"));
+  await world.clock.run(60_000);
+  expect(world.journal.sentFor(callFor("ack").purpose)).toHaveLength(1);
+});
+
+test("a mined transaction that a reorganisation takes back is open again, and mined again", async () => {
+  const world = createWorld();
+  const mined = await world.settled(world.transactions.send(callFor("ack")));
+  world.node.withhold(true);
+  world.node.reorganise(2);
+  world.node.pools.drop(mined.hash);
+  await world.blocks(2);
+  expect(world.journal.openTransactions().map(({ hash }) => hash)).toEqual([mined.hash]);
+  world.node.withhold(false);
+  await world.blocks(3);
+  expect(world.journal.sentFor(callFor("ack").purpose)).toMatchObject([{ hash: mined.hash, outcome: "mined" }]);
+  expect(world.node.achieved().get(callFor("ack").data)).toBe(1);
+});
+
+test("a sweep moves the whole balance less exactly its fee, and runs alone", async () => {
+  const balance = 3n * 10n ** 18n + 7n;
+  const world = createWorld({
+    port: (node) => ({ ...node, balance: () => Promise.resolve(balance), estimate: () => Promise.resolve(21_000n) }),
+  });
+  world.node.withhold(true);
+  const sweep = world.transactions.send(callFor("sweep", { sweep: true, data: "0x", value: wei(balance) }));
+  await world.blocks(1);
+  void world.transactions.send(callFor("late"));
+  await world.blocks(5);
+  world.node.withhold(false);
+  await world.settled(sweep);
+  const sent = world.journal.sentFor(callFor("sweep").purpose).map(({ raw }) => decodeRaw(raw));
+  expect(sent.length).toBeGreaterThan(1);
+  for (const draft of sent)
+    if (draft.lane === "plain") expect(draft.body.value + draft.body.gas * draft.fees.gasPrice).toBe(balance);
+  expect(world.journal.allTransactions()[0]?.purpose).toBe(callFor("sweep").purpose);
+});
+
+test("a sweep of less than its own fee is refused", async () => {
+  const world = createWorld({
+    port: (node) => ({ ...node, balance: () => Promise.resolve(1_000n), estimate: () => Promise.resolve(21_000n) }),
+  });
+  await expect(
+    world.settled(world.transactions.send(callFor("sweep", { sweep: true, data: "0x" }))),
+  ).rejects.toBeInstanceOf(SendRefused);
+});
+
+describe("a journal is stale", () => {
+  test("when the key was used by somebody else, until its own transactions are the newest again", async () => {
+    const world = createWorld();
+    expect(await world.settled(world.transactions.isStale())).toBe(false);
+    await world.settled(world.transactions.send(callFor("ack")));
+    expect(await world.settled(world.transactions.isStale())).toBe(false);
+    world.node.plantForeign(1, "plain", 90n * gwei);
+    await world.blocks(2);
+    expect(await world.settled(world.transactions.isStale())).toBe(true);
+    const next = await world.restart();
+    expect(await world.settled(next.isStale())).toBe(true);
+    await world.settled(next.send(callFor("release")));
+    expect(await world.settled(next.isStale())).toBe(false);
+  });
+});
+
+test("what a former holder left hanging in the other pool is replaced after a while", async () => {
+  const world = createWorld();
+  world.node.plantForeign(0, "blob", 50_000_000n);
+  const mined = await world.settled(world.transactions.send(callFor("ack")));
+  expect(mined.status).toBe("success");
+  expect(
+    world.journal.allTransactions().some(({ purpose, lane }) => purpose.includes("/fill/") && lane === "blob"),
+  ).toBe(true);
+});
+
+test("closing rejects whoever waits and leaves what is open to the next life", async () => {
+  const world = createWorld();
+  world.node.withhold(true);
+  const sending = world.transactions.send(callFor("ack"));
+  await world.blocks(1);
+  const rejected = expect(sending).rejects.toThrow("stopping");
+  await world.settled(world.transactions.close());
+  await rejected;
+  expect(world.journal.openTransactions()).toHaveLength(1);
+  expect(identity.worker).toBe(world.journal.openTransactions()[0]?.from);
+});
