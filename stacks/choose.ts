@@ -8,14 +8,14 @@ const programs = {
   devnet: async () => (await import("./devnet.js")).devnet,
 } satisfies Record<string, () => Promise<StackProgram>>;
 
-/** Runs the program that `kind` in the config names. @throws pulumi.RunError LF1002 for a kind that there is none of */
+/** Runs the program that `kind` in the config names. @throws pulumi.RunError LF1553 for a kind that there is none of */
 export async function chooseStack(config: pulumi.Config): Promise<Record<string, unknown>> {
   const kind = config.get("kind") ?? pulumi.getStack();
   const load = Object.hasOwn(programs, kind) ? programs[kind as keyof typeof programs] : undefined;
   if (load === undefined) {
     const known = Object.keys(programs).join(", ");
     throw new pulumi.RunError(
-      `LF1002: There is no kind of stack called "${kind}". Next: pulumi config set kind <one of: ${known}>`,
+      `LF1553: There is no kind of stack called "${kind}". Next: pulumi config set kind <one of: ${known}>`,
     );
   }
   return (await load())(config);

@@ -39,7 +39,7 @@ beforeAll(async () => {
     host: { root: join(folder, "host"), ollama: rehearsal.tools.ollama, ollamaPort: await freePort() },
     models: rehearsal.network.models,
     store: store.url,
-    treasury: { store: store.url, ref: treasury as LightchainWorkerArgs["treasury"]["ref"] },
+    treasury: { store: store.url, ref: treasury },
     refundTo,
   };
   await store.create(
@@ -132,7 +132,7 @@ describe("bad input is one coded line, before anything is made or sent", () => {
     const stage = await prepareStage(rehearsal.folders, rehearsal.tools, rehearsal.network, () => undefined, {
       kind: "moon",
     });
-    await expect(stage.engine.run("preview")).rejects.toThrow(/LF1002: .*"moon"/);
+    await expect(stage.engine.run("preview")).rejects.toThrow(/LF1553: .*"moon"/);
   });
 
   test("and none of it made keys or sent anything", async () => {
