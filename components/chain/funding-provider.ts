@@ -3,7 +3,7 @@ import { FleetError } from "../../schema/errors.js";
 import { pastFundings, planFunding, type FundingPlan } from "../../lifecycle/fund.js";
 import { fromStored } from "../../lifecycle/ledger.js";
 import { nodeOf } from "../../lifecycle/node.js";
-import { openStoredSender } from "../../lifecycle/stored-sender.js";
+import { openStoredSender, type StoredSender } from "../../lifecycle/stored-sender.js";
 import type { Desired, SentTx } from "../../lifecycle/types.js";
 import type { SecretStore } from "../../keystore/store.js";
 import { servingSchema } from "../../schema/control.js";
@@ -42,6 +42,7 @@ type Computed = z.infer<typeof computed>;
 /** Pays until the lifecycle sees no shortfall: normally once. A payment that is on its way already is followed, not repeated. */
 async function fund(wanted: Inputs): Promise<Computed> {
   const treasuryStore = openStoreHere(wanted.treasury.store);
+  const sender = await senderOf(wanted, treasuryStore);
   for (;;) {
     const next = await decide(wanted, treasuryStore);
     switch (next.do) {
@@ -56,9 +57,26 @@ async function fund(wanted: Inputs): Promise<Computed> {
         break;
       }
       case "pay":
-        await pay(wanted, treasuryStore, next);
+        // Decided once more under the record's lock: another process may have paid while this one waited for it.
+        await sender.sendDecided(async () => {
+          const now = await decide(wanted, treasuryStore);
+          return now.do === "pay" ? { purpose: now.purpose, to: now.to, data: "0x", value: now.amount } : null;
+        });
     }
   }
+}
+
+async function senderOf(wanted: Inputs, store: SecretStore): Promise<StoredSender> {
+  const { network } = wanted.worker;
+  const { client } = await chainOf(network);
+  return openStoredSender({
+    store,
+    ref: wanted.treasury.ref,
+    node: nodeOf(client),
+    chainId: network.chainId,
+    clock: systemClock,
+    pollMs: 250,
+  });
 }
 
 async function decide(wanted: Inputs, treasuryStore: SecretStore): Promise<FundingPlan> {
@@ -87,20 +105,6 @@ async function decide(wanted: Inputs, treasuryStore: SecretStore): Promise<Fundi
     caps: wanted.caps,
     sentFundings: await sentBy(wanted, treasuryStore),
   });
-}
-
-async function pay(wanted: Inputs, store: SecretStore, payment: Extract<FundingPlan, { do: "pay" }>): Promise<void> {
-  const { network } = wanted.worker;
-  const { client } = await chainOf(network);
-  const sender = await openStoredSender({
-    store,
-    ref: wanted.treasury.ref,
-    node: nodeOf(client),
-    chainId: network.chainId,
-    clock: systemClock,
-    pollMs: 250,
-  });
-  await sender.send({ purpose: payment.purpose, to: payment.to, data: "0x", value: payment.amount });
 }
 
 async function sentBy(wanted: Inputs, store: SecretStore): Promise<ReturnType<typeof pastFundings>> {

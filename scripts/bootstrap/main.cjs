@@ -12,7 +12,6 @@ const commands = {
   start: { program: "dist/scripts/start.js", toolchain: true },
   test: { program: "dist/scripts/test.js", toolchain: true },
   "test-fast": { program: "node_modules/vitest/vitest.mjs", args: ["run", "--project", "fast"], compiled: false },
-  soak: { program: "dist/scripts/soak.js", toolchain: true },
   bench: { program: "dist/scripts/bench.js", toolchain: true },
   devnet: { program: "dist/devnet/main.js", toolchain: true },
   fleet: { program: "dist/scripts/fleet.js", toolchain: true },

@@ -18,6 +18,8 @@ export const outputsSchema = z.looseObject({ worker: addressSchema, ollama: z.ur
 /** Everything that the phases work with. */
 export interface Stage {
   readonly engine: Engine;
+  /** What the engine runs with, for running it by hand. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly operator: Operator;
   readonly network: Network;
   readonly accountsFile: string;
@@ -66,6 +68,7 @@ export async function prepareStage(
   if (model === undefined) throw new Error("the rehearsal network has no model");
   return {
     engine,
+    environment,
     operator,
     network,
     accountsFile: running.accountsFile,

@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { canonicalJson } from "../../keystore/canonical-json.js";
 import { RecordDamaged, StoreNotWritable } from "../../keystore/errors.js";
 import { openFileStore } from "../../keystore/file-store.js";
 import { findSecrets, needleOf } from "../../keystore/secret-scan.js";
@@ -169,16 +171,25 @@ describe("damage", () => {
     await expect(store.read(ref, "worker")).rejects.toBeInstanceOf(RecordDamaged);
   });
 
-  test("such as a clear part with a new checksum is found", async () => {
+  test("on purpose, with a checksum that fits, is found: no file says in clear what its box does not", async () => {
     const { store, folder } = await temporaryStore();
     await store.create(ref, newWorker());
-    const { sealRecord } = await import("../../keystore/sealed-file.js");
-    const forged = { key: new Uint8Array(32), check: new Uint8Array(32) };
-    const own = JSON.parse(await readFile(join(folder, "worker-8200-home.json"), "utf8")) as Record<string, string>;
-    forged.check = Uint8Array.from(Buffer.from(own["check"]!, "hex"));
-    const salt = Uint8Array.from(Buffer.from(own["salt"]!, "hex"));
-    await writeFile(join(folder, "worker-8200-home.json"), sealRecord(newWorker(), 1, { kdf: cheapKdf, salt }, forged));
-    await expect(store.read(ref, "worker")).rejects.toBeInstanceOf(RecordDamaged);
+    const path = join(folder, "worker-8200-home.json");
+    const { sum, ...content } = JSON.parse(await readFile(path, "utf8")) as Record<string, string | number>;
+    const other = newWorker();
+    const forge = (forged: Record<string, string | number>) => {
+      const changed = { ...content, ...forged };
+      return `${canonicalJson({ ...changed, sum: createHash("sha256").update(canonicalJson(changed)).digest("hex") })}\n`;
+    };
+    expect(forge({})).toContain(String(sum));
+    for (const forged of [
+      { address: other.address },
+      { encryptionPublicKey: other.encryptionPublicKey },
+      { revision: 2 },
+    ]) {
+      await writeFile(path, forge(forged));
+      await expect(store.read(ref, "worker")).rejects.toThrow("its clear part was changed");
+    }
   });
 });
 

@@ -42,7 +42,7 @@ describe("to serve", () => {
   const situations: Situation[] = [
     ["nobody without funds waits for them", serving, nobody(), ["wait for funds", "register", "addModel"]],
     [
-      "with one wei too little it still waits",
+      "with the stake alone it still waits",
       serving,
       nobody({ balance: lcai("5000") }),
       ["wait for funds", "register", "addModel"],
@@ -272,6 +272,12 @@ describe("to be gone", () => {
       gone,
       workerWith({ jobs: [completed(1, -1)] }),
       ["release", "withdraw", "deregister", "sweep"],
+    ],
+    [
+      "but not a second before that",
+      gone,
+      workerWith({ jobs: [job(1, { releasableAt: blockTime(now + 1n) })] }),
+      ["wait 0.0002777777777777778 h", "withdraw", "deregister", "sweep"],
     ],
     [
       "exactly at the end of the window too",

@@ -196,6 +196,34 @@ describe("nothing is sent", () => {
   });
 });
 
+describe("a payment that a reorganisation took back and lost", () => {
+  const lost = { reorganisations: [{ at: 2, depth: 2, lose: true }] };
+  const afterReorganisation = async () => {
+    const here = setting(lost);
+    await (await here.open()).send(pay(1));
+    expect(here.paid()).toBe(lcai("1"));
+    await here.chain.clock.sleep(4_000);
+    expect([here.paid(), (await here.sent()).map(({ outcome }) => outcome)]).toEqual([0n, ["mined"]]);
+    return here;
+  };
+
+  test("is open again, and nothing else is paid on the belief that it is made", async () => {
+    const { open, sent, paid } = await afterReorganisation();
+    await expect((await open()).send(pay(2, lcai("2")))).rejects.toMatchObject({ code: "LF1235" });
+    expect((await sent()).map(({ outcome }) => outcome)).toEqual(["open"]);
+    await (await open()).send(pay(1));
+    expect([paid(), (await sent()).length]).toEqual([lcai("1"), 1]);
+  });
+
+  test("is known as open to whoever decides under the lock", async () => {
+    const { open, sent, paid } = await afterReorganisation();
+    await (
+      await open()
+    ).sendDecided(async () => ((await sent()).some(({ outcome }) => outcome === "open") ? pay(1) : pay(2)));
+    expect([paid(), (await sent()).length]).toEqual([lcai("1"), 1]);
+  });
+});
+
 test("what balance allows is enough: the gas limit shrinks towards the estimate before a payment is refused", async () => {
   const exactly = wei(lcai("1") + 21_000n * ((gwei * 11n) / 10n));
   const { open, chain } = setting({}, exactly);
