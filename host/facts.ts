@@ -1,6 +1,7 @@
 import { arch, cpus, release, totalmem, type } from "node:os";
 import { statfs } from "node:fs/promises";
 import type { HostFacts } from "../schema/host.js";
+import { nvidiaGpus } from "./gpus.js";
 import type { Layout } from "./layout.js";
 import { hostPublicKey } from "./seal.js";
 import type { ServiceManager } from "./services/unit.js";
@@ -19,5 +20,6 @@ export async function factsOf(host: string, layout: Layout, services: ServiceMan
     cpus: cpus().length,
     memoryBytes: totalmem(),
     freeDiskBytes: disk.bavail * disk.bsize,
+    gpus: await nvidiaGpus(),
   };
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { FleetError } from "../schema/errors.js";
+import { controlSocketName } from "../system/control-client.js";
 
 /** LF1330: a name that could reach outside its folder. */
 export class BadName extends FleetError {
@@ -26,7 +27,11 @@ export interface Layout {
   readonly modelsLock: string;
   readonly reconcileLock: string;
   readonly ollama: string;
+  /** Node's cache of compiled code. */
+  readonly compileCache: string;
   readonly supervisor: SupervisorLayout;
+  /** Each file and folder of ours in the root. */
+  readonly everything: readonly string[];
   bundle(hash: string): string;
   worker(name: string): WorkerLayout;
 }
@@ -43,6 +48,8 @@ export interface WorkerLayout {
   readonly sealed: string;
   readonly settings: string;
   readonly state: string;
+  /** The sidecar's control socket, in its state folder. */
+  readonly socket: string;
   readonly log: string;
 }
 
@@ -55,6 +62,19 @@ export function layoutOf(root: string): Layout {
     modelsLock: join(root, "models.lock"),
     reconcileLock: join(root, "reconcile.lock"),
     ollama: join(root, "ollama"),
+    compileCache: join(root, "compile-cache"),
+    everything: [
+      "workers",
+      "ollama",
+      "supervisor",
+      "compile-cache",
+      "bundles",
+      "models.lock",
+      "document.json",
+      "host-key",
+      "reconcile.lock",
+      "reconcile.lock-journal",
+    ].map((name) => join(root, name)),
     supervisor: {
       folder: supervisor,
       units: join(supervisor, "units"),
@@ -71,6 +91,7 @@ export function layoutOf(root: string): Layout {
         sealed: join(folder, "sealed.json"),
         settings: join(folder, "settings.json"),
         state: join(folder, "state"),
+        socket: join(folder, "state", controlSocketName),
         log: join(folder, "sidecar.log"),
       };
     },

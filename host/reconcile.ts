@@ -1,13 +1,13 @@
 import { rm } from "node:fs/promises";
-import { z } from "zod";
+import type { z } from "zod";
 import { FleetError } from "../schema/errors.js";
-import { type HostDocument, type hostVerbs, type Report } from "../schema/host.js";
+import type { HostDocument, hostVerbs, Report } from "../schema/host.js";
 import { toJson } from "../schema/json.js";
 import type { Clock } from "../system/clock.js";
-import { ensureFolder } from "../system/files.js";
 import { lock } from "../system/lock.js";
 import { isEmpty, isModelWanted, readDocument, withSection, writeDocument } from "./document.js";
 import type { Layout } from "./layout.js";
+import { openRoot, removeRoot } from "./root.js";
 import { ensureModel, removeModel } from "./sections/model.js";
 import { ensureRuntime, ollamaUnitName, ollamaUrl } from "./sections/runtime.js";
 import { ensureService, removeService } from "./sections/service.js";
@@ -45,7 +45,8 @@ const nothing: Report = { changes: [], runtime: null, model: null, service: null
 /** Changes one section of the document and makes the machine match it. One at a time per host. */
 export async function reconcile(request: ReconcileRequest, machine: Machine): Promise<Report> {
   const { layout } = machine;
-  await ensureFolder(layout.root, "private");
+  const servesHere = request.desired !== null && request.section !== "runtime";
+  await openRoot(layout, servesHere ? request.worker : undefined);
   const held = await lock(layout.reconcileLock, 300_000, machine.clock);
   if (held === undefined) throw new HostBusy(layout.root);
   try {
@@ -59,6 +60,7 @@ export async function reconcile(request: ReconcileRequest, machine: Machine): Pr
     if (request.dryRun) return { ...nothing, changes: differences(before, after) };
     // Written before it is done: an interrupted run is finished by the next one.
     if (!isEmpty(after)) await writeDocument(layout.document, after);
+    if (request.desired !== null) await machine.services.resume();
     const report = await apply(request, before, after, machine);
     if (isEmpty(after)) await clean(machine);
     return report;
@@ -116,20 +118,37 @@ async function applyModel(
   request: ReconcileRequest,
   before: HostDocument,
   after: HostDocument,
-  { layout }: Machine,
+  machine: Machine,
 ): Promise<Report> {
   const name = request.name ?? "";
-  const runtime = Object.values(after.runtime)[0];
-  if (request.desired?.kind === "model") {
-    if (runtime === undefined) throw new NoRuntime(name);
-    const { report, changes } = await ensureModel(request.desired, ollamaUrl(runtime), layout.modelsLock);
-    return { ...nothing, changes, model: report };
+  if (request.desired?.kind !== "model") {
+    const source = before.workers[request.worker]?.models[name]?.source ?? name;
+    if (isModelWanted(after, name)) return nothing;
+    return { ...nothing, changes: await takeModelAway({ name, source }, after, machine) };
   }
-  if (runtime === undefined || isModelWanted(after, name)) return nothing;
-  const source = before.workers[request.worker]?.models[name]?.source;
-  const removed = await removeModel(name, source, ollamaUrl(runtime));
-  return { ...nothing, changes: removed ? [`removed model ${name}`] : [] };
+  if (Object.keys(after.runtime).length === 0) throw new NoRuntime(name);
+  const runtime = await applyRuntime(after, machine); // it may have died since
+  const { report, changes } = await ensureModel(request.desired, urlOf(after), machine.layout.modelsLock);
+  return { ...nothing, changes: [...runtime.changes, ...changes], model: report };
 }
+
+/** An Ollama that does not run does not keep a worker from being taken down: its models go with it at the latest. */
+async function takeModelAway(
+  model: { name: string; source: string },
+  after: HostDocument,
+  machine: Machine,
+): Promise<string[]> {
+  if (Object.keys(after.runtime).length === 0) return [];
+  try {
+    const { changes } = await applyRuntime(after, machine);
+    const removed = await removeModel(model, urlOf(after));
+    return [...changes, ...(removed ? [`removed model ${model.name}`] : [])];
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    return [`left model ${model.name} behind, since Ollama does not answer: ${error.summary}`];
+  }
+}
+const urlOf = ({ runtime }: HostDocument): string => Object.values(runtime).map(ollamaUrl)[0] ?? "";
 
 async function applyService(request: ReconcileRequest, after: HostDocument, machine: Machine): Promise<Report> {
   const section = after.workers[request.worker]?.service ?? null;
@@ -150,5 +169,5 @@ async function applyService(request: ReconcileRequest, after: HostDocument, mach
 /** The empty document is a clean host: nothing of ours runs, nothing of ours is left. */
 async function clean({ layout, services }: Machine): Promise<void> {
   await services.shutdown();
-  await rm(layout.root, { recursive: true, force: true });
+  await removeRoot(layout);
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
+import type { z } from "zod";
 import nacl from "tweetnacl";
 import { openSealedForHost } from "../keystore/sealing.js";
 import { FleetError } from "../schema/errors.js";
@@ -8,6 +8,7 @@ import { toJson } from "../schema/json.js";
 import { ensureFolder, isErrno, readIfPresent, writeAtomically } from "../system/files.js";
 import type { hostVerbs } from "../schema/host.js";
 import type { Layout } from "./layout.js";
+import { openRoot } from "./root.js";
 import { sealedFileSchema, type SealedFile } from "./sealed-file.js";
 
 /** LF1310: a secret of a former epoch: another host was made the holder since. */
@@ -30,7 +31,7 @@ export class SealedForAnother extends FleetError {
 
 /** The host's own key, made at first contact. @returns its public half */
 export async function hostPublicKey(layout: Layout): Promise<Uint8Array> {
-  await ensureFolder(layout.root, "private");
+  await openRoot(layout);
   const secret = await readHostKey(layout).catch(async (error: unknown) => {
     if (!isErrno(error, "ENOENT")) throw error;
     const fresh = randomBytes(32);

@@ -72,7 +72,8 @@ export function openLocalHost(reference: HostReference): Host {
       if (refused.success) throw new HostRefused(refused.data.error);
       throw new HostProgramFailed(reference.name, verb, ended.stderr);
     },
-    present: () => exists(reference.root),
+    // A folder that the user had before keeps what is the user's.
+    present: () => exists(bundles),
   };
 }
 

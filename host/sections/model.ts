@@ -4,6 +4,16 @@ import { FleetError } from "../../schema/errors.js";
 import type { ModelReport, ModelSection } from "../../schema/host.js";
 import { toJson } from "../../schema/json.js";
 import { readIfPresent, writeAtomically } from "../../system/files.js";
+import { isSameModel } from "./model-names.js";
+import {
+  alias,
+  findModel,
+  forgetModel,
+  listModels,
+  pullAccepted,
+  undoInterrupted,
+  type HeldModel,
+} from "./model-store.js";
 
 /** LF1304: plain HTTP was asked for to a registry that is not on this machine. */
 export class InsecureRegistry extends FleetError {
@@ -13,12 +23,14 @@ export class InsecureRegistry extends FleetError {
     });
   }
 }
-/** LF1305: a model's digest is not the one it is held to. */
+/** LF1305: what a model's source serves now is not what the model is held to. Whatever ran before goes on running. */
 export class ModelMoved extends FleetError {
-  constructor(model: string, held: string, found: string, lock: string) {
-    super("LF1305", `Model ${model} now has digest ${found}, but it is held to ${held}.`, {
-      fix: `if the new one is meant: set its digest to ${found}, or remove it from ${lock}, then run pulumi up.`,
-    });
+  constructor(model: string, held: { digest: string; by: string }, found: string) {
+    super(
+      "LF1305",
+      `Model ${model} is held to digest ${held.digest} by ${held.by}, but its source now has ${found}. Nothing was changed.`,
+      { fix: `if the new one is meant, set the model's digest to ${found}, then run pulumi up.` },
+    );
   }
 }
 /** LF1308: Ollama cannot get or run a model. */
@@ -38,7 +50,7 @@ export class ModelFailed extends FleetError {
 /** `models.lock`: the digest each source was first pulled with. */
 const lockSchema = z.record(z.string(), z.string());
 
-/** Pulls, aliases, checks, loads and tries a model. What already holds is not done again. */
+/** Pulls, aliases, checks, loads and tries a model. What already holds is not done again. @throws InsecureRegistry, ModelMoved, ModelFailed */
 export async function ensureModel(
   section: ModelSection,
   url: string,
@@ -47,49 +59,55 @@ export async function ensureModel(
   if (section.insecure && !/^(127\.0\.0\.1|localhost)[:/]/.test(section.source))
     throw new InsecureRegistry(section.source);
   const ollama = new Ollama({ host: url });
-  const changes: string[] = [];
   const lock = lockSchema.parse(JSON.parse((await readIfPresent(lockFile)) ?? "{}"));
-  const held = section.digest ?? lock[lockKey(section)] ?? null;
+  const locked = lock[lockKey(section)];
+  const held =
+    section.digest !== null
+      ? { digest: section.digest, by: "its configuration" }
+      : locked === undefined
+        ? null
+        : { digest: locked, by: lockFile };
 
-  let there = await find(ollama, section.name);
-  if (there === undefined || (held !== null && there.digest !== held)) {
-    await attempt(section.name, "pulled", async () => {
-      await ollama.pull({ model: section.source, insecure: section.insecure, stream: false });
-      if (section.source !== section.name) await ollama.copy({ source: section.source, destination: section.name });
-    });
-    changes.push(`pulled model ${section.name}`);
-    there = await find(ollama, section.name);
-  }
-  if (there === undefined) throw new ModelFailed(section.name, "found after its pull", "Ollama does not list it");
-  if (held !== null && there.digest !== held) {
-    await ollama.delete({ model: section.name });
-    throw new ModelMoved(section.name, held, there.digest, lockFile);
-  }
-  if (lock[lockKey(section)] !== there.digest) {
+  const { there, changes } = await attempt(section.name, "set up", () => bringIn(ollama, section, held));
+  if (locked !== there.digest) {
     await writeAtomically(lockFile, toJson({ ...lock, [lockKey(section)]: there.digest }), "private");
     changes.push(`locked model ${section.name} to ${there.digest.slice(0, 12)}`);
   }
   const tried = await attempt(section.name, "run", () => tryOut(ollama, section.name));
-  return { report: { name: section.name, digest: there.digest, sizeBytes: there.size, ...tried }, changes };
+  return { report: { name: section.name, digest: there.digest, sizeBytes: there.sizeBytes, ...tried }, changes };
 }
 
+/** Sees to it that the name stands for the model it is held to, at the least cost: it does, another name does, or it is pulled. */
+async function bringIn(
+  ollama: Ollama,
+  { name, source, insecure }: ModelSection,
+  held: { digest: string; by: string } | null,
+): Promise<{ there: HeldModel; changes: string[] }> {
+  const fits = (digest: string): boolean => held === null || digest === held.digest;
+  await undoInterrupted(ollama, { source, name });
+  const there = await findModel(ollama, name);
+  if (there && fits(there.digest)) return { there, changes: [] };
+  const twin = held && (await listModels(ollama)).find((one) => one.digest === held.digest);
+  if (twin) {
+    await alias(ollama, twin.name, name);
+    return { there: twin, changes: [`gave model ${twin.name} the name ${name}`] };
+  }
+  const came = await pullAccepted(ollama, { source, name, insecure }, fits);
+  if (held && !fits(came.digest)) throw new ModelMoved(name, held, came.digest);
+  return { there: came, changes: [`pulled model ${name}`] };
+}
+
+/** A loopback registry's port is chance; the rest of the source is what was meant. */
 const lockKey = (section: ModelSection): string =>
   `${section.name} ${section.source.replace(/^(127\.0\.0\.1|localhost):\d+\//, "")}`;
 
 /** Takes a model away; its weights go when nothing else uses them. @returns whether it was there */
-export async function removeModel(name: string, source: string | undefined, url: string): Promise<boolean> {
+export async function removeModel(model: { name: string; source: string }, url: string): Promise<boolean> {
   const ollama = new Ollama({ host: url });
-  const there = await find(ollama, name);
-  for (const one of new Set([name, source])) {
-    if (one !== undefined && (await find(ollama, one)) !== undefined) await ollama.delete({ model: one });
-  }
-  return there !== undefined;
-}
-
-/** Ollama lists a name without a tag as `<name>:latest`. */
-async function find(ollama: Ollama, name: string): Promise<{ digest: string; size: number } | undefined> {
-  const { models } = await ollama.list();
-  return models.find((one) => one.name === name || one.name === `${name}:latest`);
+  return attempt(model.name, "removed", async () => {
+    await undoInterrupted(ollama, model);
+    return forgetModel(ollama, model.name);
+  });
 }
 
 /** Loads a model for good and has it answer, the way a job would ask. */
@@ -104,7 +122,7 @@ async function tryOut(
     keep_alive: -1,
     options: { temperature: 0, seed: 42, num_predict: 32 },
   });
-  const loaded = (await ollama.ps()).models.find((one) => one.name === name || one.name === `${name}:latest`);
+  const loaded = (await ollama.ps()).models.find((one) => isSameModel(one.name, name));
   const seconds = answer.eval_duration / 1e9;
   return {
     onGpu: loaded === undefined || loaded.size === 0 ? null : loaded.size_vram / loaded.size,

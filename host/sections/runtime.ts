@@ -7,6 +7,7 @@ import { isPortTaken } from "../../system/net.js";
 import { runProcess } from "../../system/process.js";
 import type { Layout } from "../layout.js";
 import type { ServiceManager, Unit } from "../services/unit.js";
+import { listensOn } from "./listener.js";
 
 /** LF1301: there is no Ollama where it was said to be. */
 export class OllamaMissing extends FleetError {
@@ -74,14 +75,22 @@ export async function ensureRuntime(
   clock: Clock,
 ): Promise<{ report: NonNullable<Report["runtime"]>; changed: boolean }> {
   const version = await versionOf(section);
-  const before = await services.status(ollamaUnitName);
-  if (before?.state !== "running" && (await isPortTaken(section.port))) throw new OllamaPortTaken(section.port);
+  if ((await isPortTaken(section.port)) && !(await isOurs(section.port, services)))
+    throw new OllamaPortTaken(section.port);
   for (const folder of ["home", "models"]) await mkdir(join(layout.ollama, folder), { recursive: true, mode: 0o700 });
   const unit = ollamaUnit(section, layout, version);
   const changed = await services.ensure(unit);
-  await waitUntilAnswers(section, unit.log, clock);
+  await waitUntilAnswers(section, unit.log, services, clock);
   const status = await services.status(ollamaUnitName);
   return { report: { version, url: ollamaUrl(section), pid: status?.pid ?? null }, changed };
+}
+
+/** Whether it is the Ollama that we started who listens there, and not one that the user runs. */
+async function isOurs(port: number, services: ServiceManager): Promise<boolean> {
+  const status = await services.status(ollamaUnitName);
+  return (
+    status !== undefined && status.pid !== null && ((await listensOn(status.pid, port)) ?? status.state === "running")
+  );
 }
 
 async function versionOf(section: RuntimeSection): Promise<string> {
@@ -108,14 +117,20 @@ export function compareVersions(a: string, b: string): number {
   return 0;
 }
 
-async function waitUntilAnswers(section: RuntimeSection, log: string, clock: Clock): Promise<void> {
+async function waitUntilAnswers(
+  section: RuntimeSection,
+  log: string,
+  services: ServiceManager,
+  clock: Clock,
+): Promise<void> {
   for (const end = clock.now() + 30_000; ;) {
     const answered = await fetch(`${ollamaUrl(section)}/api/version`, { signal: AbortSignal.timeout(2_000) }).then(
       (answer) => answer.ok,
       () => false,
     );
-    if (answered) return;
-    if (clock.now() >= end) throw new OllamaSilent(ollamaUrl(section), log);
+    if (answered && (await isOurs(section.port, services))) return;
+    if (clock.now() >= end)
+      throw answered ? new OllamaPortTaken(section.port) : new OllamaSilent(ollamaUrl(section), log);
     await clock.sleep(50);
   }
 }

@@ -49,7 +49,7 @@ export async function ensureService(
     name: sidecarUnitName(worker),
     description: `Lightchain worker ${worker}`,
     command: [join(bundle, "node"), join(bundle, "sidecar.js"), "--settings", place.settings, "--secrets", "fd:3"],
-    environment: { PATH: "/usr/bin:/bin", HOME: place.folder, NODE_COMPILE_CACHE: join(layout.root, "compile-cache") },
+    environment: { PATH: "/usr/bin:/bin", HOME: place.folder, NODE_COMPILE_CACHE: layout.compileCache },
     folder: place.folder,
     log: place.log,
     stopTimeoutMs: section.settings.jobs.shutdownMs + 30_000,
@@ -61,7 +61,10 @@ export async function ensureService(
   return { report: status ?? { state: "stopped", pid: null, lastExit: null }, changed };
 }
 
-/** Stops a worker's sidecar and removes what is left of it: its settings, journal and sealed secret. Only after the chain says it is gone. */
+/**
+ * Stops a worker's sidecar and removes what is left of it: its settings, journal and sealed secret. A host has no view of the chain: that the
+ * worker is gone from it (or given up on purpose) is for the caller to know.
+ */
 export async function removeService(worker: string, layout: Layout, services: ServiceManager): Promise<boolean> {
   const was = await services.remove(sidecarUnitName(worker));
   await rm(layout.worker(worker).folder, { recursive: true, force: true });

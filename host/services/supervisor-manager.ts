@@ -1,5 +1,6 @@
-import { openSync, closeSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { existsSync, openSync, closeSync } from "node:fs";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { FleetError } from "../../schema/errors.js";
 import type { Clock } from "../../system/clock.js";
 import { isErrno } from "../../system/files.js";
@@ -37,6 +38,7 @@ export function supervisorManager(folders: SupervisorLayout, program: Supervisor
       throw error;
     }
   };
+  const unitFile = (name: string): string => join(folders.units, `${name}.json`);
   return {
     kind: "supervisor",
     ensure: async (unit) => {
@@ -45,10 +47,21 @@ export function supervisorManager(folders: SupervisorLayout, program: Supervisor
     },
     remove: async (name) => {
       const reply = await askIfThere({ op: "remove", name });
-      if (reply === undefined) await startSupervisor(folders, program, clock); // it takes down what a killed one left
-      return (reply ?? (await ask({ op: "remove", name }))).changed;
+      if (reply !== undefined) return reply.changed;
+      const known = existsSync(unitFile(name));
+      await rm(unitFile(name), { force: true }); // first, so that the supervisor does not start it once more
+      if (await holds(folders.pids)) await startSupervisor(folders, program, clock); // it takes down what a killed one left
+      return known;
     },
-    status: async (name) => (await askIfThere({ op: "status", name }))?.status ?? undefined,
+    status: async (name) => {
+      const reply = await askIfThere({ op: "status", name });
+      if (reply !== undefined) return reply.status ?? undefined;
+      // written down, so the next supervisor starts it
+      return existsSync(unitFile(name)) ? { state: "backing-off", pid: null, lastExit: null } : undefined;
+    },
+    resume: async () => {
+      if (await holds(folders.units)) await startSupervisor(folders, program, clock);
+    },
     shutdown: async () => {
       const reply = await askIfThere({ op: "shutdown" });
       if (reply === undefined) return;
@@ -83,5 +96,7 @@ const answers = (socket: string): Promise<boolean> =>
     () => true,
     () => false,
   );
+
+const holds = async (folder: string): Promise<boolean> => (await readdir(folder).catch(() => [])).length > 0;
 
 const nobodyThere = (error: unknown): boolean => isErrno(error, "ENOENT") || isErrno(error, "ECONNREFUSED");

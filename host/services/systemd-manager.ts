@@ -1,11 +1,14 @@
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { toJson } from "../../schema/json.js";
 import { FleetError } from "../../schema/errors.js";
-import { writeAtomically } from "../../system/files.js";
+import { readIfPresent, writeAtomically } from "../../system/files.js";
 import { runProcess } from "../../system/process.js";
 import type { SupervisorLayout } from "../layout.js";
+import { ollamaUnitName } from "../sections/runtime.js";
+import { exitCodes } from "../supervisor/restart-policy.js";
 import type { SupervisorProgram } from "./supervisor-manager.js";
 import { renderUnit } from "./systemd-unit.js";
 import type { ServiceManager, UnitStatus } from "./unit.js";
@@ -14,7 +17,7 @@ import type { ServiceManager, UnitStatus } from "./unit.js";
 export class SystemdFailed extends FleetError {
   constructor(args: readonly string[], output: string) {
     super("LF1332", `systemctl ${args.join(" ")} failed: ${output.trim().split("\n").at(-1) ?? "no output"}.`, {
-      fix: `journalctl -u ${args.at(-1) ?? ""} -n 50`,
+      fix: args.length > 1 ? `journalctl -u ${args.at(-1) ?? ""} -n 50` : "journalctl -n 50",
     });
   }
 }
@@ -26,19 +29,22 @@ const unitFolder = "/etc/systemd/system";
 
 /** Units under systemd. The secret is opened by a small parent process at each start, as under our own supervisor. */
 export function systemdManager(folders: SupervisorLayout, program: SupervisorProgram): ServiceManager {
-  const prefix = `lightchain-${Buffer.from(program.root).toString("hex").slice(-8)}`;
-  const serviceOf = (name: string): string => `${prefix}-${name}.service`;
+  const serviceOf = (name: string): string => serviceName(program.root, name);
   return {
     kind: "systemd",
     ensure: async (unit) => {
       await mkdir(folders.units, { recursive: true, mode: 0o700 });
       const spec = join(folders.units, `${unit.name}.json`);
-      const rendered = renderUnit(unit, { node: program.node, supervisor: program.file, spec });
       const service = serviceOf(unit.name);
-      const same =
-        (await readFile(join(unitFolder, service), "utf8").catch(() => "")) === rendered &&
-        (await readFile(spec, "utf8").catch(() => "")) === toJson(unit);
-      if (same && (await show(service)).state === "running") return false;
+      const rendered = renderUnit(unit, {
+        node: program.node,
+        supervisor: program.file,
+        spec,
+        after: unit.name === ollamaUnitName ? [] : [serviceOf(ollamaUnitName)],
+      });
+      const isWrittenSo =
+        (await readIfPresent(join(unitFolder, service))) === rendered && (await readIfPresent(spec)) === toJson(unit);
+      if (isWrittenSo && isKeptUp(await show(service))) return false;
       await writeAtomically(spec, toJson(unit), "private");
       await writeAtomically(join(unitFolder, service), rendered, "public");
       await systemctl("daemon-reload");
@@ -53,12 +59,20 @@ export function systemdManager(folders: SupervisorLayout, program: SupervisorPro
       await rm(join(unitFolder, service), { force: true });
       await rm(join(folders.units, `${name}.json`), { force: true });
       await systemctl("daemon-reload");
+      await systemctl("reset-failed", service).catch(() => undefined); // fails unless it had failed
       return true;
     },
     status: async (name) => (existsSync(join(unitFolder, serviceOf(name))) ? show(serviceOf(name)) : undefined),
+    resume: async () => undefined,
     shutdown: async () => undefined,
   };
 }
+
+/** A unit's name in the machine's systemd: several hosts' folders may share it. Pure. */
+export const serviceName = (root: string, unit: string): string =>
+  `lightchain-${createHash("sha256").update(root).digest("hex").slice(0, 8)}-${unit}.service`;
+
+const isKeptUp = ({ state }: UnitStatus): boolean => state === "running" || state === "backing-off";
 
 async function systemctl(...args: readonly string[]): Promise<string> {
   const ended = await runProcess("systemctl", args, { env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" } });
@@ -67,20 +81,27 @@ async function systemctl(...args: readonly string[]): Promise<string> {
 }
 
 async function show(service: string): Promise<UnitStatus> {
-  const text = await systemctl("show", "-p", "ActiveState,SubState,MainPID,ExecMainStatus", service);
+  return readStatus(await systemctl("show", "-p", "ActiveState,MainPID,ExecMainCode,ExecMainStatus", service));
+}
+
+/** What `systemctl show` says of a unit (org.freedesktop.systemd1(5)). One that is being stopped still runs. Pure. */
+export function readStatus(text: string): UnitStatus {
   const value = (key: string): string => new RegExp(`^${key}=(.*)$`, "m").exec(text)?.[1] ?? "";
   const pid = Number(value("MainPID"));
-  const exit = Number(value("ExecMainStatus"));
-  return {
-    state:
-      value("ActiveState") === "active"
-        ? "running"
-        : value("SubState") === "auto-restart" || value("ActiveState") === "activating"
-          ? "backing-off"
-          : exit === 78
-            ? "refused"
-            : "stopped",
-    pid: pid > 0 ? pid : null,
-    lastExit: pid > 0 ? null : exit,
-  };
+  const endedByItself = value("ExecMainCode") === "1"; // CLD_EXITED; otherwise the status is a signal's number, or nothing ran yet
+  const lastExit = pid === 0 && endedByItself ? Number(value("ExecMainStatus")) : null;
+  return { state: stateOf(value("ActiveState"), lastExit), pid: pid > 0 ? pid : null, lastExit };
+}
+
+function stateOf(active: string, lastExit: number | null): UnitStatus["state"] {
+  switch (active) {
+    case "active":
+    case "reloading":
+    case "deactivating":
+      return "running";
+    case "activating": // `auto-restart` too
+      return "backing-off";
+    default:
+      return lastExit === exitCodes.misconfigured ? "refused" : "stopped";
+  }
 }

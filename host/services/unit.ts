@@ -34,8 +34,10 @@ export interface ServiceManager {
   ensure(unit: Unit): Promise<boolean>;
   /** Stops it for good and forgets it. @returns whether there was one */
   remove(name: string): Promise<boolean>;
-  /** `undefined`: no such unit. */
+  /** `undefined`: no such unit. Starts nothing. */
   status(name: string): Promise<UnitStatus | undefined>;
+  /** Brings up again what keeps units running, if it was killed or the machine restarted, and with it every unit it knows. */
+  resume(): Promise<void>;
   /** Nothing is left to run: whatever ran for all units ends too. */
   shutdown(): Promise<void>;
 }

@@ -9,6 +9,7 @@ import { createLogger } from "../../system/log.js";
 import { tryLock } from "../../system/lock.js";
 import { layoutOf } from "../layout.js";
 import { unitSchema } from "../services/unit.js";
+import { notesIn } from "./notes.js";
 import { supervisorRequestSchema, type SupervisorReply } from "./protocol.js";
 import { runUnit } from "./run-unit.js";
 import { Supervisor } from "./supervisor.js";
@@ -28,21 +29,12 @@ async function supervise(root: string): Promise<void> {
   const log = createLogger("supervisor");
   const held = tryLock(folders.lock);
   if (held === undefined) return process.exit(0); // one is there already
-  const supervisor = new Supervisor(folders, systemClock, log);
-  let ending: Promise<void> | undefined;
-  const end = (): Promise<void> =>
-    (ending ??= (async () => {
-      log.info("stopping every program");
-      server.close();
-      await supervisor.stop();
-      rmSync(folders.socket, { force: true });
-      held.release();
-      process.exit(0);
-    })());
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void end());
-
-  await supervisor.start();
-  rmSync(folders.socket, { force: true }); // a killed predecessor's; the lock says that nobody listens on it
+  const supervisor = new Supervisor({
+    run: runUnit,
+    notes: notesIn(folders, systemClock, log),
+    clock: systemClock,
+    log,
+  });
   const server = createServer({ allowHalfOpen: true }, (connection) => {
     let text = "";
     connection.setEncoding("utf8");
@@ -57,6 +49,25 @@ async function supervise(root: string): Promise<void> {
       });
     });
   });
+  let ending: Promise<void> | undefined;
+  const end = (exitCode = 0): Promise<void> =>
+    (ending ??= (async () => {
+      log.info("stopping every program");
+      server.close();
+      await supervisor.stop();
+      rmSync(folders.socket, { force: true });
+      held.release();
+      process.exit(exitCode);
+    })());
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void end());
+  server.on("error", (error) => {
+    log.error({ err: error }, "nobody can ask this supervisor");
+    void end(1);
+  });
+
+  await supervisor.start();
+  if (ending !== undefined) return; // told to stop meanwhile
+  rmSync(folders.socket, { force: true }); // a killed predecessor's; the lock says that nobody listens on it
   server.listen(folders.socket, () => {
     chmodSync(folders.socket, 0o600);
     log.info({ pid: process.pid }, "supervising");
@@ -72,8 +83,14 @@ async function answer(supervisor: Supervisor, line: string): Promise<{ body: Sup
   }
 }
 
+/** Exit codes pass through; a signal's end is 1, and so is a program that cannot be started: another service manager tries again. */
 async function runOne(file: string): Promise<void> {
-  const child = await runUnit(unitSchema.parse(JSON.parse(await readFile(file, "utf8"))));
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => child.kill(signal));
-  child.once("exit", (code) => process.exit(code ?? 1));
+  try {
+    const program = await runUnit(unitSchema.parse(JSON.parse(await readFile(file, "utf8"))));
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => program.kill(signal));
+    process.exit((await program.ended) ?? 1);
+  } catch (error) {
+    createLogger("supervisor").error({ file, err: error }, "program could not be started");
+    process.exit(1);
+  }
 }

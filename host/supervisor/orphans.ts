@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { isErrno, writeAtomically } from "../../system/files.js";
 import { isAlive } from "../../system/process.js";
 import type { Clock } from "../../system/clock.js";
+import { killGroup } from "./run-unit.js";
 
 /*
  * A supervisor that is killed leaves its programs running. Each start is written down with the process's start time, so that the next
@@ -31,9 +32,9 @@ export async function stopOrphans(pidFolder: string, graceMs: number, clock: Clo
 async function end(pid: number, graceMs: number, clock: Clock): Promise<void> {
   signal(pid, "SIGTERM");
   for (const deadline = clock.now() + graceMs; isAlive(pid) && clock.now() < deadline;) await clock.sleep(50);
-  if (!isAlive(pid)) return;
-  signal(pid, "SIGKILL");
+  if (isAlive(pid)) signal(pid, "SIGKILL");
   while (isAlive(pid)) await clock.sleep(20);
+  killGroup(pid);
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {

@@ -8,7 +8,7 @@ export type AfterExit =
 
 /** How long a program must have run for its earlier failures to be forgotten (ms). */
 const healthyAfterMs = 60_000;
-const firstPauseMs = 1_000;
+export const firstPauseMs = 1_000;
 const longestPauseMs = 60_000;
 
 /**

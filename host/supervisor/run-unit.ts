@@ -3,30 +3,68 @@ import { openSync, closeSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Writable } from "node:stream";
 import { openSealedForHost } from "../../keystore/sealing.js";
+import { isErrno } from "../../system/files.js";
+import { stopProcess } from "../../system/process.js";
 import type { Unit } from "../services/unit.js";
 import { sealedFileSchema } from "../sealed-file.js";
+
+/** A unit's program while it runs. */
+export interface RunningProgram {
+  readonly pid: number;
+  /** Its exit code once it has ended; `null` when a signal ended it. */
+  readonly ended: Promise<number | null>;
+  /** SIGTERM, and SIGKILL after the grace (ms). Resolves when it is gone. */
+  stop(graceMs: number): Promise<void>;
+  /** Passes a signal on. */
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** Starts a unit's program. Rejects when it cannot be started. */
+export type RunUnit = (unit: Unit) => Promise<RunningProgram>;
 
 /**
  * Starts a unit's program. Its secret, if it has one, is opened now and written to its descriptor 3, which is then closed: it is in no argument,
  * environment or file.
  */
-export async function runUnit(unit: Unit): Promise<ChildProcess> {
+export const runUnit: RunUnit = async (unit) => {
   const [file, ...args] = unit.command;
   if (file === undefined) throw new Error(`unit ${unit.name} has no command`);
   const secret = unit.secret === null ? undefined : await openSecret(unit.secret);
   const log = openSync(unit.log, "a", 0o600);
+  let child: ChildProcess;
   try {
-    const child = spawn(file, args, {
+    child = spawn(file, args, {
       cwd: unit.folder,
       env: unit.environment,
       stdio: ["ignore", log, log, secret === undefined ? "ignore" : "pipe"],
       detached: true, // its own group, so that a terminal's Ctrl-C is not the program's
     });
-    if (secret !== undefined) await handOver(child, secret);
-    return child;
   } finally {
     closeSync(log);
-    secret?.fill(0);
+  }
+  // Nothing is awaited from spawn to here: a program that ends at once, or never started, must not be missed.
+  const failed = new Promise<Error>((resolve) => child.on("error", resolve));
+  const ended = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
+  if (secret !== undefined) handOver(child, secret);
+  const { pid } = child;
+  if (pid === undefined) throw await failed;
+  return {
+    pid,
+    ended: ended.then((code) => {
+      killGroup(pid);
+      return code;
+    }),
+    stop: (graceMs) => stopProcess(child, graceMs),
+    kill: (signal) => void child.kill(signal),
+  };
+};
+
+/** Kills what a program that has ended left of its process group, as systemd's `KillMode=mixed` does: a model runner would keep the GPU's memory. */
+export function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if (!isErrno(error, "ESRCH") && !isErrno(error, "EPERM")) throw error;
   }
 }
 
@@ -40,10 +78,11 @@ async function openSecret(secret: NonNullable<Unit["secret"]>): Promise<Uint8Arr
   }
 }
 
-function handOver(child: ChildProcess, secret: Uint8Array): Promise<void> {
-  const pipe = child.stdio[3] as Writable;
-  return new Promise((resolve) => {
-    pipe.on("error", () => resolve()); // the program ended before it read: its exit says so
-    pipe.end(secret, () => resolve());
-  });
+/** Writes the secret and forgets it. A program that ends before it has read says so by its exit. */
+function handOver(child: ChildProcess, secret: Uint8Array): void {
+  const pipe = child.stdio[3] as Writable | null | undefined;
+  const forget = (): void => void secret.fill(0);
+  if (pipe == null) return forget();
+  pipe.on("error", forget);
+  pipe.end(secret, forget);
 }

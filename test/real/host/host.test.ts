@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { mkdtemp, open, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -141,6 +141,36 @@ describe("a host, driven by its own program", () => {
     expect(await host.call("proofOfDeath", { worker: "home" })).toMatchObject({ dead: false });
   });
 
+  test("is no proof of death that sidecar and supervisor were killed: the next supervisor would start it again", async () => {
+    await host.put(good);
+    await seal(randomBytes(64));
+    await service(good);
+    const [sidecar] = await started(1);
+    const supervisor = await supervisorPid();
+    for (const pid of [supervisor, sidecar!.pid]) process.kill(pid, "SIGKILL");
+    await until(async () => (isAlive(sidecar!.pid) || isAlive(supervisor) ? undefined : true), "both gone");
+    expect(await host.call("proofOfDeath", { worker: "home" })).toMatchObject({ dead: false });
+    expect((await service(good)).service?.state).toBe("running");
+    await started(2);
+  });
+
+  test("removes a service that a killed supervisor left running, without starting it once more", async () => {
+    await host.put(good);
+    await seal(randomBytes(64));
+    await service(good);
+    const [sidecar] = await started(1);
+    process.kill(await supervisorPid(), "SIGKILL");
+    await writeFile(join(root, "keep"), "");
+    const log = await open(join(root, "supervisor/supervisor.log")); // still to be read once it is removed
+    expect((await removeService()).changes).toEqual(["stopped worker home"]);
+    expect(isAlive(sidecar!.pid)).toBe(false);
+    const text = await log.readFile("utf8");
+    await log.close();
+    expect(text.split("\n").filter((line) => line.includes('"supervising"'))).toHaveLength(2);
+    expect(text.split("\n").filter((line) => line.includes('"unit":"worker-home"'))).toHaveLength(1); // its first start
+    expect(await readdir(root)).toEqual(["keep"]);
+  });
+
   test("leaves a misconfigured sidecar down and says so", async () => {
     await host.put(bad);
     await seal(randomBytes(64));
@@ -149,11 +179,11 @@ describe("a host, driven by its own program", () => {
       () =>
         host.call("control", { worker: "home", request: { op: "status" } }).then(
           () => undefined,
-          (error: Error) => (error.message.includes("78") ? error.message : undefined),
+          (error: unknown) => (String(error).includes("78") ? String(error) : undefined),
         ),
       "refusal reported",
     );
-    expect(why).toMatch(/^LF1320: .*misconfigured|LF1320: .*exit code 78/);
+    expect(why).toMatch(/LF1320: .*exit code 78/);
     expect(await host.call("proofOfDeath", { worker: "home" })).toMatchObject({ dead: true });
   });
 

@@ -1,0 +1,52 @@
+import { access, constants, rm, rmdir } from "node:fs/promises";
+import { describeError, FleetError } from "../schema/errors.js";
+import { ensureFolder, isErrno } from "../system/files.js";
+import type { Layout } from "./layout.js";
+
+/** Longest path a Unix socket may have everywhere (bytes): Linux takes 107, macOS 103 (unix(7), `sun_path`). */
+export const maxSocketPathBytes = 100;
+
+/** LF1337: a control socket's path would be longer than a Unix socket's can be. */
+export class SocketPathTooLong extends FleetError {
+  constructor(path: string) {
+    super(
+      "LF1337",
+      `${path} has ${Buffer.byteLength(path)} bytes, but a Unix socket's path has at most ${maxSocketPathBytes}.`,
+      { fix: "choose a shorter hostRoot, or a shorter name for the worker." },
+    );
+  }
+}
+/** LF1338: the host's folder cannot be made or written. */
+export class RootUnwritable extends FleetError {
+  constructor(root: string, cause: unknown) {
+    super("LF1338", `The host's folder ${root} cannot be written: ${describeError(cause)}.`, {
+      fix: `choose another hostRoot, or: sudo chown -R "$USER" ${root}`,
+      cause,
+    });
+  }
+}
+
+/**
+ * Makes the host's folder ready for use, before anything is started or written there.
+ * @param worker whose socket will be there too
+ * @throws SocketPathTooLong, RootUnwritable
+ */
+export async function openRoot(layout: Layout, worker?: string): Promise<void> {
+  const sockets = [layout.supervisor.socket, ...(worker === undefined ? [] : [layout.worker(worker).socket])];
+  const long = sockets.find((path) => Buffer.byteLength(path) > maxSocketPathBytes);
+  if (long !== undefined) throw new SocketPathTooLong(long);
+  try {
+    await ensureFolder(layout.root, "private");
+    await access(layout.root, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new RootUnwritable(layout.root, error);
+  }
+}
+
+/** Removes everything of ours, and the folder itself unless somebody else keeps something in it. */
+export async function removeRoot(layout: Layout): Promise<void> {
+  for (const path of layout.everything) await rm(path, { recursive: true, force: true });
+  await rmdir(layout.root).catch((error: unknown) => {
+    if (!isErrno(error, "ENOTEMPTY") && !isErrno(error, "EEXIST")) throw error;
+  });
+}
