@@ -1,7 +1,6 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
-import { bytesToHex, hexToBytes } from "viem";
 import type { PurposeId, SentTx } from "../../lifecycle/types.js";
-import { wei, type Address, type Hash } from "../../schema/units.js";
+import { wei, type Address, type Hash, type Hex } from "../../schema/units.js";
 import { JournalViolation } from "../journal.js";
 import { withoutBlob } from "../transactions/raw.js";
 
@@ -32,7 +31,7 @@ export function transactionRows(database: DatabaseSync) {
 
   const dropBlobs = (upTo: bigint): void => {
     for (const row of settledBlobs.all(upTo))
-      replaceRaw.run(hexToBytes(withoutBlob(bytesToHex(row["raw"] as Uint8Array))), row["hash"] as string);
+      replaceRaw.run(bytesOf(withoutBlob(hexOf(row["raw"] as Uint8Array))), row["hash"] as string);
   };
 
   return {
@@ -42,7 +41,7 @@ export function transactionRows(database: DatabaseSync) {
     record: (transaction: SentTx): void => {
       const { purpose, hash, nonce, from, lane, raw } = transaction;
       checkBytes(transaction, byHash(hash)[0], forPurpose(purpose));
-      insert.run(hash, purpose, from, nonce, lane, hexToBytes(raw), lane === "blob" ? 1 : 0);
+      insert.run(hash, purpose, from, nonce, lane, bytesOf(raw), lane === "blob" ? 1 : 0);
     },
     settle: (hash: Hash, outcome: SentTx["outcome"], mined: SentTx["mined"]): void => {
       const block = mined?.block ?? null;
@@ -74,9 +73,14 @@ function sentOf(row: Record<string, SQLOutputValue>): SentTx {
     from: row["sender"] as Address,
     nonce: Number(row["nonce"]),
     hash: row["hash"] as Hash,
-    raw: bytesToHex(row["raw"] as Uint8Array),
+    raw: hexOf(row["raw"] as Uint8Array),
     lane: row["lane"] as SentTx["lane"],
     outcome: row["outcome"] as SentTx["outcome"],
     mined: block === null ? null : { block, fee: wei(BigInt((row["fee"] as string | null) ?? "0")) },
   };
 }
+
+/** A blob's bytes are many: Node's own conversion takes a fifth of the time of a portable one. */
+const hexOf = (bytes: Uint8Array): Hex =>
+  `0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex")}`;
+const bytesOf = (hex: Hex): Uint8Array => Buffer.from(hex.slice(2), "hex");

@@ -31,6 +31,8 @@ export interface Slot {
   offered: { readonly at: number; readonly block: bigint | null };
   /** Fees last tried here, whether they were taken or not: the next try goes above them. */
   triedFees: Draft["fees"];
+  /** What somebody was told is mined, before a reorganisation took it back. */
+  readonly takenBack: Set<PurposeId>;
   inPool: boolean;
   /** Bytes of it are on their way to the node right now: nobody else offers any meanwhile. */
   busy: boolean;
@@ -46,7 +48,7 @@ export interface Book {
   /** Ascending by nonce. */
   slots(): readonly Slot[];
   /** Writes new bytes down, durably, before anybody sees them. */
-  record(sent: SentTx, hold: LaneHold, now: number, block: bigint | null): { slot: Slot; entry: Entry };
+  record(sent: SentTx, draft: Draft, hold: LaneHold, offered: Slot["offered"]): { slot: Slot; entry: Entry };
   /** A receipt says that this entry was mined. */
   win(slot: Slot, entry: Entry, receipt: Receipt): void;
   /** Something else was mined there, or so it seems. */
@@ -66,31 +68,39 @@ export interface Book {
 /**
  * Reads the journal. Mined transactions within `finalDepth` of the newest mined one are taken up as well: the first rounds close them.
  */
-export function openBook(options: { journal: Journal; lanes: Lanes; now: number; finalDepth: bigint }): Book {
+export function openBook(options: {
+  journal: Journal;
+  lanes: Lanes;
+  now: number;
+  finalDepth: bigint;
+  /** Told when a purpose that was achieved, and reported so, can only be achieved by new bytes. */
+  onLost: (entry: Entry) => void;
+}): Book {
   const { journal, lanes, finalDepth } = options;
   const slots = new Map<number, Slot>();
   const followers = new Map<PurposeId, ((fate: Fate) => void)[]>();
   /** Highest nonce that is known to be mined. */
   let highestMined = -1;
 
-  const add = (sent: SentTx, hold: LaneHold, now: number, block: bigint | null, maybeOut: boolean) => {
-    const draft = decodeRaw(sent.raw);
-    const entry: Entry = { sent, draft, maybeOut };
-    const slot: Slot = slots.get(sent.nonce) ?? {
-      nonce: sent.nonce,
+  const add = (entry: Entry, hold: LaneHold, offered: Slot["offered"]): Slot => {
+    const { nonce } = entry.sent;
+    const slot: Slot = slots.get(nonce) ?? {
+      nonce,
       entries: [],
       phase: { kind: "pending" },
       hold,
-      offered: { at: now, block },
-      triedFees: draft.fees,
+      offered,
+      triedFees: entry.draft.fees,
+      takenBack: new Set(),
       inPool: false,
       busy: false,
       trouble: null,
     };
     slot.entries.push(entry);
-    slot.triedFees = draft.fees;
-    slots.set(sent.nonce, slot);
-    return { slot, entry };
+    slot.triedFees = entry.draft.fees;
+    slot.offered = offered;
+    slots.set(nonce, slot);
+    return slot;
   };
   const notify = (purpose: PurposeId, fate: Fate): void => {
     const waiting = followers.get(purpose) ?? [];
@@ -112,13 +122,9 @@ export function openBook(options: { journal: Journal; lanes: Lanes; now: number;
       if (sent.mined) highestMined = Math.max(highestMined, sent.nonce);
       const { mined } = sent;
       if (mined && mined.block + finalDepth <= newest) continue;
-      const { slot, entry } = add(
-        sent,
-        slots.get(sent.nonce)?.hold ?? lanes.occupy(sent.lane),
-        options.now,
-        null,
-        true,
-      );
+      const entry: Entry = { sent, draft: decodeRaw(sent.raw), maybeOut: true };
+      const hold = slots.get(sent.nonce)?.hold ?? lanes.occupy(sent.lane);
+      const slot = add(entry, hold, { at: options.now, block: null });
       if (mined) slot.phase = { kind: "won", by: entry, block: mined.block };
     }
     for (const slot of slots.values()) if (slot.phase.kind === "won") slot.hold.leave();
@@ -126,11 +132,10 @@ export function openBook(options: { journal: Journal; lanes: Lanes; now: number;
 
   return {
     slots: () => [...slots.values()].sort((a, b) => a.nonce - b.nonce),
-    record: (sent, hold, now, block) => {
+    record: (sent, draft, hold, offered) => {
       journal.recordSent(sent);
-      const { slot, entry } = add(sent, hold, now, block, false);
-      slot.offered = { at: now, block };
-      return { slot, entry };
+      const entry: Entry = { sent, draft, maybeOut: false };
+      return { slot: add(entry, hold, offered), entry };
     },
     win: (slot, entry, receipt) => {
       const mined = { block: receipt.block, fee: wei(receipt.fee) };
@@ -153,7 +158,10 @@ export function openBook(options: { journal: Journal; lanes: Lanes; now: number;
     },
     reopen: (slot, now, block) => {
       slot.offered = { at: now, block };
-      if (slot.phase.kind === "won") journal.settle(slot.phase.by.sent.hash, "open", null);
+      if (slot.phase.kind === "won") {
+        journal.settle(slot.phase.by.sent.hash, "open", null);
+        slot.takenBack.add(slot.phase.by.sent.purpose);
+      }
       slot.phase = { kind: "pending" };
       slot.inPool = false;
       occupy(slot);
@@ -168,7 +176,9 @@ export function openBook(options: { journal: Journal; lanes: Lanes; now: number;
       const { purpose } = entry.sent;
       const winner = slot.phase.kind === "won" ? slot.phase.by : undefined;
       const isUndecided = slot.entries.some((other) => other.sent.purpose === purpose && other !== winner);
-      if (!isUndecided) notify(purpose, "dead");
+      if (isUndecided) return;
+      notify(purpose, "dead");
+      if (slot.takenBack.has(purpose) && winner?.sent.purpose !== purpose) options.onLost(entry);
     },
     close: (slot) => void slots.delete(slot.nonce),
     signed: () => [

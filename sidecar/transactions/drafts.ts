@@ -1,6 +1,6 @@
 import type { Call, PurposeId } from "../../lifecycle/types.js";
 import type { Settings } from "../../schema/settings.js";
-import type { Address, Hex } from "../../schema/units.js";
+import { wei, type Address, type Hex } from "../../schema/units.js";
 import { CallReverted, EstimateRefused, SendRefused } from "../failures.js";
 import type { BuiltBlob, Node } from "../ports.js";
 import { blobFees, feeLimits, outbidPlain, plainFees, replaceBlob, replacePlain, type NodePrices } from "./fees.js";
@@ -15,6 +15,8 @@ export interface Drafting {
   /** @throws CallReverted, SendRefused, ChainUnavailable: nothing was signed */
   call(call: Call): Promise<Draft>;
   blob(built: BuiltBlob): Promise<Draft>;
+  /** The same once more, as it would be sent now. @throws as `call` */
+  again(purpose: PurposeId, draft: Draft): Promise<Draft>;
   /** A transfer of nothing to oneself, to use a nonce up. */
   nothing(): Promise<Draft>;
   /** The same at a price at which nodes let it replace the former one; `null` when the settings do not allow it. */
@@ -31,21 +33,28 @@ export function createDrafting(node: Node, self: Address, settings: Settings["ch
   };
   const plainPrice = async () => plainFees({ gasPrice: await node.gasPrice(), priorityFee: 0n }, limits);
 
+  const call = async (call: Call): Promise<Draft> => {
+    if (call.sweep) return sweep(call);
+    const { to, data, value } = call;
+    const [estimate, fees] = await Promise.all([estimated(call.purpose, { to, data, value }), plainPrice()]);
+    // Head-room: the state a call runs in may differ from the one it was estimated in (contracts reference §6.1).
+    const gas = (estimate * BigInt(settings.gasLimitPercent) + 99n) / 100n;
+    return { lane: "plain", body: { to, data, value, gas }, fees };
+  };
+
   return {
     prices,
-    call: async (call) => {
-      if (call.sweep) return sweep(call);
-      const { to, data, value } = call;
-      const [estimate, fees] = await Promise.all([estimated(call.purpose, { to, data, value }), plainPrice()]);
-      // Head-room: the state a call runs in may differ from the one it was estimated in (contracts reference §6.1).
-      const gas = (estimate * BigInt(settings.gasLimitPercent) + 99n) / 100n;
-      return { lane: "plain", body: { to, data, value, gas }, fees };
-    },
+    call,
     blob: async ({ blob, commitment, proof, versionedHash }) => ({
       lane: "blob",
       body: { to: self, gas: transferGas, versionedHash, sidecar: { blob, commitment, proof } },
       fees: blobFees(await prices(), limits),
     }),
+    again: async (purpose, draft) => {
+      if (draft.lane === "blob") return { ...draft, fees: blobFees(await prices(), limits) };
+      const { to, data, value } = draft.body;
+      return call({ purpose, to, data, value: wei(value), sweep: isSweep(draft.body) });
+    },
     nothing: async () => ({
       lane: "plain",
       body: { to: self, data: "0x", value: 0n, gas: transferGas },
@@ -91,11 +100,14 @@ const isBlobFees = (fees: Draft["fees"]): fees is Extract<Draft, { lane: "blob" 
 
 type PlainDraft = Extract<Draft, { lane: "plain" }>;
 
-/** Only a sweep moves value without data, and its fee comes out of that value. `null` when nothing would be left to move. */
+/** Only a sweep moves value without data. */
+const isSweep = ({ value, data }: PlainDraft["body"]): boolean => value > 0n && data === "0x";
+
+/** A sweep's fee comes out of its value. `null` when nothing would be left to move. */
 function repriced(draft: PlainDraft, fees: PlainDraft["fees"] | null): Draft | null {
   if (fees === null) return null;
   const { body } = draft;
-  if (body.value === 0n || body.data !== "0x") return { ...draft, fees };
+  if (!isSweep(body)) return { ...draft, fees };
   const value = body.value - body.gas * (fees.gasPrice - draft.fees.gasPrice);
   return value <= 0n ? null : { lane: "plain", body: { ...body, value }, fees };
 }

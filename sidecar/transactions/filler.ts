@@ -1,7 +1,7 @@
 import type { PurposeId } from "../../lifecycle/types.js";
 import type { Address } from "../../schema/units.js";
 import type { Logger } from "../../system/log.js";
-import type { Blobs, Node } from "../ports.js";
+import type { Blobs, Node, RefusalKind } from "../ports.js";
 import type { Book } from "./book.js";
 import type { Drafting } from "./drafts.js";
 import type { Lanes } from "./lanes.js";
@@ -9,10 +9,15 @@ import type { Offers } from "./offers.js";
 import type { Draft } from "./raw.js";
 import type { InTurn } from "./turns.js";
 
+type FillLane = "plain" | "blob";
+
 /** Uses nonces up with transactions that do nothing, where nothing else gets the account going again. */
 export interface Filler {
-  /** Signs and offers a transaction from us to us at exactly this nonce; a refusal is left to the next round. */
-  fill(nonce: number, lane: "plain" | "blob", block: bigint | null): Promise<void>;
+  /**
+   * Signs and offers a transaction from us to us at exactly this nonce, of this class or, if the other pool holds the account, of the other. A refusal is left
+   * to the next round.
+   */
+  fill(nonce: number, lane: FillLane, block: bigint | null): Promise<void>;
 }
 
 /** What a filler's blob carries: the same byte as the network's own worker uses (sidecar reference §4.4). */
@@ -30,22 +35,32 @@ export function createFiller(options: {
   log: Logger;
 }): Filler {
   const { node, self, blobs, book, lanes, drafting, offers, log } = options;
-  return { fill: (nonce, lane, block) => options.inTurn(() => fill(nonce, lane, block)) };
+  return {
+    fill: (nonce, lane, block) =>
+      options.inTurn(async () => {
+        log.warn({ event: "transaction.fill", nonce, lane }, "using a nonce up so that the account gets on");
+        const refusal = await tryLane(nonce, lane, block);
+        if (refusal === "reserved") await tryLane(nonce, lane === "plain" ? "blob" : "plain", block);
+      }),
+  };
 
-  async function fill(nonce: number, lane: "plain" | "blob", block: bigint | null): Promise<void> {
-    const purpose = `${node.chainId}/${self}/fill/g0/n${nonce}` as PurposeId;
-    log.warn({ event: "transaction.fill", nonce, lane }, "using a nonce up so that the account gets on");
+  /** @returns how the node refused it in the end, if it did */
+  async function tryLane(nonce: number, lane: FillLane, block: bigint | null): Promise<RefusalKind | undefined> {
+    const purpose = `${node.chainId}/${self.toLowerCase()}/fill/g0/n${nonce}` as PurposeId;
     const fresh = lane === "plain" ? await drafting.nothing() : await drafting.blob(await blobs.build(emptyPayload));
     const prices = await drafting.prices();
     const slot = book.slots().find((other) => other.nonce === nonce);
     let draft: Draft | null = slot === undefined ? fresh : drafting.outbidding(fresh, slot.triedFees, prices);
+    let refusal: RefusalKind | undefined;
     // What a stranger's transaction there pays is not known: go up until it gives way.
     while (draft !== null) {
       const hold = slot?.hold ?? lanes.occupy(lane);
       const prepared = await offers.prepare(purpose, nonce, draft, hold, block);
       const offered = await offers.offer(prepared.slot, prepared.entry);
-      if (offered.kind !== "refused" || offered.refusal !== "replacementUnderpriced") return;
+      refusal = offered.kind === "refused" ? offered.refusal : undefined;
+      if (refusal !== "replacementUnderpriced") return refusal;
       draft = drafting.outbidding(draft, draft.fees, prices);
     }
+    return refusal;
   }
 }

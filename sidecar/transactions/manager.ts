@@ -4,9 +4,11 @@ import type { Settings } from "../../schema/settings.js";
 import type { Hash } from "../../schema/units.js";
 import type { Clock } from "../../system/clock.js";
 import type { Logger } from "../../system/log.js";
+import { retry } from "../../system/retry.js";
+import { SendRefused } from "../failures.js";
 import type { Journal } from "../journal.js";
 import type { Blobs, Chain, Node, Transactions } from "../ports.js";
-import { openBook } from "./book.js";
+import { openBook, type Entry } from "./book.js";
 import { createDrafting } from "./drafts.js";
 import { createFiller } from "./filler.js";
 import { createFollower } from "./follower.js";
@@ -15,7 +17,7 @@ import { isBehind } from "./nonces.js";
 import { createOffers } from "./offers.js";
 import { createPurposes } from "./purposes.js";
 import { decodeRaw, withoutBlob } from "./raw.js";
-import { createSubmitter } from "./submitter.js";
+import { createSubmitter, type Order } from "./submitter.js";
 import { createTurns } from "./turns.js";
 import { createWatch } from "./watch.js";
 
@@ -47,9 +49,10 @@ export interface TransactionsOptions {
 export function createTransactions(options: TransactionsOptions): Transactions {
   const { node, signer, journal, blobs, clock, settings, log } = options;
   const finalDepth = options.finalDepth ?? 64n;
+  const closing = new AbortController();
   const lanes = createLanes();
   const inTurn = createTurns();
-  const book = openBook({ journal, lanes, now: clock.now(), finalDepth });
+  const book = openBook({ journal, lanes, now: clock.now(), finalDepth, onLost: sendAgain });
   const drafting = createDrafting(node, signer.address, settings);
   const offers = createOffers({ node, signer, book, clock, log });
   const filler = createFiller({ node, self: signer.address, blobs, book, lanes, drafting, offers, inTurn, log });
@@ -86,10 +89,27 @@ export function createTransactions(options: TransactionsOptions): Transactions {
     },
     isStale: async () => isBehind((await node.nonces()).latest, book.signed()),
     close: async () => {
+      closing.abort(new Error("the sidecar is stopping"));
       purposes.close();
       await watch.stop();
     },
   };
+
+  /** Whoever asked for it was told that it is done, and asks no more: so it is done again here, if the chain still wants it. */
+  function sendAgain({ sent: { purpose, hash }, draft }: Entry): void {
+    log.error({ event: "transaction.lost", purpose, hash }, "mined, taken back and overtaken: it is sent anew");
+    const lane = draft.lane === "plain" && draft.body.data === "0x" ? "alone" : draft.lane;
+    const order: Order = { purpose, lane, urgency: "job", draft: () => drafting.again(purpose, draft) };
+    const again = retry(() => purposes.achieve(order, closing.signal), {
+      policy: { attempts: 50, pauseMs: settings.pollMs, maxPauseMs: 30_000 },
+      clock,
+      worthRetrying: (error) => !(error instanceof SendRefused),
+      signal: closing.signal,
+    });
+    again.catch((err: unknown) => {
+      log.error({ event: "transaction.lost", purpose, err }, "what was taken back could not be sent anew");
+    });
+  }
 
   function versionedHashOf(purpose: PurposeId, hash: Hash): Hash {
     const sent = journal.sentFor(purpose).find((one) => one.hash === hash);

@@ -44,7 +44,7 @@ export function createOffers(options: { node: Node; signer: Signer; book: Book; 
         outcome: "open",
         mined: null,
       };
-      return book.record(sent, hold, clock.now(), block);
+      return book.record(sent, draft, hold, { at: clock.now(), block });
     },
 
     offer: async (slot, entry) => {

@@ -64,16 +64,18 @@ export function createSubmitter(options: {
   return {
     submit: async (order, signal) => {
       await order.ready?.();
-      const begun = clock.now();
+      /** When the node first refused it; waiting for its turn is no refusal. */
+      let refusedSince: number | undefined;
       let last: Refused | undefined;
       for (let pause = firstPauseMs; ; pause = Math.min(pause * 2, settings.pollMs)) {
         const outcome = await tryOnce(order, last, signal);
         if ("fate" in outcome) return outcome;
         last = outcome;
 
+        refusedSince ??= clock.now();
         const { refusal, reason } = last;
         const isHopeless = refusal === "funds" || refusal === "other";
-        if (isHopeless || clock.now() - begun >= patience * settings.replaceAfterMs)
+        if (isHopeless || clock.now() - refusedSince >= patience * settings.replaceAfterMs)
           throw new SendRefused(order.purpose, refusal, reason);
         if (refusal === "reserved") await unstickIfDue(order, signal);
         await clock.sleep(pause, signal);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { PurposeId } from "../../../lifecycle/types.js";
 import { wei } from "../../../schema/units.js";
-import { CallReverted, EstimateRefused, SendRefused } from "../../../sidecar/failures.js";
+import { BroadcastRefused, CallReverted, EstimateRefused, SendRefused } from "../../../sidecar/failures.js";
 import { SendRefused as AnySendRefused } from "../../../lifecycle/errors.js";
 import { decodeRaw } from "../../../sidecar/transactions/raw.js";
 import { simulatedBlob } from "../../simulation/account/signer.js";
@@ -33,6 +33,28 @@ describe("a purpose that is asked for again", () => {
     const mined = await world.settled(next.send(callFor("ack")));
     expect(mined.hash).toBe(open!.hash);
     expect(new Set(world.broadcasts)).toEqual(new Set([mined.hash]));
+  });
+
+  test("keeps its nonce when bytes from before a crash are refused: they may have been taken then", async () => {
+    let refuses = false;
+    const world = createWorld({
+      port: (node) => ({
+        ...node,
+        broadcast: (raw) =>
+          refuses ? Promise.reject(new BroadcastRefused("funds", "insufficient funds")) : node.broadcast(raw),
+      }),
+    });
+    world.node.withhold(true);
+    void world.transactions.send(callFor("ack")).catch(() => undefined);
+    await world.blocks(1);
+    const [open] = world.journal.openTransactions();
+    world.node.pools.drop(open!.hash);
+    refuses = true;
+    const next = await world.restart();
+    void next.send(callFor("other")).catch(() => undefined);
+    await world.blocks(5);
+    expect(world.journal.openTransactions()).toEqual([open]);
+    expect(world.journal.sentFor(callFor("other").purpose).map(({ nonce }) => nonce)).not.toContain(open!.nonce);
   });
 
   test("is signed anew at a new nonce after a revert, by a new call only", async () => {
@@ -134,6 +156,30 @@ test("a plain transaction waits until the blob before it is mined, and goes out 
   world.node.withhold(false);
   const [first, second] = await world.settled(Promise.all([blob, complete]));
   expect(second.block - first.block).toBeLessThanOrEqual(2n);
+});
+
+test("a transaction that waited long for its turn is not given up for the moment in which the pool is not yet free", async () => {
+  let refusals = 0;
+  const world = createWorld({
+    port: (node) => ({
+      ...node,
+      broadcast: (raw) =>
+        node.broadcast(raw).catch((error: unknown) => {
+          refusals++;
+          throw error;
+        }),
+    }),
+  });
+  world.node.withhold(true);
+  const blob = world.transactions.publish({ purpose: "8200/w/blob/g1" as PurposeId, payload: Uint8Array.of(1) });
+  await world.blocks(1);
+  const complete = world.transactions.send(callFor("complete"), undefined, "job");
+  await world.blocks(20);
+  refusals = 0;
+  world.node.pools.lagMs = 5_000;
+  world.node.withhold(false);
+  expect((await world.settled(Promise.all([blob, complete])))[1].status).toBe("success");
+  expect(refusals).toBeGreaterThan(0);
 });
 
 test("several transactions of one class are in flight together, at nonces without gaps", async () => {

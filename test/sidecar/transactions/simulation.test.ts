@@ -35,9 +35,9 @@ interface Scenario {
   /** One per life of the process but the last. */
   readonly crashes: readonly { step: number; when: "before" | "after" }[];
   readonly faults: Faults;
-  /** What a former holder of the key left in the pools. */
   /** When another holder of the key signs something in between (ms after the start). */
   readonly intrusions: readonly number[];
+  /** What a former holder of the key left in the pools; the price in millions of wei. */
   readonly foreign: { lane: "plain" | "blob"; price: number } | null;
 }
 
@@ -105,13 +105,12 @@ async function play({ seed, wishes, crashes, faults, foreign, intrusions }: Scen
 
   for (const atMs of intrusions) void clock.sleep(atMs).then(() => node.intrude());
   void clock.sleep(10 * minute).then(() => node.calm());
+  const isReported = (): boolean => work.every(({ tag }) => reported.has(tag));
   const isSettled = (): boolean => journal.openTransactions().length === 0;
+  // What a reorganisation takes back after a crash is missed only by who asked for it; in one life the manager sees to it itself.
+  const isThere = (): boolean => crashes.length > 0 || work.every(({ tag }) => node.achieved().get(tag) === 1);
   try {
-    await clock.runUntil(
-      () => work.every(({ tag }) => reported.has(tag)) && isSettled(),
-      60 * minute,
-      "everything achieved",
-    );
+    await clock.runUntil(() => isReported() && isSettled() && isThere(), 60 * minute, "everything achieved");
   } catch (error) {
     const missing = work.filter(({ tag }) => !reported.has(tag)).map(({ wish }) => JSON.stringify(wish));
     const open = journal.openTransactions().map(({ purpose, nonce, lane }) => `${purpose} (${lane}, nonce ${nonce})`);
@@ -121,13 +120,6 @@ async function play({ seed, wishes, crashes, faults, foreign, intrusions }: Scen
   const nonces = journal.allTransactions().filter(({ outcome }) => outcome === "mined" || outcome === "reverted");
   if (new Set(nonces.map(({ nonce }) => nonce)).size !== nonces.length)
     wrong.push("two transactions are said to be mined at one nonce");
-  if (wrong.length > 0 && process.env["SIMULATION_TRACE"])
-    wrong.push(
-      ...journal
-        .allTransactions()
-        .map((t) => `${t.nonce} ${t.purpose.slice(48)} ${t.lane} ${t.outcome} ${t.mined?.block ?? ""}`),
-      JSON.stringify([...node.pools.all()], (_, v: unknown) => (typeof v === "bigint" ? v.toString() : v)),
-    );
   journal.close();
   return wrong;
 }
@@ -191,6 +183,6 @@ test("whatever node, network and crashes do, every purpose is mined exactly once
           `${wrong.join("\n")}\nreplay: SIMULATION='${JSON.stringify(one)}' npx vitest run --project fast test/sidecar/transactions/simulation.test.ts`,
         );
     }),
-    { numRuns: Number(process.env["SIMULATION_RUNS"] ?? 60), endOnFailure: true },
+    { numRuns: Number(process.env["SIMULATION_RUNS"] ?? 40), endOnFailure: true },
   );
 }, 600_000);

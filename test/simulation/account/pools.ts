@@ -86,8 +86,12 @@ export class Pools {
     for (const pool of [this.plain, this.blob])
       for (const [nonce, tx] of pool) if (tx.hash === hash) pool.delete(nonce);
   }
-  /** What the account's nonce has passed leaves the pools; the account stays reserved for `lagMs` more. */
-  reset(accountNonce: number, lagMs: number): void {
+  /** How long the account stays reserved after the last of a pool was mined, at least. */
+  lagMs = 0;
+
+  /** What the account's nonce has passed leaves the pools; the account stays reserved for a while. */
+  reset(accountNonce: number, chanceMs: number): void {
+    const lagMs = Math.max(this.lagMs, chanceMs);
     for (const pool of [this.plain, this.blob]) {
       const before = pool.size;
       for (const nonce of [...pool.keys()]) if (nonce < accountNonce) pool.delete(nonce);
