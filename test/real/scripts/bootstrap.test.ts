@@ -218,8 +218,8 @@ test.each<[situation: string, arrange: () => void, command: string, says: RegExp
   [
     "a command that is not there",
     () => undefined,
-    "soak",
-    /LF1004: dist\/scripts\/soak\.js is not part of this version\. Next: /,
+    "bench",
+    /LF1004: dist\/scripts\/bench\.js is not part of this version\. Next: /,
   ],
 ])("%s is one error with a way out", async (_, arrange, command, says) => {
   arrange();

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Signer } from "../../../../keystore/store.js";
-import { wei } from "../../../../schema/units.js";
+import type { PurposeId } from "../../../../lifecycle/types.js";
+import { wei, type Hash } from "../../../../schema/units.js";
 import { BroadcastUnclear, CallReverted } from "../../../../sidecar/failures.js";
 import type { Node } from "../../../../sidecar/ports.js";
 import { hashOf } from "../../../../sidecar/transactions/raw.js";
@@ -19,6 +20,7 @@ afterAll(() => chain.stop());
 
 const open = async (options: Parameters<typeof openAccount>[2] = {}): Promise<Account> =>
   (account = await openAccount(chain, signers.pop()!, options));
+const withheldFrom = (one: Account) => one.address.toLowerCase() as `0x${string}`;
 const outcomes = (one: Account) => one.journal.allTransactions().map(({ outcome }) => outcome);
 
 test("calls and blobs in any order are each mined once, one nonce each, and never refused by the pools for long", async () => {
@@ -37,29 +39,23 @@ test("calls and blobs in any order are each mined once, one nonce each, and neve
   expect(await one.node.nonces()).toEqual({ latest: 11, pending: 11 });
 });
 
-test("what blocks leave out is replaced for more, plain or blob, and mined with the replacement's hash", async () => {
+test("what blocks leave out is replaced for more, plain or blob, and mined with a replacement's hash", async () => {
   const one = await open();
-  const fault = chain.faults.add({
-    part: "chain",
-    kind: "withhold",
-    match: { from: one.address.toLowerCase() as `0x${string}` },
-  });
-  const sending = one.transactions.send(callFor(one, "slow"));
-  await until(() => one.journal.allTransactions().length >= 2);
-  chain.faults.remove(fault);
-  const [slow] = [await sending];
-  expect(slow.hash).toBe(one.journal.sentFor(callFor(one, "slow").purpose).at(-1)?.hash);
-
-  const again = chain.faults.add({
-    part: "chain",
-    kind: "withhold",
-    match: { from: one.address.toLowerCase() as `0x${string}` },
-  });
-  const publishing = one.transactions.publish(blobFor(one, 5));
-  await until(() => one.journal.sentFor(blobFor(one, 5).purpose).length >= 2);
-  chain.faults.remove(again);
-  const blob = await publishing;
-  expect(blob.hash).toBe(one.journal.sentFor(blobFor(one, 5).purpose).at(-1)?.hash);
+  const withheld = async (purpose: PurposeId, begin: () => Promise<{ hash: Hash }>): Promise<void> => {
+    const fault = chain.faults.add({ part: "chain", kind: "withhold", match: { from: withheldFrom(one) } });
+    const begun = begin();
+    await until(async () => {
+      const [, replacement] = one.journal.sentFor(purpose);
+      return replacement !== undefined && (await one.node.knows(replacement.hash));
+    });
+    chain.faults.remove(fault);
+    const { hash } = await begun;
+    const [first, ...replacements] = one.journal.sentFor(purpose);
+    expect(first!.outcome).not.toBe("mined");
+    expect(replacements.filter(({ outcome }) => outcome === "mined").map((sent) => sent.hash)).toEqual([hash]);
+  };
+  await withheld(callFor(one, "slow").purpose, () => one.transactions.send(callFor(one, "slow")));
+  await withheld(blobFor(one, 5).purpose, () => one.transactions.publish(blobFor(one, 5)));
   expect(await one.node.nonces()).toEqual({ latest: 2, pending: 2 });
 });
 
