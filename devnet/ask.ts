@@ -2,7 +2,7 @@ import { privateKeyToAccount } from "viem/accounts";
 import { networkSchema } from "../schema/network.js";
 import { runningIn } from "./background.js";
 import { createConsumer } from "./consumer/consumer.js";
-import { loadKzg } from "./consumer/kzg.js";
+import { loadKzg } from "../system/kzg.js";
 import { accountsSchema, filesIn, readDocument } from "./documents.js";
 import { DevnetNotRunning } from "./errors.js";
 

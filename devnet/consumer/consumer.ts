@@ -7,7 +7,7 @@ import { chainSeconds, jobId, type Address, type ChainSeconds, type Hash, type J
 import { systemClock, type Clock } from "../../system/clock.js";
 import { readChain } from "./chain.js";
 import { createInbox, followJob, type Answer, type FollowOptions, type PendingJob } from "./follow.js";
-import type { Kzg } from "./kzg.js";
+import type { Kzg } from "../../system/kzg.js";
 import { openSession, type ConsumerSession } from "./open-session.js";
 import { listenToRelay } from "./relay-client.js";
 import { createSender } from "./sender.js";

@@ -9,7 +9,7 @@ import { accountsSchema } from "../documents.js";
 import { createConsumer, type Consumer } from "./consumer.js";
 import { FileUnusable } from "./errors.js";
 import type { Answer } from "./follow.js";
-import { loadKzg } from "./kzg.js";
+import { loadKzg } from "../../system/kzg.js";
 
 interface Files {
   readonly network: string;

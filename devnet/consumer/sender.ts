@@ -13,7 +13,7 @@ import { packBlob, versionedHash } from "../../protocol/blob.js";
 import type { Network } from "../../schema/network.js";
 import { wei, type Address, type Hash, type Hex, type Wei } from "../../schema/units.js";
 import { TransactionFailed } from "./errors.js";
-import type { Kzg } from "./kzg.js";
+import type { Kzg } from "../../system/kzg.js";
 
 /** Sends a consumer's transactions one after another: an account can't have a blob and a plain one pending at once (geth's pools). */
 export interface ConsumerSender {
@@ -59,8 +59,8 @@ export function createSender(network: Network, client: PublicClient, account: Lo
     blob: (what, payload) =>
       inTurn(async () => {
         const blob = packBlob(payload);
-        const commitment = kzg.blobToCommitment(blob);
-        const proof = kzg.computeBlobProof(blob, commitment);
+        const commitment = kzg.commitment(blob);
+        const proof = kzg.proof(blob, commitment);
         const hash = versionedHash(commitment);
         const receipt = await mined(what, async () =>
           wallet.sendTransaction({

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { privateKeyToAccount } from "viem/accounts";
 import { createConsumer } from "../../devnet/consumer/consumer.js";
-import { loadKzg } from "../../devnet/consumer/kzg.js";
+import { loadKzg } from "../../system/kzg.js";
 import { accountsSchema } from "../../devnet/documents.js";
 import type { Network } from "../../schema/network.js";
 import type { JobId } from "../../schema/units.js";

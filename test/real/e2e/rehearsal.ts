@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { privateKeyToAccount } from "viem/accounts";
 import { createConsumer, type Consumer } from "../../../devnet/consumer/consumer.js";
-import { loadKzg } from "../../../devnet/consumer/kzg.js";
+import { loadKzg } from "../../../system/kzg.js";
 import { accountsSchema } from "../../../devnet/documents.js";
 import type { Network } from "../../../schema/network.js";
 import { foldersIn, type Folders } from "../../../scripts/rehearsal/folders.js";

@@ -6,7 +6,7 @@ import { createPublicClient, createWalletClient, formatEther, http, parseEther }
 import { privateKeyToAccount } from "viem/accounts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createConsumer, type Consumer } from "../../../devnet/consumer/consumer.js";
-import { loadKzg } from "../../../devnet/consumer/kzg.js";
+import { loadKzg } from "../../../system/kzg.js";
 import { startDevnet, type Devnet } from "../../../devnet/network.js";
 import { modelIdOf } from "../../../protocol/model-id.js";
 import { wei } from "../../../schema/units.js";

@@ -6,7 +6,7 @@ import { privateKeyToAccount } from "viem/accounts";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createConsumer, type Consumer } from "../../../../devnet/consumer/consumer.js";
 import { AnswerMismatch, JobTimedOut, NoClaim, TransactionFailed } from "../../../../devnet/consumer/errors.js";
-import { loadKzg, type Kzg } from "../../../../devnet/consumer/kzg.js";
+import { loadKzg, type Kzg } from "../../../../system/kzg.js";
 import type { ConsumerSession } from "../../../../devnet/consumer/open-session.js";
 import { startDevnet, type Devnet } from "../../../../devnet/network.js";
 import { packBlob, versionedHash } from "../../../../protocol/blob.js";
@@ -130,9 +130,9 @@ describe("a consumer", () => {
 test("the KZG library gives the commitment and proof of the reference", () => {
   const payload = Buffer.from("0NHS09TV1tfY2drbGD1aLBWBLqngL93+yNhkaXE=", "base64"); // sidecar reference, V3 and V7
   const blob = packBlob(payload);
-  const commitment = kzg.blobToCommitment(blob);
+  const commitment = kzg.commitment(blob);
   expect(versionedHash(commitment)).toBe("0x01c4f28df965726fe6664242672ae68ef0c725525534919dc96268fab5d5437b");
-  expect(Buffer.from(kzg.computeBlobProof(blob, commitment)).toString("hex")).toBe(
+  expect(Buffer.from(kzg.proof(blob, commitment)).toString("hex")).toBe(
     "8fb9c3d6dda639424095c47b14c94ef7de0d2ded1c6204bed4e18015ff3d679c108229c9c7586cbc18cf3306e55117f2",
   );
 });

@@ -7,7 +7,7 @@ import { sessionManagerAbi } from "../../../../abi/session-manager.js";
 import { workerRegistryAbi } from "../../../../abi/worker-registry.js";
 import { readBlob } from "../../../../devnet/consumer/blob-reader.js";
 import { readChain } from "../../../../devnet/consumer/chain.js";
-import type { Kzg } from "../../../../devnet/consumer/kzg.js";
+import type { Kzg } from "../../../../system/kzg.js";
 import { createSender } from "../../../../devnet/consumer/sender.js";
 import type { Devnet } from "../../../../devnet/network.js";
 import { newEncryptionKeyPair } from "../../../../protocol/encryption-key.js";

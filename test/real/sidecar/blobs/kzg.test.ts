@@ -1,0 +1,68 @@
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { bytesToHex, hexToBytes, type Hex } from "viem";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { packBlob, versionedHash } from "../../../../protocol/blob.js";
+import { loadKzg } from "../../../../system/kzg.js";
+import { packageRoot } from "../../../../system/package-root.js";
+import { startKzgThread, type KzgThread } from "../../../../sidecar/kzg/thread.js";
+import { compileProgram } from "../compile.js";
+
+/** Vectors V1 and V3 of the sidecar reference, §2.6. */
+const vectors: readonly { payload: Hex; commitment: Hex; hash: Hex; proof?: Hex }[] = [
+  {
+    payload: "0xa0a1a2a3a4a5a6a7a8a9aaabb1701d5965a2719f504eb5ec7751d6e19a2a76f72657f09a1f8cd312",
+    commitment: "0x8da871f9b66196d87347f9b78032df3b5649abb9b7389aed4db17a93b5ac58d493163ab43cd84c078afd37177b18ee57",
+    hash: "0x0123c0ab34b57ff162ed08388bd92ef7f0bf9c1a460e7ddb6e8eb1e600ad7ede",
+  },
+  {
+    payload: "0xd0d1d2d3d4d5d6d7d8d9dadb183d5a2c15812ea9e02fddfec8d8646971",
+    commitment: "0x95a4e7f067c7501dde9625ebd0aebdbfc41516d38d0e289f78c66afe8618c08334ae98b5bf90f85bd5071f48da6c9c33",
+    hash: "0x01c4f28df965726fe6664242672ae68ef0c725525534919dc96268fab5d5437b",
+    proof: "0x8fb9c3d6dda639424095c47b14c94ef7de0d2ded1c6204bed4e18015ff3d679c108229c9c7586cbc18cf3306e55117f2",
+  },
+];
+
+describe("the KZG thread, bundled as it is shipped", () => {
+  let folder: string;
+  let kzg: KzgThread;
+  beforeAll(async () => {
+    // Inside the package, so that the bundle finds the libraries that it leaves outside.
+    await mkdir(join(packageRoot(), "node_modules", ".cache"), { recursive: true });
+    folder = await mkdtemp(join(packageRoot(), "node_modules", ".cache", "kzg-"));
+    kzg = startKzgThread(await compileProgram("sidecar/kzg/worker.ts", folder, "kzg-worker.js"));
+  });
+  afterAll(async () => {
+    await kzg.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test.each(vectors)("commits to $payload as the network does", async ({ payload, commitment, hash, proof }) => {
+    const built = await kzg.commit(packBlob(hexToBytes(payload)));
+    expect(bytesToHex(built.commitment)).toBe(commitment);
+    expect(versionedHash(built.commitment)).toBe(hash);
+    if (proof !== undefined) expect(bytesToHex(built.proof)).toBe(proof);
+  });
+
+  test("leaves this thread free while it computes", async () => {
+    await kzg.ready();
+    let longest = 0;
+    let last = performance.now();
+    const beat = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 2);
+    await Promise.all(Array.from({ length: 8 }, (_, k) => kzg.commit(packBlob(new Uint8Array(100_000).fill(k)))));
+    clearInterval(beat);
+    expect(longest).toBeLessThan(150);
+  });
+});
+
+test("a proof is accepted for its own blob and no other", async () => {
+  const kzg = await loadKzg();
+  const [one, other] = [packBlob(Uint8Array.of(1)), packBlob(Uint8Array.of(2))];
+  const commitment = kzg.commitment(one);
+  const proof = kzg.proof(one, commitment);
+  expect(kzg.verify(one, commitment, proof)).toBe(true);
+  expect(kzg.verify(other, commitment, proof)).toBe(false);
+});
