@@ -13,6 +13,7 @@ const commands = {
   test: { program: "dist/scripts/test.js", toolchain: true },
   "test-fast": { program: "node_modules/vitest/vitest.mjs", args: ["run", "--project", "fast"], compiled: false },
   bench: { program: "dist/scripts/bench.js", toolchain: true },
+  soak: { program: "dist/scripts/soak.js", toolchain: true },
   devnet: { program: "dist/devnet/main.js", toolchain: true },
   fleet: { program: "dist/scripts/fleet.js", toolchain: true },
   bundle: { program: "dist/scripts/bundle.js", toolchain: true },

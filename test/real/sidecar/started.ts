@@ -89,7 +89,9 @@ export async function realWorker(options: {
         { stdio: ["ignore", "ignore", "pipe", "pipe"], env: {} },
       );
       child.stderr!.pipe(createWriteStream(logPath, { flags: "a" }));
-      (child.stdio[3] as Writable).end(secret(epoch));
+      const pipe = child.stdio[3] as Writable;
+      pipe.on("error", () => undefined); // a child that is killed at once does not read it
+      pipe.end(secret(epoch));
       return child;
     },
     call,
