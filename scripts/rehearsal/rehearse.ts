@@ -3,6 +3,7 @@ import { jobRegistryAbi } from "../../abi/job-registry.js";
 import { workerRegistryAbi } from "../../abi/worker-registry.js";
 import type { Address, Hash } from "../../schema/units.js";
 import { resolveToolchain } from "../toolchain/resolve.js";
+import { archiveEndedLife } from "./archive.js";
 import { askWorker, type Asked } from "./ask.js";
 import { changed } from "./engine.js";
 import type { Folders } from "./folders.js";
@@ -29,6 +30,8 @@ export async function rehearse(options: RehearsalOptions): Promise<Report> {
   const { folders, say } = options;
   const phases = tellPhases(say, () => performance.now());
   const tools = await resolveToolchain();
+  const archived = await archiveEndedLife(folders);
+  if (archived !== undefined) say(`the sealed keys of the former rehearsal are in ${archived}`);
   const network = await phases.run("rehearsal network", () => startNetwork(folders, tools));
   const stage = await prepareStage(folders, tools, network, say);
 
