@@ -1,5 +1,6 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { open, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { findSecrets, needleOf, type SecretNeedle } from "../../keystore/secret-scan.js";
 import type { RecordRef, SecretStore } from "../../keystore/store.js";
 
@@ -10,8 +11,9 @@ export interface Leak {
   readonly what: string;
 }
 
-/** Larger files are weights and databases of blocks, which are read in pieces of this size (bytes). */
+/** Files are read in pieces of this size (bytes), which overlap by more than the longest spelling of a key. */
 const pieceBytes = 8 * 1024 * 1024;
+const overlapBytes = 4096;
 
 /** What to look for: a worker's two private keys. */
 export async function needlesFor(store: SecretStore, refs: readonly RecordRef[]): Promise<SecretNeedle[]> {
@@ -31,19 +33,41 @@ export async function scanForSecrets(folders: readonly string[], needles: readon
     for (const part of ["cmdline", "environ"]) {
       const content = await readFile(join("/proc", process, part)).catch(() => undefined);
       if (content === undefined) continue; // ended meanwhile, or somebody else's
-      leaks.push(
-        ...findSecrets(content, needles).map((found) => ({ where: `process ${process} ${part}`, what: found.name })),
-      );
+      leaks.push(...namesIn(content, needles).map((what) => ({ where: `process ${process} ${part}`, what })));
     }
   }
   return leaks;
 }
 
-async function scanFile(file: string, needles: readonly SecretNeedle[]): Promise<Leak[]> {
-  const size = (await stat(file).catch(() => undefined))?.size ?? 0;
-  if (size === 0 || size > 16 * pieceBytes) return [];
-  const content = await readFile(file).catch(() => Buffer.alloc(0));
-  return findSecrets(content, needles).map((found) => ({ where: file, what: found.name }));
+async function scanFile(path: string, needles: readonly SecretNeedle[]): Promise<Leak[]> {
+  const file = await open(path).catch(() => undefined);
+  if (file === undefined) return []; // ended meanwhile, like a process
+  const found = new Set<string>();
+  try {
+    const piece = Buffer.alloc(pieceBytes);
+    for (let at = 0, length = pieceBytes; length === pieceBytes; at += pieceBytes - overlapBytes) {
+      length = (await file.read(piece, 0, pieceBytes, at)).bytesRead;
+      for (const name of namesIn(unpacked(piece.subarray(0, length)), needles)) found.add(name);
+    }
+  } finally {
+    await file.close();
+  }
+  return [...found].map((what) => ({ where: path, what }));
+}
+
+/** Each key that is there, once, however many of its spellings match. */
+const namesIn = (content: Uint8Array, needles: readonly SecretNeedle[]): string[] => [
+  ...new Set(findSecrets(content, needles).map(({ name }) => name)),
+];
+
+/** The engine can be told to compress its state. */
+function unpacked(content: Buffer): Buffer {
+  if (content[0] !== 0x1f || content[1] !== 0x8b) return content;
+  try {
+    return gunzipSync(content);
+  } catch {
+    return content; // it only begins like one
+  }
 }
 
 async function* filesBelow(folder: string): AsyncGenerator<string> {
