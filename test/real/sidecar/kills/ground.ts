@@ -21,6 +21,8 @@ export interface Ground {
   readonly devnet: Devnet;
   readonly client: PublicClient;
   readonly ollama: PausingProxy;
+  /** Ends Ollama itself, for good. */
+  killOllama(): Promise<void>;
   readonly consumer: Consumer;
   readonly worker: RealWorker;
   /** The worker's first process; whoever kills it starts the next, and ends the last. */
@@ -96,7 +98,22 @@ export async function prepareGround(): Promise<Ground> {
       return { job, open: transactions.filter(({ outcome }) => outcome === "open") };
     };
     const path = join(worker.folder, "state", "journal.sqlite");
-    return { devnet, client, ollama, consumer, worker, running, now, onDisk: () => readJournal(path), stop };
+    const killOllama = async (): Promise<void> => {
+      await real.stop();
+      ollama.cut();
+    };
+    return {
+      devnet,
+      client,
+      ollama,
+      killOllama,
+      consumer,
+      worker,
+      running,
+      now,
+      onDisk: () => readJournal(path),
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

@@ -12,6 +12,8 @@ export interface PausingProxy {
   paused(): Promise<unknown>;
   /** Lets everything pass again, what has stopped included. */
   resume(): void;
+  /** Cuts every connection, as a server that dies does. */
+  cut(): void;
   stop(): Promise<void>;
 }
 
@@ -60,6 +62,7 @@ export async function startPausingProxy(target: string): Promise<PausingProxy> {
       left = Infinity;
       goOn.resolve(undefined);
     },
+    cut: () => server.closeAllConnections(),
     stop: () =>
       new Promise((resolve) => {
         goOn.resolve(undefined);
