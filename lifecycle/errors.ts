@@ -54,7 +54,9 @@ export class StakeBelowMinimum extends FleetError {
     super(
       "LF1203",
       `Worker ${worker} has ${lcai(stake)} LCAI staked, ${lcai(minimum - stake)} below the minimum, after ${offences} offence(s).`,
-      { fix: `find what caused the offence, then \`npx fleet topup ${worker} ${lcai(minimum - stake)}\`.` },
+      {
+        fix: "find what caused the offence; then `pulumi destroy` brings the rest of the stake back, and a higher `generation` with `pulumi up` begins anew.",
+      },
     );
   }
 }

@@ -47,7 +47,7 @@ export const keyNotRegistered = (worker: string): StartRefused =>
     78,
     "LF1455",
     `Worker ${worker} is registered with another encryption key than the one sealed for this host.`,
-    "restore the right keys from the backup (`npx fleet keys restore`); the key of a registered worker cannot be changed.",
+    "restore the right keys from the backup (`npx fleet keys restore --store <url> --with <file>`); the key of a registered worker cannot be changed.",
   );
 
 /** LF1456: the secret is older than the epoch this journal has served under. */
