@@ -91,9 +91,9 @@ async function readOrChooseRefund(folders: Folders): Promise<Address> {
   return known === undefined ? privateKeyToAddress(generatePrivateKey()) : getAddress(known);
 }
 
-/** The same port on every run of one rehearsal, so that a second `up` changes nothing. */
+/** The same port on every run of one rehearsal, so that a second `up` changes nothing. The engine writes numbers of the config back in quotes. */
 async function chosenPort(folders: Folders): Promise<number> {
-  const known = /ollamaPort: (\d+)/.exec((await readIfPresent(folders.stackConfig)) ?? "")?.[1];
+  const known = /ollamaPort: "?(\d+)/.exec((await readIfPresent(folders.stackConfig)) ?? "")?.[1];
   return known === undefined ? freePort() : Number(known);
 }
 
