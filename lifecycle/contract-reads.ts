@@ -53,13 +53,14 @@ export function contractReads(client: PublicClient, contracts: Contracts, at: bi
           answered(client.readContract({ ...config, functionName: "getCompletionTimeoutSlashBps" })),
           answered(client.readContract({ ...config, functionName: "getDisputeSlashBps" })),
         ]);
-      const [suspensionThreshold, maxConcurrentJobs, sortition, workersPaused, jobsPaused, standings] =
+      const [suspensionThreshold, maxConcurrentJobs, sortition, workersPaused, jobsPaused, selfContained, standings] =
         await Promise.all([
           answered(client.readContract({ ...config, functionName: "getSuspensionThreshold" })),
           ifThere(client.readContract({ ...config, functionName: "getMaxConcurrentJobs" })),
           ifThere(client.readContract({ ...config, functionName: "getSortitionEnabled" })),
           answered(client.readContract({ ...workers, functionName: "paused" })),
           answered(client.readContract({ ...jobs, functionName: "paused" })),
+          ifThere(client.readContract({ ...workers, functionName: "getCapabilityMask", args: ["self-contained"] })),
           Promise.all(models.map(modelStanding)),
         ]);
       return {
@@ -71,6 +72,7 @@ export function contractReads(client: PublicClient, contracts: Contracts, at: bi
         slashBps: { ack, completion, dispute },
         suspensionThreshold,
         maxConcurrentJobs,
+        selfContained: selfContained ?? 0n,
         mode: sortition === true ? "sortition" : "dispatcher", // older networks have no such getter, and no sortition
         paused: { workers: workersPaused, jobs: jobsPaused },
         models: standings,
@@ -85,21 +87,24 @@ export function contractReads(client: PublicClient, contracts: Contracts, at: bi
         answered(client.readContract({ ...workers, functionName: "workerSupportsModel", args: [worker, model] }));
       const eligible = (model: ModelId) =>
         answered(client.readContract({ ...workers, functionName: "isEligible", args: [worker, model] }));
-      const [stake, encryptionKey, offences, suspended, until, activeJobs, supported, inSet] = await Promise.all([
-        answered(client.readContract({ ...workers, functionName: "getWorkerStake", args: [worker] })),
-        answered(client.readContract({ ...workers, functionName: "getWorkerEncryptionKey", args: [worker] })),
-        answered(client.readContract({ ...workers, functionName: "getOffenseCount", args: [worker] })),
-        answered(client.readContract({ ...workers, functionName: "isWorkerSuspended", args: [worker] })),
-        answered(client.readContract({ ...workers, functionName: "getSuspendedUntil", args: [worker] })),
-        answered(client.readContract({ ...workers, functionName: "getActiveJobCount", args: [worker] })),
-        Promise.all(models.map(supports)),
-        Promise.all(models.map(eligible)),
-      ]);
+      const [stake, encryptionKey, offences, suspended, until, activeJobs, declared, supported, inSet] =
+        await Promise.all([
+          answered(client.readContract({ ...workers, functionName: "getWorkerStake", args: [worker] })),
+          answered(client.readContract({ ...workers, functionName: "getWorkerEncryptionKey", args: [worker] })),
+          answered(client.readContract({ ...workers, functionName: "getOffenseCount", args: [worker] })),
+          answered(client.readContract({ ...workers, functionName: "isWorkerSuspended", args: [worker] })),
+          answered(client.readContract({ ...workers, functionName: "getSuspendedUntil", args: [worker] })),
+          answered(client.readContract({ ...workers, functionName: "getActiveJobCount", args: [worker] })),
+          ifThere(client.readContract({ ...workers, functionName: "getWorkerCapabilities", args: [worker] })),
+          Promise.all(models.map(supports)),
+          Promise.all(models.map(eligible)),
+        ]);
       return {
         stake: wei(stake),
         encryptionKey,
         models: models.filter((_, index) => supported[index]),
         eligible: models.filter((_, index) => inSet[index]),
+        capabilities: declared ?? 0n,
         offences,
         suspendedUntil: suspended ? blockTime(until) : null,
         activeJobs,

@@ -31,6 +31,8 @@ export function gasBound(step: StepKind, { jobs = 1, models = 1 }: StepSize = {}
       return 100_000n + 150_000n * BigInt(jobs);
     case "withdraw":
       return 150_000n;
+    case "setCapabilities":
+      return 100_000n;
     case "deregister":
       return 250_000n + 100_000n * BigInt(models);
     case "sweep":

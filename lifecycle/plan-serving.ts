@@ -33,6 +33,7 @@ function planJoining(desired: Serving, observed: Observed): Draft {
     ...pausedWait(observed),
     make.register(desired.encryptionKey, stake),
     ...models.map(make.addModel),
+    ...declaration(make, observed, 0n),
   ];
   const gas = costOf(steps, observed.gasPrice);
   // Who could not pay the way out does not go in.
@@ -58,11 +59,14 @@ function planKeeping(desired: Serving, observed: Observed, registration: Registr
   const admissible = added.filter((model) => blockersOfModels([model], observed).length === 0);
   const mayServe = addWei(registration.stake, topUp) >= observed.rules.minimumStake;
 
+  const retiring = retirements(make, wanted, observed, registration);
+  const declaring = declaration(make, observed, registration.capabilities);
   const changes = [
     ...(topUp > 0n ? [make.topUp(topUp)] : []),
     ...(mayServe ? reinstatement(make, observed, registration) : []),
     ...(mayServe ? admissible.map(make.addModel) : []),
-    ...retirements(make, wanted, observed, registration),
+    // Declaring is worth less than anything else that can be done now, but it does not wait for jobs to be released.
+    ...(retiring[0]?.step.do === "wait" ? [...declaring, ...retiring] : [...retiring, ...declaring]),
   ];
   const steps = [
     ...(observed.rehearsed ? [] : [make.rehearse()]),
@@ -145,6 +149,15 @@ function retirements(
       const unknown = registration.activeJobs > BigInt(observed.jobs.length) ? 1 : 0;
       return [...releases(make, jobs, unknown, observed), make.removeModel(model)];
     });
+}
+
+/**
+ * Consumers may ask for a worker that serves conversations which carry their own history; every sidecar of ours does, and nothing else of what the network knows
+ * (contracts reference §4.10, sidecar reference §6.6). Declaring overwrites what another build had declared under this key. Only sortition looks at it.
+ */
+function declaration(make: Steps, { rules }: Observed, declared: bigint): PricedStep[] {
+  if (rules.mode !== "sortition" || rules.selfContained === 0n || declared === rules.selfContained) return [];
+  return [make.setCapabilities(rules.selfContained)];
 }
 
 const pausedWait = ({ rules }: Observed): PricedStep[] =>

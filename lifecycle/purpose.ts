@@ -20,6 +20,7 @@ const kinds: Record<PurposeKind, true> = {
   register: true,
   addModel: true,
   removeModel: true,
+  setCapabilities: true,
   topUp: true,
   reinstate: true,
   release: true,

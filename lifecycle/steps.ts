@@ -104,6 +104,16 @@ export function stepsOf(observed: Observed, generation: number) {
       },
     }),
 
+    setCapabilities: (mask: bigint): PricedStep => ({
+      gas: gasBound("setCapabilities"),
+      step: {
+        do: "setCapabilities",
+        purpose: nextPurpose({ ...once, kind: "setCapabilities" }, sent),
+        summary: "declare that self-contained conversations are served",
+        ...registry(encodeFunctionData({ abi: workerRegistryAbi, functionName: "setCapabilities", args: [mask] })),
+      },
+    }),
+
     topUp: (amount: Wei): PricedStep => ({
       gas: gasBound("topUp", { models }),
       step: {

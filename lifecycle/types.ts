@@ -62,6 +62,8 @@ export interface ChainRules {
   readonly suspensionThreshold: bigint;
   /** `null`: not known to this network; 0: unlimited as far as known. */
   readonly maxConcurrentJobs: bigint | null;
+  /** Mask of the capability `self-contained` (contracts reference §4.10); 0 where the network has none. */
+  readonly selfContained: bigint;
   readonly mode: "sortition" | "dispatcher";
   readonly paused: { readonly workers: boolean; readonly jobs: boolean };
   /** One entry for each model asked about. */
@@ -84,6 +86,8 @@ export interface Registration {
   readonly models: readonly ModelId[];
   /** Of these: in the model's eligible set right now. */
   readonly eligible: readonly ModelId[];
+  /** Mask of the capabilities it has declared. */
+  readonly capabilities: bigint;
   readonly offences: bigint;
   /** Suspended until then, and after it until `reinstate`; `null` when not suspended. */
   readonly suspendedUntil: BlockTime | null;
@@ -144,6 +148,7 @@ export type StepKind =
   | "register"
   | "addModel"
   | "removeModel"
+  | "setCapabilities"
   | "topUp"
   | "reinstate"
   | "release"

@@ -46,6 +46,7 @@ interface State {
   readonly worker: Address;
   readonly stake: bigint | null;
   readonly models: readonly ModelId[];
+  readonly capabilities: bigint;
   readonly jobs: readonly JobStanding[];
   readonly earnings: bigint;
   /** Paid to the worker for its jobs, all in all. */
@@ -63,6 +64,7 @@ const finalDepth = 4;
 const gasOf: Record<string, bigint> = {
   registerWorker: 160_000n,
   addSupportedModel: 110_000n,
+  setCapabilities: 50_000n,
   deregisterWorker: 90_000n,
   releaseJobs: 120_000n,
   withdraw: 50_000n,
@@ -98,6 +100,7 @@ export class ChainModel {
         worker,
         stake: null,
         models: [],
+        capabilities: 0n,
         jobs: [],
         earnings: 0n,
         released: 0n,
@@ -200,6 +203,7 @@ export class ChainModel {
               encryptionKey: `0x04${"11".repeat(64)}`,
               models: state.models,
               eligible: state.models,
+              capabilities: state.capabilities,
               offences: 0n,
               suspendedUntil: null,
               activeJobs: BigInt(running),
@@ -339,9 +343,10 @@ export class ChainModel {
       if (state.models.includes(model)) throw new Reverted("ModelAlreadySupported");
       return { ...state, models: [...state.models, model], jobs: this.jobsAt(state.time) };
     }
+    if (name === "setCapabilities") return { ...state, capabilities: args[0] as bigint };
     if (name === "deregisterWorker") {
       if (state.jobs.length > 0) throw new Reverted("ActiveJobsExist");
-      return { ...state, stake: null, models: [], balances: gives(stake) };
+      return { ...state, stake: null, models: [], capabilities: 0n, balances: gives(stake) };
     }
     throw new Reverted(`no ${name}`);
   }

@@ -51,6 +51,9 @@ const observed: fc.Arbitrary<Observed> = fc
     gasPrice: fc.constantFrom(1n, gwei, 500n * gwei),
     stake: amount,
     supported: models,
+    capabilities: fc.constantFrom(0n, 1n, 3n),
+    selfContained: fc.constantFrom(0n, 1n),
+    mode: fc.constantFrom("sortition", "dispatcher"),
     known: jobs,
     unknownJobs: fc.nat(2),
     offences: fc.bigInt({ min: 0n, max: 4n }),
@@ -95,6 +98,8 @@ const observed: fc.Arbitrary<Observed> = fc
           ...rules,
           minimumStake: lcai(given.minimum),
           paused: given.paused,
+          selfContained: given.selfContained,
+          mode: given.mode,
           models: rules.models.map((one) => ({ ...one, whitelisted: given.whitelisted, enabled: given.enabled })),
         },
       },
@@ -103,6 +108,7 @@ const observed: fc.Arbitrary<Observed> = fc
             stake: given.stake,
             encryptionKey: given.key,
             models: given.supported,
+            capabilities: given.capabilities,
             offences: given.offences,
             suspendedUntil: given.suspendedUntil,
             activeJobs: BigInt(given.known.length + given.unknownJobs),
@@ -187,6 +193,10 @@ always("the first step is never one that the contracts would refuse", (result, w
       expect(rules.paused.jobs).toBe(false);
       break;
     }
+    case "setCapabilities":
+      expect([rules.mode, rules.selfContained, rules.paused.workers]).toEqual(["sortition", 1n, false]);
+      expect(registration?.capabilities).not.toBe(1n);
+      break;
     case "withdraw":
       expect([seen.earnings > 0n, rules.paused.jobs]).toEqual([true, false]);
       break;

@@ -40,37 +40,73 @@ type Situation = [situation: string, desired: Desired, observed: Observed, expec
 
 describe("to serve", () => {
   const situations: Situation[] = [
-    ["nobody without funds waits for them", serving, nobody(), ["wait for funds", "register", "addModel"]],
+    [
+      "nobody without funds waits for them",
+      serving,
+      nobody(),
+      ["wait for funds", "register", "addModel", "setCapabilities"],
+    ],
     [
       "with the stake alone it still waits",
       serving,
       nobody({ balance: lcai("5000") }),
-      ["wait for funds", "register", "addModel"],
+      ["wait for funds", "register", "addModel", "setCapabilities"],
     ],
-    ["a funded one registers and adds its model", serving, nobody(funded), ["register", "addModel"]],
+    ["a funded one registers and adds its model", serving, nobody(funded), ["register", "addModel", "setCapabilities"]],
     [
       "no stake before the rehearsal",
       serving,
       nobody({ ...funded, rehearsed: false }),
-      ["rehearse", "register", "addModel"],
+      ["rehearse", "register", "addModel", "setCapabilities"],
     ],
     [
       "two models are added one after the other",
       { ...serving, models: [llama, gemma] },
       nobody(funded),
-      ["register", "addModel", "addModel"],
+      ["register", "addModel", "addModel", "setCapabilities"],
     ],
     [
       "a model that is named twice is added once",
       { ...serving, models: [llama, llama] },
       nobody(funded),
-      ["register", "addModel"],
+      ["register", "addModel", "setCapabilities"],
     ],
     [
       "a paused registry is waited for",
       serving,
       nobody({ ...funded, rules: paused("workers") }),
-      ["wait for pause", "register", "addModel"],
+      ["wait for pause", "register", "addModel", "setCapabilities"],
+    ],
+    [
+      "a network without capabilities is told none",
+      serving,
+      nobody({ ...funded, rules: { ...nobody().rules, selfContained: 0n } }),
+      ["register", "addModel"],
+    ],
+    [
+      "nor is one that assigns workers itself",
+      serving,
+      workerWith({ rules: { ...nobody().rules, mode: "dispatcher" } }, { capabilities: 0n }),
+      [],
+    ],
+    [
+      "one that has declared nothing declares what it can do",
+      serving,
+      workerWith({}, { capabilities: 0n }),
+      ["setCapabilities"],
+    ],
+    ["and takes back what it cannot", serving, workerWith({}, { capabilities: 3n }), ["setCapabilities"]],
+    [
+      "declaring comes after what can be done now",
+      { ...serving, models: [gemma] },
+      workerWith({ jobs: [completed(1, -1)] }, { models: [llama], capabilities: 0n }),
+      ["addModel", "release", "removeModel", "setCapabilities"],
+    ],
+    [
+      "and does not wait for dispute windows",
+      { ...serving, models: [gemma] },
+      workerWith({ jobs: [completed(1, 3)] }, { models: [llama, gemma], capabilities: 0n }),
+      ["setCapabilities", "wait 3 h", "removeModel"],
     ],
     ["a registered one without models adds them", serving, workerWith({}, { models: [], eligible: [] }), ["addModel"]],
     ["one that serves as desired does nothing", serving, workerWith(), []],
@@ -212,7 +248,7 @@ describe("to serve", () => {
       "the next generation may",
       { ...serving, generation: 2 },
       nobody({ ...funded, leftGeneration: 1 }),
-      ["register", "addModel"],
+      ["register", "addModel", "setCapabilities"],
     ],
     [
       "a registration that was mined and is gone again counts as left",
@@ -224,7 +260,7 @@ describe("to serve", () => {
       "one that reverted does not",
       serving,
       nobody({ ...funded, sent: [sentTx("register", undefined, { outcome: "reverted" })] }),
-      ["register", "addModel"],
+      ["register", "addModel", "setCapabilities"],
     ],
     [
       "a worker without gas for its next step waits for funds",
@@ -510,7 +546,7 @@ describe("the money", () => {
       returns: lcai("5010"),
       earliestExit: null,
     });
-    expect(money.gas).toBe(gasCost(gasBound("register") + gasBound("addModel"), gwei));
+    expect(money.gas).toBe(gasCost(gasBound("register") + gasBound("addModel") + gasBound("setCapabilities"), gwei));
   });
 
   test("a reserve that would not even pay the way in and out again is raised to that", () => {
@@ -523,7 +559,7 @@ describe("the money", () => {
       const desired = { ...serving, gasReserve };
       const { money } = plan(desired, nobody());
       const then = plan(desired, nobody({ balance: money.shortfall }));
-      expect([then.money.shortfall, inWords(then)]).toEqual([0n, ["register", "addModel"]]);
+      expect([then.money.shortfall, inWords(then)]).toEqual([0n, ["register", "addModel", "setCapabilities"]]);
     }
   });
 

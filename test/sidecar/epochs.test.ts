@@ -70,6 +70,12 @@ test("a job that was acknowledged outside this journal is never run: its answer 
 
 test("a registration with another key than the one sealed refuses the start for good", async () => {
   const sim = createSimulation();
-  sim.world.registration = { stake: 1n, key: `0x04${"22".repeat(64)}`, models: new Set(), offences: 0n };
+  sim.world.registration = {
+    stake: 1n,
+    key: `0x04${"22".repeat(64)}`,
+    models: new Set(),
+    capabilities: 0n,
+    offences: 0n,
+  };
   await expect(sim.boot().started).rejects.toMatchObject({ code: "LF1455", exit: 78 });
 });

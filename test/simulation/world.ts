@@ -49,6 +49,7 @@ export const rules = {
   stake: 100n * lcai,
   fee: lcai / 50n,
   gas: lcai / 10_000n,
+  selfContained: 1n,
 };
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -71,7 +72,7 @@ export interface World {
   readonly jobLogs: { job: JobId; session: SessionId; block: bigint }[];
   readonly requestLogs: { request: RequestId; model: ModelId; block: bigint }[];
   readonly blobs: Map<Hash, { readonly block: bigint; readonly payload: Uint8Array }>;
-  registration: { stake: bigint; key: Hex; models: Set<ModelId>; offences: bigint } | null;
+  registration: { stake: bigint; key: Hex; models: Set<ModelId>; capabilities: bigint; offences: bigint } | null;
   balance: bigint;
   earnings: bigint;
   refunded: bigint;
@@ -200,13 +201,17 @@ export function createWorld(clock: VirtualClock, chance: Chance): World {
         if (registration !== null) return "WorkerAlreadyRegistered";
         if (value < rules.stake || world.balance < value) return "InsufficientStake";
         if (carryOut) {
-          world.registration = { stake: value, key: args[0], models: new Set(), offences: 0n };
+          world.registration = { stake: value, key: args[0], models: new Set(), capabilities: 0n, offences: 0n };
           world.balance -= value;
         }
         return null;
       case "addSupportedModel":
         if (registration === null) return "WorkerNotRegistered";
         if (carryOut) registration.models.add(args[0] as ModelId);
+        return null;
+      case "setCapabilities":
+        if (registration === null) return "WorkerNotRegistered";
+        if (carryOut) registration.capabilities = args[0];
         return null;
       case "deregisterWorker":
         if (registration === null) return "WorkerNotRegistered";

@@ -83,7 +83,7 @@ describe("a worker's life, to the wei", () => {
     expect(await world.network.balance(address)).toBe(lcai("5010"));
     await Promise.all([world.reach(world.serving()), world.reach(world.serving())]);
     await Promise.all([world.reach(world.gone), world.reach(world.gone)]);
-    expect(await world.client.getTransactionCount({ address })).toBe(4);
+    expect(await world.client.getTransactionCount({ address })).toBe(5);
     expect(await world.network.balance(refundTo)).toBe(lcai("5010") - (await world.gasOf(address)));
   });
 
@@ -122,6 +122,7 @@ describe("what is observed", () => {
         inactivityTimeout: 1_800n,
         slashBps: { ack: 200n, completion: 500n, dispute: 1_500n },
         maxConcurrentJobs: 0n,
+        selfContained: 1n,
         mode: "sortition",
         paused: { workers: false, jobs: false },
         models: [{ id: usual, whitelisted: true, enabled: true, fee: lcai("0.02") }],
@@ -138,6 +139,7 @@ describe("what is observed", () => {
       encryptionKey: world.worker.encryptionPublicKey,
       models: [usual, small],
       eligible: [usual, small],
+      capabilities: 1n,
       offences: 0n,
       suspendedUntil: null,
       activeJobs: 0n,
