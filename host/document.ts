@@ -1,4 +1,4 @@
-import { documentSchema, type HostDocument, type Section } from "../schema/host.js";
+import { documentSchema, type HostDocument, type ModelSection, type Section } from "../schema/host.js";
 import { toJson } from "../schema/json.js";
 import { FleetError } from "../schema/errors.js";
 import { readIfPresent, writeAtomically } from "../system/files.js";
@@ -36,25 +36,63 @@ export function withSection(document: HostDocument, change: SectionChange): Host
     if (other) throw new RuntimeDisagreement(change.worker, other[0]);
     return { ...document, runtime: { ...runtime, [change.worker]: desired } };
   }
-  const before = document.workers[change.worker] ?? { models: {}, service: null };
-  const after =
-    change.section === "service"
-      ? { ...before, service: desired?.kind === "service" ? desired : null }
-      : {
-          ...before,
-          models:
-            desired?.kind === "model"
-              ? { ...before.models, [desired.name]: desired }
-              : without(before.models, change.name ?? ""),
-        };
-  const workers = without(document.workers, change.worker);
-  const empty = after.service === null && Object.keys(after.models).length === 0;
-  return { ...document, workers: empty ? workers : { ...workers, [change.worker]: after } };
+  const before = document.workers[change.worker] ?? { models: {}, retired: {}, service: null };
+  if (change.section === "service")
+    return withWorker(document, change.worker, { ...before, service: desired?.kind === "service" ? desired : null });
+  const name = change.name ?? "";
+  if (desired?.kind === "model")
+    return withWorker(document, change.worker, {
+      ...before,
+      models: { ...before.models, [desired.name]: desired },
+      retired: without(before.retired, desired.name),
+    });
+  const taken = before.models[name];
+  return withWorker(document, change.worker, {
+    ...before,
+    models: without(before.models, name),
+    retired: taken === undefined ? before.retired : { ...before.retired, [name]: taken },
+  });
 }
 
-/** Whether any worker of the host still wants the model. */
+type WorkerEntry = HostDocument["workers"][string];
+
+function withWorker(document: HostDocument, name: string, entry: WorkerEntry): HostDocument {
+  const workers = without(document.workers, name);
+  const { models, retired, service } = entry;
+  const empty = service === null && Object.keys(models).length + Object.keys(retired).length === 0;
+  return { ...document, workers: empty ? workers : { ...workers, [name]: entry } };
+}
+
+/**
+ * Whether the weights of a model must stay: a worker has it among its models, or a sidecar is set up for it. The latter may outlive the former: sessions of a
+ * model that is not offered any more are served until they end.
+ */
 export const isModelWanted = (document: HostDocument, name: string): boolean =>
-  Object.values(document.workers).some((worker) => Object.hasOwn(worker.models, name));
+  Object.values(document.workers).some((worker) => Object.hasOwn(worker.models, name) || isServed(worker, name));
+
+const isServed = ({ service }: WorkerEntry, name: string): boolean =>
+  service?.settings.models.some((served) => served === name) ?? false;
+
+/** A model that was taken out of a worker's models. */
+export interface RetiredModel {
+  readonly worker: string;
+  readonly section: ModelSection;
+}
+
+/** Retired models that their worker's sidecar is not set up for any more. Their weights can go unless {@link isModelWanted another worker} wants them. */
+export const collectable = (document: HostDocument): RetiredModel[] =>
+  Object.entries(document.workers).flatMap(([worker, entry]) =>
+    Object.values(entry.retired)
+      .filter(({ name }) => !isServed(entry, name))
+      .map((section) => ({ worker, section })),
+  );
+
+/** The document without a retired model whose weights are gone. */
+export function withoutRetired(document: HostDocument, { worker, section }: RetiredModel): HostDocument {
+  const entry = document.workers[worker];
+  if (entry === undefined) return document;
+  return withWorker(document, worker, { ...entry, retired: without(entry.retired, section.name) });
+}
 
 export async function readDocument(path: string): Promise<HostDocument> {
   const text = await readIfPresent(path);

@@ -5,7 +5,8 @@ import type { HostDocument, hostVerbs, Report } from "../schema/host.js";
 import { toJson } from "../schema/json.js";
 import type { Clock } from "../system/clock.js";
 import { lock } from "../system/lock.js";
-import { isEmpty, isModelWanted, readDocument, withSection, writeDocument } from "./document.js";
+import { collectable, isEmpty, isModelWanted, readDocument, withoutRetired, withSection } from "./document.js";
+import { writeDocument, type RetiredModel } from "./document.js";
 import type { Layout } from "./layout.js";
 import { openRoot, removeRoot } from "./root.js";
 import { ensureModel, removeModel } from "./sections/model.js";
@@ -61,9 +62,10 @@ export async function reconcile(request: ReconcileRequest, machine: Machine): Pr
     // Written before it is done: an interrupted run is finished by the next one.
     if (!isEmpty(after)) await writeDocument(layout.document, after);
     if (request.desired !== null) await machine.services.resume();
-    const report = await apply(request, before, after, machine);
-    if (isEmpty(after)) await clean(machine);
-    return report;
+    const report = await apply(request, after, machine);
+    const { document, changes } = await collect(after, machine);
+    if (isEmpty(document)) await clean(machine);
+    return { ...report, changes: [...report.changes, ...changes] };
   } finally {
     held.release();
   }
@@ -76,6 +78,9 @@ export function differences(before: HostDocument, after: HostDocument): string[]
       ...Object.entries(document.runtime).map(([owner, one]) => [`runtime for ${owner}`, toJson(one)] as const),
       ...Object.entries(document.workers).flatMap(([name, worker]) => [
         ...Object.entries(worker.models).map(([model, one]) => [`model ${model} of ${name}`, toJson(one)] as const),
+        ...Object.entries(worker.retired).map(
+          ([model, one]) => [`retired model ${model} of ${name}`, toJson(one)] as const,
+        ),
         ...(worker.service === null ? [] : [[`service of ${name}`, toJson(worker.service)] as const]),
       ]),
     ]);
@@ -87,17 +92,12 @@ export function differences(before: HostDocument, after: HostDocument): string[]
   ];
 }
 
-async function apply(
-  request: ReconcileRequest,
-  before: HostDocument,
-  after: HostDocument,
-  machine: Machine,
-): Promise<Report> {
+async function apply(request: ReconcileRequest, after: HostDocument, machine: Machine): Promise<Report> {
   switch (request.section) {
     case "runtime":
       return applyRuntime(after, machine);
     case "model":
-      return applyModel(request, before, after, machine);
+      return applyModel(request, after, machine);
     case "service":
       return applyService(request, after, machine);
   }
@@ -114,38 +114,45 @@ async function applyRuntime(after: HostDocument, { layout, services, clock }: Ma
   return { ...nothing, changes: changed ? [`started Ollama ${report.version}`] : [], runtime: report };
 }
 
-async function applyModel(
-  request: ReconcileRequest,
-  before: HostDocument,
-  after: HostDocument,
-  machine: Machine,
-): Promise<Report> {
-  const name = request.name ?? "";
-  if (request.desired?.kind !== "model") {
-    const source = before.workers[request.worker]?.models[name]?.source ?? name;
-    if (isModelWanted(after, name)) return nothing;
-    return { ...nothing, changes: await takeModelAway({ name, source }, after, machine) };
-  }
-  if (Object.keys(after.runtime).length === 0) throw new NoRuntime(name);
+async function applyModel(request: ReconcileRequest, after: HostDocument, machine: Machine): Promise<Report> {
+  if (request.desired?.kind !== "model") return nothing; // it is retired now, and collected when nothing needs it
+  if (Object.keys(after.runtime).length === 0) throw new NoRuntime(request.desired.name);
   const runtime = await applyRuntime(after, machine); // it may have died since
   const { report, changes } = await ensureModel(request.desired, urlOf(after), machine.layout.modelsLock);
   return { ...nothing, changes: [...runtime.changes, ...changes], model: report };
 }
 
+/** Lets go of the weights of every retired model that no sidecar is set up for any more. Each is struck out only then, so that an interrupted run is finished by the next. */
+async function collect(after: HostDocument, machine: Machine): Promise<{ document: HostDocument; changes: string[] }> {
+  let document = after;
+  const changes: string[] = [];
+  for (const retired of collectable(after)) {
+    const taken = isModelWanted(document, retired.section.name)
+      ? { changes: [], isGone: true } // another worker's now
+      : await takeModelAway(retired, document, machine);
+    changes.push(...taken.changes);
+    if (!taken.isGone) continue;
+    document = withoutRetired(document, retired);
+    if (!isEmpty(document)) await writeDocument(machine.layout.document, document);
+  }
+  return { document, changes };
+}
+
 /** An Ollama that does not run does not keep a worker from being taken down: its models go with it at the latest. */
 async function takeModelAway(
-  model: { name: string; source: string },
-  after: HostDocument,
+  { worker, section }: RetiredModel,
+  document: HostDocument,
   machine: Machine,
-): Promise<string[]> {
-  if (Object.keys(after.runtime).length === 0) return [];
+): Promise<{ changes: string[]; isGone: boolean }> {
+  if (Object.keys(document.runtime).length === 0) return { changes: [], isGone: true };
   try {
-    const { changes } = await applyRuntime(after, machine);
-    const removed = await removeModel(model, urlOf(after));
-    return [...changes, ...(removed ? [`removed model ${model.name}`] : [])];
+    const { changes } = await applyRuntime(document, machine);
+    const removed = await removeModel(section, urlOf(document));
+    return { changes: [...changes, ...(removed ? [`removed model ${section.name}`] : [])], isGone: true };
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
-    return [`left model ${model.name} behind, since Ollama does not answer: ${error.summary}`];
+    const left = `left model ${section.name} behind, since Ollama does not answer: ${error.summary}`;
+    return { changes: [left], isGone: (document.workers[worker]?.service ?? null) === null };
   }
 }
 const urlOf = ({ runtime }: HostDocument): string => Object.values(runtime).map(ollamaUrl)[0] ?? "";

@@ -87,7 +87,14 @@ export const statusSchema = z.strictObject({
   earnings: weiSchema,
   quiet: z.boolean(),
   models: z.array(
-    z.strictObject({ id: modelIdSchema, name: modelNameSchema, supported: z.boolean(), eligible: z.boolean() }),
+    z.strictObject({
+      id: modelIdSchema,
+      name: modelNameSchema,
+      supported: z.boolean(),
+      eligible: z.boolean(),
+      /** A session or job may still ask for it, or may come: its weights must stay. Default true, for a sidecar that does not say so. */
+      needed: z.boolean().default(true),
+    }),
   ),
   sessions: z.array(z.strictObject({ id: sessionIdSchema, standing: z.enum(["open", "dead"]) })),
   jobs: z.array(z.strictObject({ id: jobIdSchema, state: z.string(), releasableAt: blockTimeSchema.nullable() })),

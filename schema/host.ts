@@ -66,6 +66,8 @@ export const documentSchema = z.strictObject({
     z.string(),
     z.strictObject({
       models: z.record(z.string(), modelSectionSchema),
+      /** Models that were taken out and whose weights stay as long as the service names them. Default: none, as of documents that do not know them. */
+      retired: z.record(z.string(), modelSectionSchema).default({}),
       service: serviceSectionSchema.nullable(),
     }),
   ),

@@ -2,14 +2,17 @@ import { z } from "zod";
 import { sealForHost } from "../../keystore/sealing.js";
 import type { WorkerRecord } from "../../keystore/store.js";
 import { FleetError } from "../../schema/errors.js";
+import type { SidecarStatus } from "../../schema/control.js";
 import { hashSchema, modelNameSchema, toJson } from "../../schema/json.js";
 import { settingsSchema, type Settings } from "../../schema/settings.js";
 import type { WorkerSecret } from "../../schema/secrets.js";
+import type { ModelName } from "../../schema/units.js";
 import { openStoreHere, withRecordLock } from "../context.js";
 import { openHost, type Host } from "../host/host.js";
 import { implement } from "../implementation.js";
 import { workerReferenceSchema, type WorkerReference } from "../worker-reference.js";
-import { waitForStatus } from "./status.js";
+import { stillNeeded, unwanted } from "./retiring.js";
+import { ask, waitForStatus } from "./status.js";
 
 /** LF1504: another host may still sign with this worker's key. */
 export class HeldElsewhere extends FleetError {
@@ -36,13 +39,18 @@ const inputs = z.object({
   ollamaUrl: z.url(),
   tuning: z.record(z.string(), z.unknown()),
 });
-const computed = z.object({ epoch: z.number().int(), holder: z.string() });
+const computed = z.object({
+  epoch: z.number().int(),
+  holder: z.string(),
+  /** Models that the program wants no more and that sessions may still use: the sidecar goes on answering for them. */
+  retiring: z.array(modelNameSchema).default([]),
+});
 type Inputs = z.infer<typeof inputs>;
 
-async function converge(wanted: Inputs): Promise<z.infer<typeof computed>> {
+async function converge(wanted: Inputs, retiring: readonly ModelName[]): Promise<z.infer<typeof computed>> {
   const { worker } = wanted;
   const machine = openHost(worker.host);
-  const settings = settingsOf(wanted);
+  const settings = settingsOf(wanted, retiring);
   const store = openStoreHere(worker.keys.store);
   const epoch = await withRecordLock(store, worker.keys.ref, async () => {
     const held = await takeHold(worker);
@@ -55,7 +63,7 @@ async function converge(wanted: Inputs): Promise<z.infer<typeof computed>> {
     desired: { kind: "service", bundle: wanted.bundle, settings },
   });
   await waitForStatus(machine, worker.name, (status) => status.epoch === epoch);
-  return { epoch, holder: worker.host.name };
+  return { epoch, holder: worker.host.name, retiring: [...retiring] };
 }
 
 /** Makes this host the record's holder, under a new epoch unless it holds it already. */
@@ -97,7 +105,7 @@ async function sealTo(machine: Host, worker: WorkerReference, record: WorkerReco
   }
 }
 
-function settingsOf(wanted: Inputs): Settings {
+function settingsOf(wanted: Inputs, retiring: readonly ModelName[]): Settings {
   const { worker } = wanted;
   const tuning = wanted.tuning as { inference?: Record<string, unknown> };
   return settingsSchema.parse({
@@ -107,7 +115,7 @@ function settingsOf(wanted: Inputs): Settings {
     host: worker.host.name,
     address: worker.address,
     network: worker.network,
-    models: wanted.models,
+    models: [...wanted.models, ...retiring],
     stateFolder: `${worker.host.root}/workers/${worker.name}/state`,
   });
 }
@@ -119,13 +127,18 @@ export const service = implement({
   identity: ["worker.address", "worker.network.chainId"],
   create: async (wanted) => ({
     id: `${wanted.worker.network.chainId}:${wanted.worker.address}:service`,
-    computed: await converge(wanted),
+    computed: await converge(wanted, []),
   }),
-  update: (wanted) => converge(wanted),
+  drifted: async ({ worker, retiring }) =>
+    retiring.length > 0 && stillNeeded(retiring, await statusOf(worker)).length < retiring.length,
+  update: async (wanted, before) => {
+    const dropped = unwanted(before, wanted.models);
+    return converge(wanted, dropped.length === 0 ? [] : stillNeeded(dropped, await statusOf(wanted.worker)));
+  },
   delete: async ({ worker }) => {
     const machine = openHost(worker.host);
     if (!(await machine.present())) return;
-    await refuseWhileRegistered(machine, worker);
+    await refuseWhileRegistered(worker);
     await machine.call("reconcile", { worker: worker.name, section: "service", desired: null });
     const store = openStoreHere(worker.keys.store);
     await withRecordLock(store, worker.keys.ref, async () => {
@@ -135,10 +148,11 @@ export const service = implement({
   },
 });
 
-async function refuseWhileRegistered(machine: Host, worker: WorkerReference): Promise<void> {
+async function refuseWhileRegistered(worker: WorkerReference): Promise<void> {
   if (process.env["LIGHTCHAIN_SKIP_DEREGISTER"] === "1") return;
-  const reply = await machine
-    .call("control", { worker: worker.name, request: { op: "status" } })
-    .catch(() => undefined);
-  if (reply?.ok && reply.status.registered) throw new StillRegistered(worker.name);
+  if ((await statusOf(worker))?.registered === true) throw new StillRegistered(worker.name);
 }
+
+/** What the sidecar says of itself; `undefined` when it says nothing. */
+const statusOf = ({ host, name }: WorkerReference): Promise<SidecarStatus | undefined> =>
+  ask(openHost(host), name, { op: "status" }).catch(() => undefined);

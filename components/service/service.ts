@@ -27,12 +27,14 @@ export interface ServiceArgs {
 export class Service extends pulumi.dynamic.Resource {
   /** Under which epoch this host may sign. */
   declare readonly epoch: pulumi.Output<number>;
+  /** Models that are not offered any more, and answered for until the last session that uses them has ended. */
+  declare readonly retiring: pulumi.Output<readonly string[]>;
 
   constructor(name: string, args: ServiceArgs, opts?: pulumi.CustomResourceOptions) {
     super(
       lateProvider("service"),
       name,
-      { ...args, tuning: args.tuning ?? {}, epoch: undefined, holder: undefined },
+      { ...args, tuning: args.tuning ?? {}, epoch: undefined, holder: undefined, retiring: undefined },
       opts,
       "lightchain",
       "Service",

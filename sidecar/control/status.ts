@@ -1,6 +1,7 @@
 import { isLifecycle } from "../../lifecycle/purpose.js";
 import { problemOf } from "../lifecycle/troubles.js";
 import type { Problem, SidecarStatus } from "../../schema/control.js";
+import { isNeeded } from "../lifecycle/needed.js";
 import type { Journal } from "../journal.js";
 import type { Course, Mode } from "../lifecycle/course.js";
 import type { GatewayLink } from "../lifecycle/gateway-link.js";
@@ -57,13 +58,17 @@ function firstTrouble(troubles: readonly unknown[]): Problem | null {
   return trouble === undefined ? null : problemOf(trouble);
 }
 
-function modelsOf({ settings, course }: StatusSources): SidecarStatus["models"] {
-  const registration = course.observed?.registration ?? null;
+function modelsOf({ settings, course, journal }: StatusSources): SidecarStatus["models"] {
+  const { observed, intent } = course;
+  const registration = observed?.registration ?? null;
+  const pendingClaims = journal.claims("claiming").length + journal.claims("claimed").length;
+  const demand = { observed, intent, jobs: journal.openJobs(), pendingClaims };
   return [...configuredModels(settings)].map(([id, name]) => ({
     id,
     name,
     supported: registration?.models.includes(id) ?? false,
     eligible: registration?.eligible.includes(id) ?? false,
+    needed: isNeeded(id, demand),
   }));
 }
 

@@ -7,7 +7,7 @@ import { type BlockTime, type ModelId, wei } from "../../schema/units.js";
 import { type Loop, startLoop } from "../../system/loop.js";
 import { configuredModels, type Parts } from "../parts.js";
 import { desiredOf, type Intent, intentOf } from "./intent.js";
-import { parseRehearsal, rehearsalFingerprint, rehearsalLine, rehearse } from "./rehearsal.js";
+import { covers, parseRehearsal, rehearsalFingerprint, rehearsalLine, rehearse } from "./rehearsal.js";
 import { RehearsalFailed } from "./troubles.js";
 
 export type Mode = (typeof sidecarModes)[number];
@@ -56,7 +56,7 @@ export function createCourse(parts: Parts, events: CourseEvents): Course {
 
   const intent = (): Intent => intentOf(journal);
   const rehearsal = () => parseRehearsal(journal.rehearsal());
-  const rehearsed = (): boolean => rehearsal()?.fingerprint === fingerprint;
+  const rehearsed = (): boolean => covers(rehearsal(), fingerprint, configured);
 
   const observe = async (): Promise<Observed> => {
     const read = await ports.chain.observe({

@@ -7,8 +7,8 @@ import { describeError } from "../../schema/errors.js";
 import { toJson } from "../../schema/json.js";
 import type { Settings } from "../../schema/settings.js";
 import type { PurposeId } from "../../lifecycle/types.js";
-import type { ChainSeconds, ModelName } from "../../schema/units.js";
-import type { Identity, Parts } from "../parts.js";
+import { modelId, type ChainSeconds, type ModelId, type ModelName } from "../../schema/units.js";
+import { configuredModels, type Identity, type Parts } from "../parts.js";
 import { purposesOf } from "../purposes.js";
 import { ModelSilent, RehearsalFailed } from "./troubles.js";
 
@@ -20,25 +20,32 @@ const freshBlocks = 256n;
 
 /** What a rehearsal found out. */
 export interface Rehearsal {
-  /** Stands for the host and the models as they were rehearsed; another value asks for another rehearsal. */
+  /** Stands for the host as it was rehearsed; another value asks for another rehearsal. */
   readonly fingerprint: string;
+  /** Every one of them answered. */
+  readonly models: readonly ModelId[];
   /** Estimated time of the longest answer of the slowest model, in ms. */
   readonly answerMs: number;
 }
 
-/** What a rehearsal holds for: host, models, and everything that decides how long an answer takes. */
+/** What a rehearsal holds for, its models apart: the host, and everything that decides how long an answer takes. */
 export function rehearsalFingerprint(settings: Settings, identity: Pick<Identity, "host">): string {
   const { ollamaUrl, numContext, numPredict, think } = settings.inference;
-  const models = [...settings.models].sort();
-  return keccak256(stringToBytes(toJson({ host: identity.host, models, ollamaUrl, numContext, numPredict, think })));
+  return keccak256(stringToBytes(toJson({ host: identity.host, ollamaUrl, numContext, numPredict, think })));
 }
 
+/** Whether a rehearsal still stands: for this host, and for these models. One more model asks for another; one less does not. */
+export const covers = (rehearsal: Rehearsal | undefined, fingerprint: string, models: readonly ModelId[]): boolean =>
+  rehearsal?.fingerprint === fingerprint && models.every((model) => rehearsal.models.includes(model));
+
 /** A rehearsal as the journal keeps it, in one line. */
-export const rehearsalLine = ({ fingerprint, answerMs }: Rehearsal): string => `${fingerprint} ${Math.ceil(answerMs)}`;
+export const rehearsalLine = ({ fingerprint, answerMs, models }: Rehearsal): string =>
+  [fingerprint, Math.ceil(answerMs), ...models].join(" ");
 /** @returns `undefined` when the line is none */
 export function parseRehearsal(line: string | undefined): Rehearsal | undefined {
-  const [fingerprint, answerMs] = line?.split(" ") ?? [];
-  return fingerprint === undefined || answerMs === undefined ? undefined : { fingerprint, answerMs: Number(answerMs) };
+  const [fingerprint, answerMs, ...models] = line?.split(" ") ?? [];
+  if (fingerprint === undefined || answerMs === undefined) return undefined;
+  return { fingerprint, answerMs: Number(answerMs), models: models.map(modelId) };
 }
 
 /**
@@ -56,7 +63,8 @@ export async function rehearse(
   for (const model of parts.settings.models)
     answerMs = Math.max(answerMs, await askModel(parts, model, budgetMs, signal));
   await writeAndReadBack(parts, rules.generation, signal);
-  return { fingerprint: rehearsalFingerprint(parts.settings, parts.identity), answerMs };
+  const models = [...configuredModels(parts.settings).keys()];
+  return { fingerprint: rehearsalFingerprint(parts.settings, parts.identity), answerMs, models };
 }
 
 /** @returns estimated time of the longest answer, in ms */

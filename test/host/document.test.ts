@@ -1,14 +1,37 @@
 import { describe, expect, test } from "vitest";
-import { emptyDocument, isEmpty, isModelWanted, RuntimeDisagreement, withSection } from "../../host/document.js";
+import {
+  collectable,
+  emptyDocument,
+  isEmpty,
+  isModelWanted,
+  withoutRetired,
+  withSection,
+} from "../../host/document.js";
+import { RuntimeDisagreement } from "../../host/document.js";
 import { differences } from "../../host/reconcile.js";
-import { modelSectionSchema, runtimeSectionSchema } from "../../schema/host.js";
+import { documentSchema, modelSectionSchema, runtimeSectionSchema, serviceSectionSchema } from "../../schema/host.js";
 
 const runtime = (port = 11500) => runtimeSectionSchema.parse({ kind: "runtime", ollama: "/usr/bin/ollama", port });
 const model = (name: string) => modelSectionSchema.parse({ kind: "model", name, source: name, digest: null });
+const service = (...models: string[]) =>
+  serviceSectionSchema.parse({
+    kind: "service",
+    bundle: `0x${"11".repeat(32)}`,
+    settings: {
+      ...{ worker: "a", host: "here", address: `0x${"22".repeat(20)}`, models, stateFolder: "/state" },
+      network: {
+        name: "n",
+        chainId: 1,
+        endpoints: { rpc: "http://127.0.0.1", beacon: "http://127.0.0.1", gateway: "http://127.0.0.1" },
+        contracts: { workerRegistry: `0x${"33".repeat(20)}` },
+      },
+      inference: { ollamaUrl: "http://127.0.0.1" },
+    },
+  });
 const change = (
   worker: string,
-  section: "runtime" | "model",
-  desired: ReturnType<typeof runtime> | ReturnType<typeof model> | null,
+  section: "runtime" | "model" | "service",
+  desired: ReturnType<typeof runtime> | ReturnType<typeof model> | ReturnType<typeof service> | null,
   name?: string,
 ) => ({ worker, section, desired, name }) as const;
 
@@ -44,7 +67,53 @@ describe("a host's document", () => {
 
   test("forgets a worker with its last section", () => {
     const one = withSection(emptyDocument, change("a", "model", model("m")));
-    expect(withSection(one, change("a", "model", null, "m"))).toEqual(emptyDocument);
+    const retired = withSection(one, change("a", "model", null, "m"));
+    expect(isEmpty(retired)).toBe(false); // its weights are still there
+    expect(withoutRetired(retired, collectable(retired)[0]!)).toEqual(emptyDocument);
+  });
+
+  describe("of a worker that serves m and n, when m is taken out,", () => {
+    const names = (document: typeof emptyDocument) => collectable(document).map(({ section }) => section.name);
+    const both = [
+      change("a", "model", model("m")),
+      change("a", "model", model("n")),
+      change("a", "service", service("m", "n")),
+    ].reduce(withSection, emptyDocument);
+    const without = withSection(both, change("a", "model", null, "m"));
+
+    test("keeps m's weights as long as the sidecar is set up for it", () => {
+      expect([names(without), isModelWanted(without, "m")]).toEqual([[], true]);
+      const other = withSection(without, change("b", "model", model("k")));
+      expect(names(other)).toEqual([]);
+    });
+
+    test("lets them go when the sidecar is set up without it, or is gone", () => {
+      expect(names(withSection(without, change("a", "service", service("n"))))).toEqual(["m"]);
+      expect(names(withSection(without, change("a", "service", null)))).toEqual(["m"]);
+    });
+
+    test("lets them go at once when the sidecar was set up without it before", () => {
+      const changed = withSection(both, change("a", "service", service("n")));
+      expect(names(changed)).toEqual([]);
+      expect(names(withSection(changed, change("a", "model", null, "m")))).toEqual(["m"]);
+    });
+
+    test("has it back with all its rights", () => {
+      const back = withSection(without, change("a", "model", model("m")));
+      expect(back).toEqual({ ...both, workers: { a: { ...both.workers["a"]!, models: back.workers["a"]!.models } } });
+      expect(names(withSection(back, change("a", "service", service("n"))))).toEqual([]);
+    });
+
+    test("leaves the weights to another worker that wants them", () => {
+      const shared = withSection(without, change("b", "model", model("m")));
+      const dropped = withSection(shared, change("a", "service", service("n")));
+      expect([names(dropped), isModelWanted(dropped, "m")]).toEqual([["m"], true]);
+    });
+
+    test("is read from documents that do not know of it", () => {
+      const { models, service: section } = both.workers["a"]!;
+      expect(documentSchema.parse({ ...both, workers: { a: { models, service: section } } })).toEqual(both);
+    });
   });
 
   test("says in words what a change would mean, and nothing when it means nothing", () => {
@@ -52,6 +121,10 @@ describe("a host's document", () => {
     const after = withSection(withSection(before, change("a", "model", model("n"))), change("a", "runtime", runtime()));
     expect(differences(before, after)).toEqual(["add runtime for a", "add model n of a"]);
     expect(differences(after, before)).toEqual(["remove runtime for a", "remove model n of a"]);
+    expect(differences(before, withSection(before, change("a", "model", null, "m")))).toEqual([
+      "add retired model m of a",
+      "remove model m of a",
+    ]);
     expect(differences(after, after)).toEqual([]);
   });
 });
