@@ -1,8 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 /**
- * Two projects: `fast` starts no server and no child process, and is the inner loop; `real` runs on geth, Ollama and the Pulumi
- * engine, one file at a time because two cores are all it may count on.
+ * Two projects: `fast` starts no server and no child process, and is the inner loop: its files share their imports, which would take longer than
+ * the tests. `real` runs on geth, Ollama and the Pulumi engine, one file at a time because two cores are all it may count on.
  */
 export default defineConfig({
   test: {
@@ -12,6 +12,8 @@ export default defineConfig({
           name: "fast",
           include: ["test/**/*.test.ts"],
           exclude: ["test/real/**", "node_modules/**"],
+          isolate: false,
+          maxWorkers: 2,
           testTimeout: 20_000,
         },
       },
