@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /**
  * Two projects: `fast` starts no server and no child process, and is the inner loop: its files share their imports, which would take longer than
- * the tests. `real` runs on geth, Ollama and the Pulumi engine, one file at a time because two cores are all it may count on.
+ * the tests. `real` runs on geth, Ollama and the Pulumi engine, two files at a time because two cores are all it may count on.
  */
 export default defineConfig({
   test: {
@@ -21,7 +21,7 @@ export default defineConfig({
         test: {
           name: "real",
           include: ["test/real/**/*.test.ts"],
-          fileParallelism: false,
+          maxWorkers: 2,
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },
