@@ -22,16 +22,26 @@ export class RuntimeDisagreement extends FleetError {
   }
 }
 
+/** LF1312: the Ollama of a worker was to go while its sidecar still runs: an interrupted run made it, and Pulumi does not know of it. */
+export class StillServed extends FleetError {
+  constructor(workers: readonly string[]) {
+    const who = workers.join(" and ");
+    super("LF1312", `The service of ${who} still runs here, though the stack does not know of it: a run was killed.`, {
+      fix: "take it up again with pulumi up, and then: pulumi destroy",
+    });
+  }
+}
+
 export const emptyDocument: HostDocument = { version: 1, runtime: {}, workers: {} };
 export const isEmpty = (document: HostDocument): boolean =>
   Object.keys(document.runtime).length === 0 && Object.keys(document.workers).length === 0;
 
-/** The document with one section changed. Pure. @throws RuntimeDisagreement */
+/** The document with one section changed. Pure. @throws RuntimeDisagreement, StillServed */
 export function withSection(document: HostDocument, change: SectionChange): HostDocument {
   const { desired } = change;
   if (change.section === "runtime") {
     const runtime = without(document.runtime, change.worker);
-    if (desired?.kind !== "runtime") return { ...document, runtime };
+    if (desired?.kind !== "runtime") return withRuntime(document, runtime);
     const other = Object.entries(runtime).find(([, section]) => toJson(section) !== toJson(desired));
     if (other) throw new RuntimeDisagreement(change.worker, other[0]);
     return { ...document, runtime: { ...runtime, [change.worker]: desired } };
@@ -52,6 +62,14 @@ export function withSection(document: HostDocument, change: SectionChange): Host
     models: without(before.models, name),
     retired: taken === undefined ? before.retired : { ...before.retired, [name]: taken },
   });
+}
+
+/** Models go with the last runtime: a run that was killed may have left some that nobody will ask to remove. */
+function withRuntime(document: HostDocument, runtime: HostDocument["runtime"]): HostDocument {
+  if (Object.keys(runtime).length > 0) return { ...document, runtime };
+  const served = Object.entries(document.workers).flatMap(([name, { service }]) => (service === null ? [] : [name]));
+  if (served.length > 0) throw new StillServed(served);
+  return emptyDocument;
 }
 
 type WorkerEntry = HostDocument["workers"][string];

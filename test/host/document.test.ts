@@ -7,7 +7,7 @@ import {
   withoutRetired,
   withSection,
 } from "../../host/document.js";
-import { RuntimeDisagreement } from "../../host/document.js";
+import { RuntimeDisagreement, StillServed } from "../../host/document.js";
 import { differences } from "../../host/reconcile.js";
 import { documentSchema, modelSectionSchema, runtimeSectionSchema, serviceSectionSchema } from "../../schema/host.js";
 
@@ -113,6 +113,21 @@ describe("a host's document", () => {
     test("is read from documents that do not know of it", () => {
       const { models, service: section } = both.workers["a"]!;
       expect(documentSchema.parse({ ...both, workers: { a: { models, service: section } } })).toEqual(both);
+    });
+  });
+
+  describe("whose last runtime goes", () => {
+    const ready = withSection(
+      withSection(emptyDocument, change("h", "runtime", runtime())),
+      change("a", "model", model("m")),
+    );
+    test("is empty, models that a killed run left included", () =>
+      expect(withSection(ready, change("h", "runtime", null))).toEqual(emptyDocument));
+    test("is refused while a service is there that nobody took out", () => {
+      const served = withSection(ready, change("a", "service", service("m")));
+      expect(() => withSection(served, change("h", "runtime", null))).toThrow(StillServed);
+      const shared = withSection(served, change("i", "runtime", runtime()));
+      expect(withSection(shared, change("h", "runtime", null)).runtime).toEqual({ i: runtime() });
     });
   });
 
