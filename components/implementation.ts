@@ -2,6 +2,9 @@ import type * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { FleetError } from "../schema/errors.js";
 import { toPlain } from "../schema/json.js";
+import { inFlight } from "./engine-watch.js";
+import { inTurn } from "./turn.js";
+import type { KeyReference } from "./worker-reference.js";
 
 /** What Pulumi's dynamic provider calls; values are plain JSON as they rest in state. */
 export interface Implementation {
@@ -19,6 +22,8 @@ export interface ResourceSpec<Inputs extends z.ZodObject, Computed extends z.Zod
   readonly computed: Computed;
   /** Dotted paths into the inputs that say which thing this is. A change makes another one of it; the old is deleted first, since both would be one worker. */
   readonly identity: readonly string[];
+  /** The worker's record, for what only one run at a time may do with a worker; see {@link inTurn}. Default: nothing is waited for. */
+  turnOf?(inputs: z.infer<Inputs>): KeyReference;
   create(inputs: z.infer<Inputs>): Promise<Created<z.infer<Computed>>>;
   /** Whether what is out there no longer matches although the inputs do. Called on every `up` and preview: must be cheap. */
   drifted?(state: z.infer<Inputs> & z.infer<Computed>): Promise<boolean>;
@@ -59,6 +64,8 @@ export function implement<Inputs extends z.ZodObject, Computed extends z.ZodObje
     stateSchema.parse(known(props, [...Object.keys(spec.inputs.shape), ...Object.keys(spec.computed.shape)]));
   const parseInputs = (news: unknown): z.infer<Inputs> =>
     spec.inputs.parse(known(news, Object.keys(spec.inputs.shape)));
+  const alone = <T>(inputs: z.infer<Inputs>, work: () => Promise<T>): Promise<T> =>
+    spec.turnOf === undefined ? work() : inTurn(spec.turnOf(inputs), work);
   const outs = (news: unknown, computed: z.infer<Computed>): Record<string, unknown> => ({
     ...known(news, Object.keys(spec.inputs.shape)),
     ...(toPlain(computed) as Record<string, unknown>),
@@ -84,7 +91,8 @@ export function implement<Inputs extends z.ZodObject, Computed extends z.ZodObje
       }),
     create: (news) =>
       plainErrors(async () => {
-        const { id, computed } = await spec.create(parseInputs(news));
+        const wanted = parseInputs(news);
+        const { id, computed } = await alone(wanted, () => spec.create(wanted));
         return { id, outs: outs(news, computed) };
       }, news),
     read: (id, props) =>
@@ -100,15 +108,22 @@ export function implement<Inputs extends z.ZodObject, Computed extends z.ZodObje
         };
       }),
     update: (_id, olds, news) =>
-      plainErrors(async () => ({ outs: outs(news, await spec.update(parseInputs(news), parseState(olds))) }), news),
-    delete: (_id, props) => plainErrors(() => spec.delete(parseState(props))),
+      plainErrors(async () => {
+        const [wanted, before] = [parseInputs(news), parseState(olds)];
+        return { outs: outs(news, await alone(wanted, () => spec.update(wanted, before))) };
+      }, news),
+    delete: (_id, props) =>
+      plainErrors(() => {
+        const state = parseState(props);
+        return alone(state, () => spec.delete(state));
+      }),
   };
 }
 
 /** Pulumi prints an error's stack; a {@link FleetError} has said everything in its one line. */
 async function plainErrors<T>(work: () => Promise<T>, news?: unknown): Promise<T> {
   try {
-    return await work();
+    return await inFlight(work);
   } catch (error) {
     if (error instanceof PartlyDone) {
       throw Object.assign(plain(error.message), {

@@ -1,9 +1,14 @@
 import { funding } from "./chain/funding-provider.js";
 import { registration } from "./chain/registration-provider.js";
+import { engineOf, watchEngine } from "./engine-watch.js";
 import { host } from "./host/host-provider.js";
 import { keys } from "./keys/keys-provider.js";
 import { model } from "./models/model-provider.js";
 import { service } from "./service/service-provider.js";
+
+// A provider process of an engine that was killed ends when it has done what it was doing.
+const engine = engineOf(process.argv);
+if (engine !== undefined) void watchEngine({ engine });
 
 /** What late providers find: the code of today behind every resource kind. */
 export const implementations = { keys, host, model, service, funding, registration };

@@ -95,6 +95,10 @@ class FileStore implements SecretStore {
     return this.take(`${fileNameOf(ref)}.lease`, waitMs, ref);
   }
 
+  async turn(ref: RecordRef, waitMs: number): Promise<HeldLock> {
+    return this.take(`${fileNameOf(ref)}.turn`, waitMs, ref);
+  }
+
   async archive(ref: RecordRef, proof: EmptyOnChain): Promise<void> {
     await this.changing(ref, async () => {
       const { version, record } = await this.open(ref);

@@ -88,6 +88,8 @@ export interface SecretStore {
   update<R extends SecretRecord>(ref: RecordRef, expected: number, record: R): Promise<Versioned<R>>;
   /** Exclusive use of a record for longer than one change: a payment, a create. @throws RecordLocked LF1106 after `waitMs` */
   lock(ref: RecordRef, waitMs: number): Promise<HeldLock>;
+  /** Exclusive use of all that a record stands for, while a run works on it; within it the record itself may be locked. @throws RecordLocked LF1106 after `waitMs` */
+  turn(ref: RecordRef, waitMs: number): Promise<HeldLock>;
   /** Marks a worker's record as done with. Kept sealed, never deleted. */
   archive(ref: RecordRef, proof: EmptyOnChain): Promise<void>;
   /** @param recoveryKey X25519 public key, 32 bytes */

@@ -142,6 +142,7 @@ export const funding = implement({
   inputs,
   computed,
   identity: ["worker.address", "worker.network.chainId"],
+  turnOf: ({ worker }) => worker.keys,
   create: async (wanted) => ({
     id: `${wanted.worker.network.chainId}:${wanted.worker.address}:funding`,
     computed: await fund(wanted),

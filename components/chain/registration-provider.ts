@@ -111,6 +111,7 @@ export const registration = implement({
   inputs,
   computed,
   identity: ["worker.address", "worker.network.chainId", "worker.network.contracts.workerRegistry"],
+  turnOf: ({ worker }) => worker.keys,
   create: async (wanted) => ({ id: idOf(wanted.worker), computed: await join(wanted) }),
   update: async (wanted) => {
     if (!wanted.serving.leaving) return join(wanted);

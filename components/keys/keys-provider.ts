@@ -26,6 +26,7 @@ export const keys = implement({
   inputs,
   computed,
   identity: ["name", "store", "network.chainId"],
+  turnOf: (state) => ({ store: state.store, ref: refOf(state) }),
   create: async (wanted) => {
     const store = openStoreHere(wanted.store);
     const ref = refOf(wanted);

@@ -125,6 +125,7 @@ export const service = implement({
   inputs,
   computed,
   identity: ["worker.address", "worker.network.chainId"],
+  turnOf: ({ worker }) => worker.keys,
   create: async (wanted) => ({
     id: `${wanted.worker.network.chainId}:${wanted.worker.address}:service`,
     computed: await converge(wanted, []),

@@ -237,6 +237,18 @@ describe("a lock", () => {
   });
 });
 
+describe("a turn", () => {
+  test("is had by one at a time, and leaves the record free to be changed and locked within it", async () => {
+    const { store } = await temporaryStore();
+    const turn = await store.turn(ref, 0);
+    await expect(store.turn(ref, 120)).rejects.toMatchObject({ code: "LF1106" });
+    await store.create(ref, newWorker());
+    (await store.lock(ref, 0)).release();
+    turn.release();
+    (await store.turn(ref, 0)).release();
+  });
+});
+
 describe("an archived record", () => {
   test("keeps its keys and says why it was archived", async () => {
     const { store } = await temporaryStore();

@@ -17,6 +17,7 @@ export function memoryStore(ref: RecordRef, first: SecretRecord, clock: Clock, b
     archive: refused,
     backup: refused,
     restore: refused,
+    turn: refused,
     has: async () => true,
     read: async () => {
       before();
