@@ -15,10 +15,14 @@ import { describeError, FleetError } from "../schema/errors.js";
 import { toJson } from "../schema/json.js";
 import { systemClock } from "../system/clock.js";
 import { writeAtomically } from "../system/files.js";
+import { addLifecycleCommands } from "./ops/commands.js";
 
-/* fleet: what an operator asks a worker outside of Pulumi, and the backup of its keys. */
+/* fleet: what an operator asks a worker, safer ups and destroys, and the backup of the keys. */
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
-const program = new Command("fleet").description("Ask a worker how it is, and keep its keys safe.");
+const program = new Command("fleet").description(
+  "Take a worker through its life, ask it how it is, keep its keys safe.",
+);
+addLifecycleCommands(program);
 
 const onHost = (name: string, description: string): Command =>
   program
