@@ -37,8 +37,10 @@ export function render({ commit, rounds, seed, minutes, isGreen, entries }: Soak
   return [
     "# Soak",
     "",
-    "What `npm run soak` saw last. Each situation is played on real processes: a chain, Ollama, and a sidecar that is killed with SIGKILL at a stage of a job.",
-    "After each the job must be completed and verified, once: one ciphertext, one blob, and exactly the four transactions that a job takes.",
+    "What `npm run soak` saw last. Each situation is played on real processes: a chain, Ollama, the engine, and a sidecar.",
+    "After a sidecar was killed with SIGKILL at a stage of a job, that job must be completed and verified, once: one ciphertext, one blob, and exactly the four transactions",
+    "that a job takes. After an engine was interrupted at one resource of an `up` and at one of a `destroy`, by one of five signals, and taken up again by one of two ways, exactly",
+    "one funding, one registration and one sweep must be mined, and everything be back.",
     "",
     `Commit ${commit} · ${rounds} rounds from seed ${seed} · ${minutes.toFixed(0)} min · ${isGreen ? "green" : "red"}`,
     "",

@@ -41,7 +41,7 @@ export class LightchainWorker extends pulumi.ComponentResource {
     const checked = pulumi.output(preflight(worker));
 
     const keys = createKeys(this, worker, checked);
-    const host = createHost(this, worker, checked);
+    const host = createHost(this, worker, checked, keys);
     const reference = referTo(worker, keys, host);
     const models = worker.models.map((model) => createModel(this, worker, host, model));
     const service = createService(this, worker, reference, host, models);
@@ -64,9 +64,10 @@ function createKeys(parent: LightchainWorker, worker: ResolvedWorker, checked: C
   return new Keys(`${worker.name}-keys`, { ...pick(worker, "name", "network", "store"), refundTo }, { parent });
 }
 
-function createHost(parent: LightchainWorker, worker: ResolvedWorker, checked: Checked): LocalHost {
+function createHost(parent: LightchainWorker, worker: ResolvedWorker, checked: Checked, keys: Keys): LocalHost {
   const root = checked.apply(() => worker.host.root);
-  return new LocalHost(`${worker.name}-host`, { ...worker.host, root }, { parent });
+  // The keys are the last net: everything else is gone before they are given up.
+  return new LocalHost(`${worker.name}-host`, { ...worker.host, root }, { parent, dependsOn: [keys] });
 }
 
 function createModel(

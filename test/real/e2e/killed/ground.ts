@@ -1,0 +1,179 @@
+import { existsSync } from "node:fs";
+import { cp, mkdir, realpath, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { decodeFunctionData, type Hex } from "viem";
+import { z } from "zod";
+import { workerRegistryAbi } from "../../../../abi/worker-registry.js";
+import { runningIn } from "../../../../devnet/background.js";
+import { compiled } from "../../../../system/package-root.js";
+import { prepareStage, type Stage } from "../../../../scripts/rehearsal/stage.js";
+import type { Address } from "../../../../schema/units.js";
+import { runProcess, type ProcessResult } from "../../../../system/process.js";
+import { systemClock } from "../../../../system/clock.js";
+import type { Rehearsal } from "../rehearsal.js";
+import { interruptedRun, type Interrupted, type Interruption } from "./interrupted-engine.js";
+
+/** One worker's stack on a rehearsal network, the ways to break its runs, and the ways to mend them. */
+export interface Ground {
+  readonly stage: Stage;
+  readonly rehearsal: Rehearsal;
+  /** Keeps back what the worker or its treasury sends, from now until the next run has been under way for a while. */
+  withhold(from: "worker" | "treasury"): Promise<void>;
+  interrupt(interruption: Interruption): Promise<Interrupted>;
+  pulumi(...args: readonly string[]): Promise<ProcessResult>;
+  fleet(...args: readonly string[]): Promise<ProcessResult>;
+  /** From a second checkout with the same backend and key store. */
+  elsewhere(program: "pulumi" | "fleet", ...args: readonly string[]): Promise<ProcessResult>;
+  count(): Promise<Counts>;
+  address(): Promise<Address>;
+  end(): Promise<void>;
+}
+
+/** What the chain shows of a worker's whole life. */
+export interface Counts {
+  /** Payments that reached the worker from the treasury. */
+  readonly fundings: number;
+  readonly registrations: number;
+  /** What the worker's own key sent, in order: the function called, or what it was for. */
+  readonly sent: readonly string[];
+  readonly balance: bigint;
+  readonly isRegistered: boolean;
+}
+
+/** What is on chain of a worker that came, had no job, and went: everything once. */
+export const wholeLife: Counts = {
+  fundings: 1,
+  registrations: 1,
+  sent: ["rehearsal", "registerWorker", "addSupportedModel", "setCapabilities", "deregisterWorker", "sweep"],
+  balance: 0n,
+  isRegistered: false,
+};
+
+/** @param name the worker's; each life on one ground has its own */
+export async function openGround(rehearsal: Rehearsal, name: string): Promise<Ground> {
+  const { folders } = rehearsal;
+  const stage = await prepareStage(folders, rehearsal.tools, rehearsal.network, () => undefined, {
+    worker: name,
+    tuning: { services: { lifecycleProbeMs: 500 } },
+  });
+  const second = join(folders.root, "second-checkout");
+  const control = (await runningIn(folders.network))?.control ?? "";
+  const post = (path: string, body: unknown): Promise<Response> =>
+    fetch(control + path, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+
+  const run = (cwd: string, program: "pulumi" | "fleet", args: readonly string[]): Promise<ProcessResult> => {
+    const options = { cwd, env: stage.environment };
+    const on = [...args, "--stack", "devnet"];
+    return program === "pulumi"
+      ? runProcess("pulumi", [...on, "--non-interactive"], options)
+      : runProcess(process.execPath, [compiled("scripts/fleet.js"), ...on], options);
+  };
+  const store = stage.operator.store;
+  const address = async (): Promise<Address> =>
+    (await store.read(`worker/${stage.network.chainId}/${name}`, "worker")).record.address;
+  const treasury = (await store.read(stage.operator.treasury, "treasury")).record.address;
+
+  let withheld: { fault: number; from: Address } | undefined;
+  /** Waits until a transaction is kept back. */
+  const untilKept = async (): Promise<void> => {
+    const from = withheld?.from;
+    if (from === undefined) return;
+    for (const end = Date.now() + 60_000; Date.now() < end; await systemClock.sleep(20)) {
+      const [mined, all] = await Promise.all(
+        (["latest", "pending"] as const).map((blockTag) =>
+          stage.client.getTransactionCount({ address: from, blockTag }),
+        ),
+      );
+      if ((all ?? 0) > (mined ?? 0)) return;
+    }
+    throw new Error("nothing was sent that could be withheld");
+  };
+  const letGoSoon = async (): Promise<void> => {
+    const { fault } = withheld ?? {};
+    withheld = undefined;
+    if (fault === undefined) return;
+    await systemClock.sleep(3_000);
+    await fetch(`${control}/fault/${fault}`, { method: "DELETE" });
+  };
+
+  return {
+    stage,
+    rehearsal,
+    withhold: async (from) => {
+      const sender = from === "worker" ? await address() : treasury;
+      const answer = await post("/fault", {
+        part: "chain",
+        kind: "withhold",
+        match: { from: sender.toLowerCase() },
+      });
+      const { id } = z.object({ id: z.number() }).parse(await answer.json());
+      withheld = { fault: id, from: sender };
+    },
+    interrupt: async (interruption) => {
+      const result = await interruptedRun(stage, folders, interruption, untilKept);
+      void letGoSoon();
+      return result;
+    },
+    pulumi: (...args) => run(folders.project, "pulumi", args),
+    fleet: (...args) => run(folders.project, "fleet", args),
+    elsewhere: async (program, ...args) => {
+      await checkOut(folders.project, second);
+      return run(second, program, args);
+    },
+    address,
+    count: async () => {
+      const worker = await address();
+      const { client, contracts } = stage;
+      const registered = client.getContractEvents({
+        address: contracts.workerRegistry,
+        abi: workerRegistryAbi,
+        eventName: "WorkerRegistered",
+        args: { worker },
+        fromBlock: 0n,
+      });
+      const isRegistered = client.readContract({
+        address: contracts.workerRegistry,
+        abi: workerRegistryAbi,
+        functionName: "isWorkerRegistered",
+        args: [worker],
+      });
+      const mined = await everyTransaction(stage);
+      return {
+        fundings: mined.filter(({ from, to }) => isSame(from, treasury) && isSame(to, worker)).length,
+        registrations: (await registered).length,
+        sent: mined.filter(({ from }) => isSame(from, worker)).map(nameOf),
+        balance: await client.getBalance({ address: worker }),
+        isRegistered: await isRegistered,
+      };
+    },
+    end: async () => {
+      await fetch(`${control}/fault`, { method: "DELETE" });
+    },
+  };
+}
+
+/** The same project in another folder. */
+async function checkOut(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true });
+  for (const file of ["Pulumi.yaml", "Pulumi.devnet.yaml", "package.json"]) await cp(join(from, file), join(to, file));
+  for (const folder of ["dist", "node_modules"])
+    if (!existsSync(join(to, folder))) await symlink(await realpath(join(from, folder)), join(to, folder));
+}
+
+/** What the chain really took, block by block. */
+async function everyTransaction({ client }: Stage) {
+  const head = await client.getBlockNumber();
+  const mined = [];
+  for (let blockNumber = 0n; blockNumber <= head; blockNumber += 1n)
+    mined.push(...(await client.getBlock({ blockNumber, includeTransactions: true })).transactions);
+  return mined;
+}
+const isSame = (one: string | null, other: string): boolean => one?.toLowerCase() === other.toLowerCase();
+function nameOf({ input, from, to }: { input: Hex; from: Address; to: Address | null }): string {
+  if (input !== "0x") return decodeFunctionData({ abi: workerRegistryAbi, data: input }).functionName;
+  return isSame(to, from) ? "rehearsal" : "sweep";
+}
