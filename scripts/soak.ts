@@ -12,7 +12,7 @@ import { entriesOf, render, type SoakRun } from "./soak-report.js";
 /**
  * `npm run soak`: plays the situations that `npm test` plays once many times, each time varied by a seed, and writes what was seen to `docs/soak.md`.
  */
-const suites = ["test/real/sidecar/kills", "test/real/e2e/killed/rounds"];
+const suites = ["test/real/sidecar/kills", "test/real/sidecar/holders", "test/real/e2e/killed/rounds"];
 
 const positive = (text: string): number => {
   const number = Number(text);

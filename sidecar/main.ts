@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
@@ -130,6 +130,7 @@ async function run(settings: Settings, credentials: Credentials, exit: Exit, log
     settings: settings.chain,
     log: log.child({ part: "transactions" }),
     onHead: (listener) => chain.onHead(listener),
+    mark: BigInt(randomInt(4_096)),
   });
   const identity: Identity = {
     worker: settings.address,

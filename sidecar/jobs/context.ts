@@ -1,5 +1,5 @@
 import type { DailyCalls } from "../calls.js";
-import type { ModelId, ModelName } from "../../schema/units.js";
+import type { JobId, ModelId, ModelName } from "../../schema/units.js";
 import type { Parts } from "../parts.js";
 import type { Purposes } from "../purposes.js";
 import type { ModelServer } from "./model-server.js";
@@ -14,4 +14,9 @@ export interface JobContext extends Parts {
   readonly server: ModelServer;
   readonly calls: DailyCalls;
   readonly purposes: Purposes;
+  /**
+   * Jobs that were acknowledged, and not yet signed, when this process started. A process that runs from a copy of this journal has them as well: what it would sign
+   * differs from what we would.
+   */
+  readonly inherited: ReadonlySet<JobId>;
 }

@@ -43,8 +43,12 @@ const beforeCompletion: readonly JobState[] = [
   "completing",
 ];
 
-export function createJobRunner(context: JobContext, events: JobEvents): JobRunner {
-  const { journal, clock, log, metrics, models } = context;
+const afterAcknowledgement: readonly JobState[] = ["acking", "acked", "answered"];
+
+export function createJobRunner(given: Omit<JobContext, "inherited">, events: JobEvents): JobRunner {
+  const { journal, clock, log, metrics, models } = given;
+  const open = journal.openJobs().filter(({ state }) => afterAcknowledgement.includes(state));
+  const context: JobContext = { ...given, inherited: new Set(open.map(({ id }) => id)) };
   const reader = createJobReader(context);
   const stopping = new AbortController();
   const running = new Map<JobId, Promise<void>>();

@@ -3,7 +3,7 @@ import type { Job } from "../../abi/job.js";
 import { answerDigest, ciphertextHash, toFrameSignature } from "../../protocol/signature.js";
 import { describeError } from "../../schema/errors.js";
 import type { Hash, Hex, JobId, ModelName } from "../../schema/units.js";
-import type { JobRow } from "../journal.js";
+import type { JobRow, JobState } from "../journal.js";
 import { acknowledge } from "./acknowledge.js";
 import type { JobContext } from "./context.js";
 import { leavesTimeToSettle } from "./deadlines.js";
@@ -13,7 +13,8 @@ import { isCompleted, type JobReader } from "./standing.js";
 
 /**
  * From the stored ciphertext to a completed job: sign, deliver, publish the blob, complete. Everything acts on that one ciphertext; after a crash it goes on where
- * the row says, and delivers again, because nothing tells whether the consumer has it.
+ * the row says, and delivers again, because nothing tells whether the consumer has it. An inherited job is signed last: its blob and completion take a nonce each,
+ * which only one of two processes with the same key can have, and a signature over an answer that the chain does not hold is evidence against this worker.
  *
  * @throws JobEnds
  */
@@ -28,15 +29,14 @@ export async function settle(context: JobContext, reader: JobReader, id: JobId, 
     return found.state === "Submitted" ? acknowledge(context, reader, { id, model }, stop) : found;
   });
   stopIfAnsweredElsewhere(job, hash);
-  const signature = await sign(context, row);
-  if (row.state === "answered" || row.state === "signed") journal.advance(id, "publishing");
-  const delivering = deliver(context, row, signature);
+  const isSure = isCompleted(job) || !context.inherited.has(id);
+  const early = isSure ? await begin(context, id) : undefined;
 
   const limit = time.deadline(job.deadline, 0, stop);
   try {
     if (!isCompleted(job)) {
       const state = journal.job(id)?.state;
-      if (state === "publishing" && !leavesTimeToSettle(time.msUntil(job.deadline), settings.jobs))
+      if (isUnpublished(state) && !leavesTimeToSettle(time.msUntil(job.deadline), settings.jobs))
         throw tooLate("too little time is left to settle its answer");
       const versionedHash = await publishBlob(context, row, model, limit.signal);
       await complete(context, reader, { id, model, versionedHash, hash }, limit.signal);
@@ -48,7 +48,8 @@ export async function settle(context: JobContext, reader: JobReader, id: JobId, 
   } finally {
     limit.end();
   }
-  await delivering;
+  const { delivered } = early ?? (await begin(context, id));
+  await delivered;
   journal.advance(id, "completed");
   context.metrics.leftBeforeDeadline(model, time.msUntil(job.deadline) / 1_000);
 }
@@ -65,12 +66,23 @@ function stopIfAnsweredElsewhere(job: Job, hash: Hash): void {
   if (isCompleted(job) && job.responseCiphertextHash !== hash) throw answeredElsewhere();
 }
 
+/** Signs the answer and begins to deliver it. */
+async function begin(context: JobContext, id: JobId): Promise<{ readonly delivered: Promise<void> }> {
+  const row = answeredRow(context, id);
+  const signature = await sign(context, row);
+  if (isUnpublished(context.journal.job(id)?.state)) context.journal.advance(id, "publishing");
+  return { delivered: deliver(context, row, signature) };
+}
+
+const isUnpublished = (state: JobState | undefined): boolean =>
+  state === "answered" || state === "signed" || state === "publishing";
+
 async function sign(context: JobContext, row: AnsweredRow): Promise<Hex> {
   const { ports, contracts, journal } = context;
   if (row.signature !== null) return row.signature;
   const digest = answerDigest(ports.chain.chainId, contracts.jobRegistry, row.id, row.session, row.ciphertext);
   const signature = toFrameSignature(await ports.signer.signMessage(hexToBytes(digest)));
-  journal.advance(row.id, "signed", { signature });
+  journal.advance(row.id, row.state === "answered" ? "signed" : row.state, { signature });
   return signature;
 }
 
@@ -101,7 +113,7 @@ async function publishBlob(
   const { journal, ports, clock, metrics } = context;
   const known = journal.job(row.id)?.versionedHash;
   if (known !== null && known !== undefined) return known;
-  if (journal.job(row.id)?.state === "publishing") journal.advance(row.id, "blobbing");
+  if (isUnpublished(journal.job(row.id)?.state)) journal.advance(row.id, "blobbing");
   const startedMs = clock.now();
   const { versionedHash } = await patiently(context, `the blob of job ${row.id.toString()}`, signal, async () => {
     const purpose = context.purposes.answer(row.id);

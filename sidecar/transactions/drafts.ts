@@ -25,7 +25,11 @@ export interface Drafting {
   outbidding(draft: Draft, tried: Draft["fees"], prices: NodePrices): Draft | null;
 }
 
-export function createDrafting(node: Node, self: Address, settings: Settings["chain"]): Drafting {
+/**
+ * @param mark added to the gas limit of calls, so that two processes which run from copies of one journal never sign the same bytes: only one of theirs is mined,
+ * and each can tell whether it was its own. Unused gas is not paid
+ */
+export function createDrafting(node: Node, self: Address, settings: Settings["chain"], mark: bigint): Drafting {
   const limits = feeLimits(settings);
   const prices = async (): Promise<NodePrices> => {
     const [gasPrice, priorityFee] = await Promise.all([node.gasPrice(), node.priorityFee()]);
@@ -38,7 +42,7 @@ export function createDrafting(node: Node, self: Address, settings: Settings["ch
     const { to, data, value } = call;
     const [estimate, fees] = await Promise.all([estimated(call.purpose, { to, data, value }), plainPrice()]);
     // Head-room: the state a call runs in may differ from the one it was estimated in (contracts reference §6.1).
-    const gas = (estimate * BigInt(settings.gasLimitPercent) + 99n) / 100n;
+    const gas = (estimate * BigInt(settings.gasLimitPercent) + 99n) / 100n + mark;
     return { lane: "plain", body: { to, data, value, gas }, fees };
   };
 

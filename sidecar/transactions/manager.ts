@@ -33,6 +33,8 @@ export interface TransactionsOptions {
   readonly onHead?: Chain["onHead"];
   /** Blocks upon a transaction after which no reorganisation is expected to reach it. Default 64, two epochs. */
   readonly finalDepth?: bigint;
+  /** Tells this process's transactions from those of a process that runs from a copy of its journal; see {@link createDrafting}. Default 0. */
+  readonly mark?: bigint;
 }
 
 /**
@@ -53,7 +55,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
   const lanes = createLanes();
   const inTurn = createTurns();
   const book = openBook({ journal, lanes, now: clock.now(), finalDepth, onLost: sendAgain });
-  const drafting = createDrafting(node, signer.address, settings);
+  const drafting = createDrafting(node, signer.address, settings, options.mark ?? 0n);
   const offers = createOffers({ node, signer, book, clock, log });
   const filler = createFiller({ node, self: signer.address, blobs, book, lanes, drafting, offers, inTurn, log });
   const follower = createFollower({ node, book, offers, drafting, filler, settings, finalDepth, clock, log });

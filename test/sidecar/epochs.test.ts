@@ -68,6 +68,54 @@ test("a job that was acknowledged outside this journal is never run: its answer 
   expect(run.sidecar.status().trouble?.code).toBe("LF1474");
 });
 
+describe("when the answer to a job is signed", () => {
+  /** The first delivery of a job's answer; its worker dies when the journal first says `dies`, and lives on at once. */
+  const firstDelivery = async (dies: "acked" | "answered" | "signed" | null): Promise<string> => {
+    const sim = createSimulation();
+    const run = sim.boot({ dieAt: (name) => name.endsWith(`.advance.${dies}: after`) });
+    await live(sim, run);
+    const request = sim.world.requestSession();
+    await sim.clock.runUntil(() => sim.world.sessionOf(request) !== undefined, minute, "a session");
+    const job = sim.world.submitJob(sim.world.sessionOf(request)!, "whose?");
+    if (dies !== null) {
+      await sim.clock.runUntil(() => run.gate.dead, minute, `it dies when ${dies}`);
+      expect(sim.journal.job(job)?.state).toBe(dies);
+      sim.boot();
+    }
+    await sim.clock.runUntil(() => sim.gateway.completes.length > 0, 2 * minute, "a delivery");
+    return sim.world.jobs.get(job)!.state;
+  };
+
+  test.each<[situation: string, dies: Parameters<typeof firstDelivery>[0], then: string]>([
+    ["usually: at once, for the consumer waits", null, "Acknowledged"],
+    [
+      "after a restart before there was an answer: when the chain holds it, for a copy may have another",
+      "acked",
+      "Completed",
+    ],
+    ["after a restart with an answer that was not signed: the same", "answered", "Completed"],
+    ["after a restart with a signature: at once, for every copy has the same", "signed", "Acknowledged"],
+  ])("%s", async (_, dies, then) => expect(await firstDelivery(dies)).toBe(then));
+});
+
+test("a job whose acknowledgement was mined from a copy's bytes is never run", async () => {
+  const sim = createSimulation();
+  const run = sim.boot();
+  await live(sim, run);
+  const request = sim.world.requestSession();
+  await sim.clock.runUntil(() => sim.world.sessionOf(request) !== undefined, minute, "a session");
+  const job = sim.world.submitJob(sim.world.sessionOf(request)!, "whose?");
+  await sim.clock.runUntil(() => sim.journal.job(job)?.state === "acking", minute, "acking");
+  run.gate.die();
+  for (const { hash, purpose } of sim.journal.openTransactions())
+    if (purpose.includes("/acknowledge/")) sim.journal.settle(hash, "dead", null);
+  sim.world.jobs.get(job)!.state = "Acknowledged";
+  sim.boot();
+  await sim.clock.runUntil(() => sim.journal.job(job)?.state === "forfeited", minute, "forfeited");
+  expect(sim.journal.job(job)?.cause).toContain("LF1474");
+  expect(sim.signed).toEqual([]);
+});
+
 test("a registration with another key than the one sealed refuses the start for good", async () => {
   const sim = createSimulation();
   sim.world.registration = {

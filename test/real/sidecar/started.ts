@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
 import { bytesToHex } from "viem";
@@ -25,6 +25,8 @@ export interface RealWorker {
   /** Asks for the status until it is as wanted. */
   until(wanted: (status: SidecarStatus) => boolean, what: string, withinMs?: number): Promise<SidecarStatus>;
   log(): Promise<string>;
+  /** The same worker once more, in another folder that begins as a copy of this one as it is now: what a copied disk or a restored machine image is. */
+  copy(folder: string): Promise<RealWorker>;
 }
 
 /** The compiled sidecar as its host starts it: settings in a file, the secret on a pipe, nothing in argv or environment. */
@@ -36,13 +38,22 @@ export async function realWorker(options: {
   refundTo: Address;
   settings?: Partial<SettingsInput>;
 }): Promise<RealWorker> {
-  const { folder, network, model, ollamaUrl, refundTo } = options;
+  const { folder, network, refundTo } = options;
   const record = generateWorkerRecord({
     chainId: network.chainId,
     workerRegistry: network.contracts.workerRegistry,
     name: "real",
     refundTo,
   });
+  return inFolder(folder, record, options);
+}
+
+async function inFolder(
+  folder: string,
+  record: ReturnType<typeof generateWorkerRecord>,
+  options: Omit<Parameters<typeof realWorker>[0], "folder">,
+): Promise<RealWorker> {
+  const { network, model, ollamaUrl, refundTo } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const stateFolder = join(folder, "state");
   const settingsPath = join(folder, "settings.json");
@@ -113,6 +124,12 @@ export async function realWorker(options: {
       }
     },
     log: () => readFile(logPath, "utf8"),
+    copy: async (other) => {
+      await rm(other, { recursive: true, force: true });
+      const isContent = (path: string): boolean => !path.endsWith(".sock");
+      await cp(stateFolder, join(other, "state"), { recursive: true, filter: isContent });
+      return inFolder(other, record, options);
+    },
   };
 }
 
