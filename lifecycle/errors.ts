@@ -1,6 +1,8 @@
+import type { Revert } from "../abi/revert.js";
 import { FleetError } from "../schema/errors.js";
 import type { Address, Hash, Hex, ModelId, Wei } from "../schema/units.js";
 import { lcai } from "./money.js";
+import { entryOf, nameOf } from "./reverts.js";
 import type { Blocker, PurposeId } from "./types.js";
 
 /** What stands in the way, said as a part of a plan instead of thrown. */
@@ -133,18 +135,32 @@ export class CapExceeded extends FleetError {
   }
 }
 
-/** LF1230: the node or the contract refuses a transaction; nothing was paid. */
+/**
+ * LF1230: the node refuses a transaction, or the contract with an error that nobody declared; nothing was paid. What the network's contracts declare has codes of its own, from LF1701 on:
+ * `reverts.ts`.
+ */
 export class SendRefused extends FleetError {
+  /** The contract's own name of the error, or the node's words. */
+  readonly reason: string;
+
   constructor(
     readonly purpose: PurposeId,
-    /** The contract's own name of the error, or the node's words. */
-    readonly reason: string,
+    why: string | Revert,
     cause?: unknown,
   ) {
-    super("LF1230", `The transaction ${purpose} was refused: ${reason}.`, {
-      fix: "`npx fleet status` shows what the chain says of this worker; the next `pulumi up` or `pulumi destroy` plans anew.",
-      cause,
-    });
+    const entry = typeof why === "string" ? undefined : entryOf(why);
+    const reason = typeof why === "string" ? why : nameOf(why);
+    super(
+      entry?.code ?? "LF1230",
+      `The transaction ${purpose} was refused: ${reason}${entry === undefined ? "" : `: ${entry.means}`}.`,
+      {
+        fix:
+          entry?.fix ??
+          "`npx fleet status` shows what the chain says of this worker; the next `pulumi up` or `pulumi destroy` plans anew.",
+        cause,
+      },
+    );
+    this.reason = reason;
   }
 }
 

@@ -8,6 +8,7 @@ import {
 import { wei, type Address, type Hash, type Hex, type Wei } from "../schema/units.js";
 import { revertOf, type Revert } from "../abi/revert.js";
 import { NodeSilent } from "./errors.js";
+import { nameOf } from "./reverts.js";
 
 /** What a sender asks of a node. An adapter over viem in production, a small chain in memory in tests. */
 export interface SenderNode {
@@ -133,12 +134,6 @@ export async function answered<T>(question: Promise<T>): Promise<T> {
   } catch (error) {
     throw new NodeSilent(wordsOf(error), error);
   }
-}
-
-/** A revert's name and arguments, for a person. */
-export function nameOf(revert: Revert): string {
-  if (revert.name === "Unknown") return `an unknown error (${revert.selector})`;
-  return `${revert.name}(${revert.args.map(String).join(", ")})`;
 }
 
 type Layer = Readonly<Record<string, unknown>>;

@@ -37,7 +37,7 @@ export async function prepare(call: Call, by: Preparing): Promise<SentTx> {
   // One wei stands for a sweep's value: an estimate over the whole balance would leave nothing for the gas it asks about.
   const value = call.sweep === true ? 1n : call.value;
   const estimate = await node.estimate({ from, to: call.to, value, data: call.data });
-  if (!estimate.ok) throw new SendRefused(call.purpose, estimate.reason);
+  if (!estimate.ok) throw new SendRefused(call.purpose, estimate.revert ?? estimate.reason);
   if (estimate.gas > mostGas) throw new SendRefused(call.purpose, `it would take ${estimate.gas} gas`);
   const money =
     call.sweep === true ? sweepMoney(estimate.gas, price, balance) : callMoney(call, estimate.gas, price, balance);

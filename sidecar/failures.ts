@@ -1,6 +1,5 @@
 import type { Revert } from "../abi/revert.js";
 import { SendRefused as LifecycleSendRefused } from "../lifecycle/errors.js";
-import { nameOf } from "../lifecycle/node.js";
 import type { PurposeId } from "../lifecycle/types.js";
 import { FleetError } from "../schema/errors.js";
 import type { Hash } from "../schema/units.js";
@@ -24,15 +23,15 @@ export class ChainUnavailable extends FleetError {
   }
 }
 
-/** A transaction was certainly not taken: nothing is in a pool and its nonce is free again (LF1230, as of every sender). */
+/** A transaction was certainly not taken: nothing is in a pool and its nonce is free again (LF1230 or the revert's own code, as of every sender). */
 export class SendRefused extends LifecycleSendRefused {
   constructor(
     purpose: PurposeId,
     readonly kind: RefusalKind | "reverted",
-    reason: string,
+    why: string | Revert,
     cause?: unknown,
   ) {
-    super(purpose, reason, cause);
+    super(purpose, why, cause);
   }
 }
 
@@ -43,7 +42,7 @@ export class CallReverted extends SendRefused {
     readonly revert: Revert,
     cause?: unknown,
   ) {
-    super(purpose, "reverted", `the contract would revert it with ${nameOf(revert)}`, cause);
+    super(purpose, "reverted", revert, cause);
   }
 }
 

@@ -1,6 +1,6 @@
 import { TransactionNotFoundError, TransactionReceiptNotFoundError, type PublicClient } from "viem";
 import { revertOf } from "../../abi/revert.js";
-import { nameOf } from "../../lifecycle/node.js";
+import { nameOf } from "../../lifecycle/reverts.js";
 import type { Address } from "../../schema/units.js";
 import { EstimateRefused } from "../failures.js";
 import type { Node } from "../ports.js";

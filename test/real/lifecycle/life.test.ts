@@ -371,8 +371,9 @@ describe("in trouble", () => {
     const [, , deregister] = plan(world.gone, await world.observe()).steps;
     if (deregister?.do !== "deregister") throw new Error("no such step");
     await expect(sender.send(deregister)).rejects.toMatchObject({
-      code: "LF1230",
+      code: "LF1701",
       reason: `ActiveJobsExist(${address}, 1)`,
+      fix: expect.stringContaining("pulumi destroy") as string,
     });
   });
 });
