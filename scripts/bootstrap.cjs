@@ -3,6 +3,7 @@
 // The first thing that runs in a fresh clone, on whatever Node ≥ 18 a person has: no dependency, and until the version is checked no
 // syntax that an older Node could not read.
 
+// LF1000: the Node that started the command is too old, or this is Windows.
 const major = Number(process.versions.node.split(".")[0]);
 if (process.platform === "win32") {
   stop(

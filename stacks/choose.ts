@@ -8,6 +8,7 @@ const programs = {
   devnet: async () => (await import("./devnet.js")).devnet,
 } satisfies Record<string, () => Promise<StackProgram>>;
 
+// LF1553: the config names a kind of stack that there is none of.
 /** Runs the program that `kind` in the config names. @throws pulumi.RunError LF1553 for a kind that there is none of */
 export async function chooseStack(config: pulumi.Config): Promise<Record<string, unknown>> {
   const kind = config.get("kind") ?? pulumi.getStack();

@@ -16,7 +16,7 @@ import { keyReferenceSchema, workerReferenceSchema } from "../worker-reference.j
 import { leave, skipDeregister } from "./leave.js";
 import { observeWorker } from "./observe-worker.js";
 
-/** LF1511: a payment that must not be made. */
+/** A payment that must not be made, under the code of what stands in its way. */
 export class FundingRefused extends FleetError {
   constructor(blocker: { code: string; summary: string; fix: string }) {
     super(blocker.code as `LF1${string}`, blocker.summary, { fix: blocker.fix });

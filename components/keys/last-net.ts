@@ -12,7 +12,7 @@ import { observeWorker } from "../chain/observe-worker.js";
 import { skipDeregister } from "../chain/leave.js";
 import { chainOf } from "../context.js";
 
-/** LF1502: the chain still holds something of this worker, so its keys are not given up. */
+/** LF1502: the chain still holds something of this worker, so its keys are not given up. Next: what the line says, then pulumi destroy again. */
 export class NotEmptyOnChain extends FleetError {
   constructor(worker: string, what: string, fix: string) {
     super("LF1502", `The keys of worker ${worker} are kept: ${what}.`, { fix });

@@ -87,7 +87,7 @@ export class WrongSession extends FleetError {
   }
 }
 
-/** LF1036: a file that the command was given cannot be used. */
+/** LF1036: a file that the command was given cannot be used. Next: give the one that the line asks for. */
 export class FileUnusable extends FleetError {
   constructor(file: string, reason: string, fix: string, cause?: unknown) {
     super("LF1036", `${file} cannot be used: ${reason}.`, { fix, cause });

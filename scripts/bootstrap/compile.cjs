@@ -72,6 +72,7 @@ async function compile(root, node, { verbose }) {
   writeStamp(root, { stamp, names: names.filter((name) => fs.existsSync(outputOf(root, name))) });
 }
 
+/** LF1003: the sources do not compile. */
 async function tsc(root, node, verbose) {
   const args = [path.join(root, "node_modules", "typescript", "bin", "tsc"), "-p", "tsconfig.build.json"];
   const { code, output } = await runQuietly(node, args, { cwd: root, verbose });

@@ -75,6 +75,7 @@ async function prepare(root, command, name, verbose) {
   if (result.code !== 0) await endLike(result);
 }
 
+/** LF1004: there is no such command, or a part of this checkout is missing. */
 async function run(root, command, args) {
   const program = path.join(root, command.program);
   if (!fs.existsSync(program))

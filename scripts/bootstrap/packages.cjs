@@ -89,6 +89,7 @@ async function nodeIsComplete(root) {
   return result !== undefined && result.output.trim() === `v${nodeVersion}`;
 }
 
+/** LF1002: the Node that everything here runs on could not be installed, or is not the one that this version was made with. */
 function checkNode(root) {
   const name = nodePackage(process.platform, process.arch);
   const installed = readJson(path.join(root, "node_modules", "node", "node_modules", ".package-lock.json"));
@@ -157,7 +158,7 @@ const npmFailures = [
   ],
 ];
 
-/** The one error for an npm that failed: the reason found in its output, else its own last words. */
+/** LF1001: npm could not install the locked packages. The reason is found in its output, else its own last words are told. */
 function npmError(what, output, verbose) {
   const known = npmFailures.find(([pattern]) => pattern.test(output));
   if (known) return new BootstrapError("LF1001", `${what} failed: ${known[1]}.`, `${known[2]}.`);

@@ -9,7 +9,7 @@ export class PlatformUnsupported extends FleetError {
   }
 }
 
-/** LF1006: a tool is not there, and no way of getting it works on this machine. */
+/** LF1006: a tool is not there, and no way of getting it works on this machine. Next: what the line says: where to get it, or how to name one that is there. */
 export class ToolUnavailable extends FleetError {
   constructor(
     tool: { name: string; version: string; purpose: string },

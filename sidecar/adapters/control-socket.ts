@@ -102,6 +102,7 @@ function readLine(socket: Socket): Promise<string> {
   });
 }
 
+/** LF1429: a request on the control socket failed inside the sidecar. */
 const problemOf = (error: unknown): Problem =>
   error instanceof FleetError
     ? { code: error.code, summary: error.summary, fix: error.fix }

@@ -20,26 +20,26 @@ export class JobEnds extends Error {
   }
 }
 
-/** LF1470: another worker has it, or it is over on chain. */
+/** LF1470: another worker has it, or it is over on chain. Next: nothing; it costs nothing either. */
 export const lost = (why: string): JobEnds => new JobEnds("lost", "LF1470", "", why);
 
-/** LF1471: it cannot be served whatever is done: a key that is not ours, a prompt that must be refused. */
+/** LF1471: it cannot be served whatever is done: a key that is not ours, a prompt that must be refused. Next: look at the log of this job and at `npx fleet status`. */
 export const unservable = (reason: FailureReason, why: string, cause?: unknown): JobEnds =>
   new JobEnds("forfeited", "LF1471", reason, why, cause);
 
-/** LF1472: the time that is left does not suffice. */
+/** LF1472: the time that is left does not suffice. Next: if it repeats, serve fewer jobs at once (`jobs.maxConcurrentJobs`) or a smaller model. */
 export const tooLate = (why: string, cause?: unknown): JobEnds =>
   new JobEnds("forfeited", "LF1472", "deadline", why, cause);
 
-/** LF1473: the model gave no answer that can be settled. */
+/** LF1473: the model gave no answer that can be settled. Next: look at Ollama on the worker's host, then at `npx fleet status`. */
 export const unanswered = (reason: FailureReason, why: string, cause?: unknown): JobEnds =>
   new JobEnds("forfeited", "LF1473", reason, why, cause);
 
-/** LF1474: another run of this worker may have signed an answer already; a second one would be punished. */
+/** LF1474: another run of this worker may have signed an answer already; a second one would be punished. Next: make sure that one process alone holds the key. */
 export const answeredElsewhere = (): JobEnds =>
   new JobEnds("forfeited", "LF1474", "unknown", "it was acknowledged outside this journal and may have been answered");
 
-/** LF1475: the answer does not fit into a blob. */
+/** LF1475: the answer does not fit into a blob. Next: lower `inference.numPredict`. */
 export const answerTooLong = (bytes: number): JobEnds =>
   new JobEnds("forfeited", "LF1475", "blob_submit_failed", `its answer of ${bytes} bytes does not fit into a blob`);
 

@@ -38,7 +38,7 @@ export class ModelSilent extends RehearsalFailed {
   }
 }
 
-/** An error as the status shows it. */
+/** An error as the status shows it. LF1469: something went wrong that has no code of its own; the sidecar tries again. */
 export const problemOf = (error: unknown): Problem =>
   error instanceof FleetError
     ? { code: error.code, summary: error.summary, fix: error.fix }
