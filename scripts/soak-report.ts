@@ -4,8 +4,47 @@ const entrySchema = z.strictObject({ what: z.string(), seed: z.number().int(), w
 /** One situation that was played. */
 export type SoakEntry = z.infer<typeof entrySchema>;
 
-/** A whole run. */
+/** What is played: a folder or file of tests, and how it is told of. */
+export interface SoakSuite {
+  /** Heading of its part of the report. */
+  readonly title: string;
+  /** Below the root. */
+  readonly tests: string;
+  /** How often each of its situations is played. */
+  readonly rounds: number;
+  /** What is played, and what must hold after each round. */
+  readonly about: string;
+}
+
+/** Every suite, by the name that `--suite` takes. */
+export const suites = {
+  kills: {
+    title: "A sidecar is killed at each stage of a job",
+    tests: "test/real/sidecar/kills",
+    rounds: 20,
+    about:
+      "A chain, Ollama, and a sidecar that is killed with SIGKILL. After each the job must be completed and verified, once: one ciphertext, one blob, and exactly the four transactions that a job takes.",
+  },
+  holders: {
+    title: "Several holders of one key",
+    tests: "test/real/sidecar/holders",
+    rounds: 100,
+    about:
+      "A worker's disk is copied, restored or started twice in the middle of a job, and all copies run on. Nobody may have signed a second answer, and the answer that was delivered must verify.",
+  },
+  engine: {
+    title: "An engine is interrupted on the way in and on the way out",
+    tests: "test/real/e2e/killed/rounds.test.ts",
+    rounds: 90,
+    about:
+      "The real engine is interrupted at one resource of an `up` and at one of a `destroy`: six resources, three moments, five signals, in ever other pairs; then `fleet repair` or plain `pulumi` takes it up again, also from another checkout. Exactly one funding, one registration and one sweep must be mined, and everything be back.",
+  },
+} as const satisfies Readonly<Record<string, SoakSuite>>;
+export type SuiteName = keyof typeof suites;
+
+/** One run of one suite. */
 export interface SoakRun {
+  readonly suite: SuiteName;
   readonly commit: string;
   readonly rounds: number;
   readonly seed: number;
@@ -22,8 +61,9 @@ export const entriesOf = (text: string): SoakEntry[] =>
     .filter((line) => line !== "")
     .map((line) => entrySchema.parse(JSON.parse(line)));
 
-/** A run for `docs/soak.md`: what was played how often, and every seed that violated something. */
-export function render({ commit, rounds, seed, minutes, isGreen, entries }: SoakRun): string {
+/** The part of `docs/soak.md` about one run: what was played how often, and every seed that violated something. Pure. */
+export function renderRun({ suite, commit, rounds, seed, minutes, isGreen, entries }: SoakRun): string {
+  const { title, about } = suites[suite];
   const kinds = [...new Set(entries.map(({ what }) => what))];
   const rows = kinds.map((kind) => {
     const played = entries.filter(({ what }) => what === kind);
@@ -35,13 +75,9 @@ export function render({ commit, rounds, seed, minutes, isGreen, entries }: Soak
     .filter(({ wrong }) => wrong.length > 0)
     .map((entry) => `- ${entry.what}, seed ${entry.seed}: ${entry.wrong.join("; ")}`);
   return [
-    "# Soak",
+    `## ${title}`,
     "",
-    "What `npm run soak` saw last. Each situation is played on real processes: a chain, Ollama, the engine, and a sidecar.",
-    "After a sidecar was killed with SIGKILL at a stage of a job, that job must be completed and verified, once: one ciphertext, one blob, and exactly the four transactions",
-    "that a job takes. After an engine was interrupted at one resource of an `up` and at one of a `destroy`, by one of five signals, and taken up again by one of two ways, exactly",
-    "one funding, one registration and one sweep must be mined, and everything be back. When a worker's disk was copied in the middle of a job and both copies ran on, nobody may",
-    "have signed a second answer.",
+    about,
     "",
     `Commit ${commit} · ${rounds} rounds from seed ${seed} · ${minutes.toFixed(0)} min · ${isGreen ? "green" : "red"}`,
     "",
@@ -50,5 +86,21 @@ export function render({ commit, rounds, seed, minutes, isGreen, entries }: Soak
     ...rows,
     ...(violations.length > 0 ? ["", ...violations] : []),
     "",
+  ].join("\n");
+}
+
+const head =
+  "# Soak\n\nWhat `npm run soak` saw last, suite by suite. `npm test` plays each of these situations once or a few times.\n";
+
+/** The report with one suite's part put in or replaced; the others stay as they were. Pure. */
+export function withRun(report: string, run: SoakRun): string {
+  const parts = report.split(/^(?=## )/m).slice(1);
+  return [
+    head,
+    ...Object.entries(suites).flatMap(([name, { title }]) => {
+      const known = parts.find((part) => part.startsWith(`## ${title}\n`));
+      const part = name === run.suite ? renderRun(run) : known?.trimEnd().concat("\n");
+      return part === undefined ? [] : [part];
+    }),
   ].join("\n");
 }

@@ -1,19 +1,24 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Command, InvalidArgumentError } from "commander";
+import { readIfPresent } from "../system/files.js";
 import { packageRoot } from "../system/package-root.js";
 import { startProcess } from "../system/process.js";
-import { entriesOf, render, type SoakRun } from "./soak-report.js";
+import { entriesOf, renderRun, suites, withRun, type SoakRun, type SuiteName } from "./soak-report.js";
 
 /**
  * `npm run soak`: plays the situations that `npm test` plays once many times, each time varied by a seed, and writes what was seen to `docs/soak.md`.
  */
-const suites = ["test/real/sidecar/kills", "test/real/sidecar/holders", "test/real/e2e/killed/rounds"];
-
+const names = Object.keys(suites) as SuiteName[];
+const suite = (text: string): SuiteName => {
+  const found = names.find((name) => name === text);
+  if (found === undefined) throw new InvalidArgumentError(`There are ${names.join(", ")}.`);
+  return found;
+};
 const positive = (text: string): number => {
   const number = Number(text);
   if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError("It is a whole number from 1.");
@@ -22,19 +27,39 @@ const positive = (text: string): number => {
 
 const program = new Command("soak")
   .description("Play the dangerous situations often, each time with another seed, and write down what was seen.")
-  .option("--rounds <number>", "how often each situation is played", positive, 20)
+  .option("--suite <name>", `only one of ${names.join(", ")}`, suite)
+  .option("--rounds <number>", "how often each situation is played (default: the suite's own number)", positive)
   .option("--seed <number>", "the first seed", positive, 1)
   .option("--only <text>", "only tests whose name contains this; nothing is written down then");
 
+interface Options {
+  readonly suite?: SuiteName;
+  readonly rounds?: number;
+  readonly seed: number;
+  readonly only?: string;
+}
+
 async function main(): Promise<void> {
-  const { rounds, seed, only } = program.parse().opts<{ rounds: number; seed: number; only?: string }>();
+  const options = program.parse().opts<Options>();
+  const file = join(packageRoot(), "docs", "soak.md");
+  for (const name of options.suite === undefined ? names : [options.suite]) {
+    const run = await play(name, options);
+    process.stdout.write(`\n${renderRun(run)}`);
+    if (options.only === undefined) await writeFile(file, withRun((await readIfPresent(file)) ?? "", run));
+    if (!run.isGreen) process.exitCode = 1;
+  }
+}
+
+async function play(name: SuiteName, { rounds = suites[name].rounds, seed, only }: Options): Promise<SoakRun> {
   const folder = await mkdtemp(join(tmpdir(), "lightchain-fleet-soak-"));
   try {
     const report = join(folder, "rounds.jsonl");
     const begun = Date.now();
+    const tested = await commit();
+    const filter = only === undefined ? [] : ["-t", only];
     const child = startProcess(
       "vitest",
-      ["run", "--project", "real", "--reporter=verbose", ...suites, ...(only === undefined ? [] : ["-t", only])],
+      ["run", "--project", "real", "--reporter=verbose", suites[name].tests, ...filter],
       {
         env: {
           ...(process.env as Record<string, string>),
@@ -48,29 +73,27 @@ async function main(): Promise<void> {
     const wait = (): void => undefined; // Ctrl-C reaches the child from the terminal
     process.on("SIGINT", wait);
     const [code] = (await once(child, "exit")) as [number | null];
-    const run: SoakRun = {
-      commit: await commit(),
+    process.off("SIGINT", wait);
+    return {
+      suite: name,
+      commit: tested,
       rounds,
       seed,
       minutes: (Date.now() - begun) / 60_000,
       isGreen: code === 0,
-      entries: entriesOf(await readFile(report, "utf8").catch(() => "")),
+      entries: entriesOf((await readIfPresent(report)) ?? ""),
     };
-    const text = render(run);
-    process.stdout.write(`\n${text}`);
-    if (only === undefined) await writeFile(join(packageRoot(), "docs", "soak.md"), text);
-    process.exitCode = run.isGreen ? 0 : 1;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** What was tested; `-dirty` when it is not what was committed. */
+/** What is tested; `-dirty` when it is not what was committed. The report itself does not count. */
 async function commit(): Promise<string> {
-  const { stdout } = await promisify(execFile)("git", ["describe", "--always", "--dirty", "--exclude=*"], {
-    cwd: packageRoot(),
-  });
-  return stdout.trim();
+  const git = async (...args: string[]): Promise<string> =>
+    (await promisify(execFile)("git", args, { cwd: packageRoot() })).stdout.trim();
+  const changed = await git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)docs/soak.md");
+  return `${await git("rev-parse", "--short", "HEAD")}${changed === "" ? "" : "-dirty"}`;
 }
 
 void main();

@@ -4,7 +4,7 @@ import { openRehearsal, type Rehearsal } from "../rehearsal.js";
 import { openGround, wholeLife, type Ground } from "./ground.js";
 import { describeInterruption, interruptions, moments, types, type Interruption } from "./interrupted-engine.js";
 
-/* `npm test` plays one round; as many as the product has entries (`npm run soak -- --rounds 90`) play every one. */
+/* `npm test` plays one round; `npm run soak` plays as many as the product has entries, and so every one. */
 let rehearsal: Rehearsal;
 beforeAll(async () => {
   rehearsal = await openRehearsal();
