@@ -48,7 +48,9 @@ export function addLifecycleCommands(program: Command): void {
     const engine = await openEngine(process.cwd(), options.stack);
     const wreckage = await inspect(engine);
     const steps = planRepair(wreckage);
-    if (steps.length === 0) return say(`There is nothing to repair in stack ${engine.stack}.`);
+    for (const file of wreckage.mended) say(`A killed run left ${file} half-written: it is taken away.`);
+    if (steps.length === 0 && wreckage.mended.length === 0)
+      return say(`There is nothing to repair in stack ${engine.stack}.`);
     if (steps.includes("up")) {
       say(`A killed run had begun to create ${wreckage.creating.join(", ")}: an up takes that over.`);
       if (options.yes !== true) await confirm("repair", "Run it?");

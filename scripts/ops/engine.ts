@@ -3,6 +3,7 @@ import { delimiter, dirname, join } from "node:path";
 import { z } from "zod";
 import { runProcess, startProcess } from "../../system/process.js";
 import { EngineRefused, NoEngine, NoStack, StoppedAsAsked } from "./errors.js";
+import { mendHalfWritten } from "./half-written.js";
 import { stateOf, type StackState } from "./pending.js";
 import { holderOf, locksOf, thisMachine, type StackLock } from "./stack-lock.js";
 
@@ -14,6 +15,8 @@ export interface Engine {
   /** Runs in the open; a request to stop is passed on once, and then waited for. @throws EngineRefused LF1606, StoppedAsAsked LF1608 */
   attend(...args: readonly string[]): Promise<void>;
   state(): Promise<StackState>;
+  /** Puts right what a killed run left half-written. Only where no run works on the stack. @returns the files that were taken away */
+  mend(): Promise<readonly string[]>;
   locks(): Promise<readonly (StackLock & { readonly holder: ReturnType<typeof holderOf> })[]>;
 }
 
@@ -40,15 +43,17 @@ export async function openEngine(folder: string, stack: string | undefined): Pro
   const { url } = whoSchema.parse(JSON.parse(await ask("whoami", "--json", "--non-interactive")));
   const project = projectAbove(folder);
   const name = stack ?? (await selected(run));
+  const plainName = name.split("/").at(-1) ?? name;
   const on = ["--stack", name];
   return {
     stack: name,
     ask: (...args) => ask(...args, ...on, "--non-interactive"),
     attend: (...args) => attend([...args, ...on], folder, env),
     state: async () => stateOf(await ask("stack", "export", ...on, "--non-interactive")),
+    mend: () => mendHalfWritten(url, project, plainName),
     locks: async () => {
       const here = thisMachine(programOf);
-      const locks = await locksOf(url, project, name.split("/").at(-1) ?? name);
+      const locks = await locksOf(url, project, plainName);
       return locks.map((lock) => ({ ...lock, holder: holderOf(lock, here) }));
     },
   };

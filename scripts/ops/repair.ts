@@ -8,16 +8,19 @@ export interface Wreckage {
   readonly deadLocks: number;
   /** Names of what was being created. */
   readonly creating: readonly string[];
+  /** Files that it left half-written and that kept the engine from reading the state: put right already. */
+  readonly mended: readonly string[];
 }
 
-/** Looks at what an earlier run left. @throws StackInUse LF1602, LockedElsewhere LF1603 when it may still run */
+/** Looks at what an earlier run left, and makes it readable. @throws StackInUse LF1602, LockedElsewhere LF1603 when it may still run */
 export async function inspect(engine: Engine): Promise<Wreckage> {
   const locks = await engine.locks();
   for (const lock of locks) {
     if (lock.holder === "alive") throw new StackInUse(engine.stack, describeHolder(lock));
     if (lock.holder === "elsewhere") throw new LockedElsewhere(engine.stack, describeHolder(lock));
   }
-  return { deadLocks: locks.length, creating: (await engine.state()).creating };
+  const mended = await engine.mend();
+  return { deadLocks: locks.length, creating: (await engine.state()).creating, mended };
 }
 
 /** One command of the engine, in the order in which they must come. */
@@ -27,7 +30,7 @@ export type RepairStep = "cancel" | "up" | "forget creates";
  * How a stack becomes whole. What was being created is created again first, which finds and takes over what is there; only then may the engine forget that it
  * had begun it. Interrupted deletes and updates need nothing: the next run repeats them. Pure.
  */
-export const planRepair = ({ deadLocks, creating }: Wreckage): RepairStep[] => [
+export const planRepair = ({ deadLocks, creating }: Omit<Wreckage, "mended">): RepairStep[] => [
   ...(deadLocks > 0 ? (["cancel"] as const) : []),
   ...(creating.length > 0 ? (["up", "forget creates"] as const) : []),
 ];

@@ -44,6 +44,7 @@ describe("a stack", () => {
     ask: (...args) => Promise.resolve((asked.push(args.join(" ")), "")),
     attend: () => Promise.reject(new Error("nothing is run")),
     state: () => Promise.resolve({ creating, resources: [] }),
+    mend: () => Promise.resolve([]),
     locks: () =>
       Promise.resolve(
         holders.map((holder) => ({ holder, pid: 7, username: "me", hostname: "h", timestamp: "2026-11-23T08:33:16Z" })),

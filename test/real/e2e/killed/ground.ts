@@ -77,11 +77,11 @@ export async function openGround(rehearsal: Rehearsal, name: string): Promise<Gr
     (await store.read(`worker/${stage.network.chainId}/${name}`, "worker")).record.address;
   const treasury = (await store.read(stage.operator.treasury, "treasury")).record.address;
 
-  let withheld: { fault: number; from: Address } | undefined;
+  let withheld: { fault: number; from: "worker" | "treasury" } | undefined;
   /** Waits until a transaction is kept back. */
   const untilKept = async (): Promise<void> => {
-    const from = withheld?.from;
-    if (from === undefined) return;
+    if (withheld === undefined) return;
+    const from = withheld.from === "worker" ? await address() : treasury;
     for (const end = Date.now() + 60_000; Date.now() < end; await systemClock.sleep(20)) {
       const [mined, all] = await Promise.all(
         (["latest", "pending"] as const).map((blockTag) =>
@@ -104,14 +104,11 @@ export async function openGround(rehearsal: Rehearsal, name: string): Promise<Gr
     stage,
     rehearsal,
     withhold: async (from) => {
-      const sender = from === "worker" ? await address() : treasury;
-      const answer = await post("/fault", {
-        part: "chain",
-        kind: "withhold",
-        match: { from: sender.toLowerCase() },
-      });
+      // What only a worker calls: its key may not be made yet.
+      const match = from === "worker" ? { to: stage.contracts.workerRegistry } : { from: treasury };
+      const answer = await post("/fault", { part: "chain", kind: "withhold", match });
       const { id } = z.object({ id: z.number() }).parse(await answer.json());
-      withheld = { fault: id, from: sender };
+      withheld = { fault: id, from };
     },
     interrupt: async (interruption) => {
       const result = await interruptedRun(stage, folders, interruption, untilKept);

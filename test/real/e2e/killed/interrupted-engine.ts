@@ -106,14 +106,18 @@ async function isThere(log: string, folders: Folders, { command, type, moment }:
 }
 
 async function isPending(folders: Folders, type: string): Promise<boolean> {
-  const file = join(folders.state, ".pulumi", "stacks", "lightchain-fleet", "devnet.json");
   try {
-    const { latest } = checkpointSchema.parse(JSON.parse(await readFile(file, "utf8"))).checkpoint;
+    const text = await readFile(stateFileIn(folders), "utf8");
+    const { latest } = checkpointSchema.parse(JSON.parse(text)).checkpoint;
     return latest?.pending_operations?.some(({ resource }) => resource.type.endsWith(`:${type}`)) ?? false;
   } catch {
     return false; // half written
   }
 }
+
+/** Where the engine keeps the stack's state. */
+export const stateFileIn = ({ state }: Pick<Folders, "state">): string =>
+  join(state, ".pulumi", "stacks", "lightchain-fleet", "devnet.json");
 
 async function strike(pid: number, how: Interruption["how"]): Promise<void> {
   const send = (signal: NodeJS.Signals): void => {

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stateOf } from "../../../../scripts/ops/pending.js";
 import { systemClock } from "../../../../system/clock.js";
 import { openRehearsal, processesIn, type Rehearsal } from "../rehearsal.js";
 import { openGround, wholeLife, type Ground } from "./ground.js";
-import { describeInterruption, type Interruption } from "./interrupted-engine.js";
+import { describeInterruption, stateFileIn, type Interruption } from "./interrupted-engine.js";
 
 let rehearsal: Rehearsal;
 let ground: Ground;
@@ -71,6 +72,9 @@ describe("a worker whose every up is interrupted", () => {
   test.each(named("up", chain))("goes on after %s", (_, link, round) => interrupted("up", link, round));
 
   test("is made whole by fleet repair, in another checkout, while the last orphan still runs", async () => {
+    // What is left when the engine is killed between making this file and filling it.
+    await writeFile(`${stateFileIn(rehearsal.folders)}.attrs`, "");
+    expect((await ground.pulumi("stack", "export")).stderr).toContain("failed to load checkpoint: EOF");
     expect(await ground.elsewhere("fleet", "repair", "--yes")).toMatchObject({ code: 0 });
     expect(await ground.count()).toMatchObject({ fundings: 1, registrations: 1, isRegistered: true });
     const state = await ground.pulumi("stack", "export");
