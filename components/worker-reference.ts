@@ -2,7 +2,7 @@ import { z } from "zod";
 import { addressSchema, networkSchema } from "../schema/network.js";
 
 /** How to reach a host again at any later time. Stable: what is behind it may change. */
-export const hostReferenceSchema = z.strictObject({
+export const hostReferenceSchema = z.object({
   kind: z.literal("local"),
   /** The host's name; secrets are bound to it. */
   name: z.string().min(1),
@@ -12,7 +12,7 @@ export const hostReferenceSchema = z.strictObject({
 export type HostReference = z.infer<typeof hostReferenceSchema>;
 
 /** A record in a store of secrets; never the secret. */
-export const keyReferenceSchema = z.strictObject({
+export const keyReferenceSchema = z.object({
   /** For instance `file:/home/me/.lightchain/keys`. */
   store: z.string().min(1),
   ref: z.templateLiteral([z.enum(["worker", "treasury"]), "/", z.number().int(), "/", z.string().min(1)]),
@@ -20,7 +20,7 @@ export const keyReferenceSchema = z.strictObject({
 export type KeyReference = z.infer<typeof keyReferenceSchema>;
 
 /** Everything a chain resource needs to find its worker again when the program is long gone. */
-export const workerReferenceSchema = z.strictObject({
+export const workerReferenceSchema = z.object({
   name: z.string().min(1),
   network: networkSchema,
   keys: keyReferenceSchema,

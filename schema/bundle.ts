@@ -2,7 +2,7 @@ import { z } from "zod";
 import { hashSchema } from "./json.js";
 
 /** `manifest.json` of a bundle folder: what is in it, and the hash that names it. */
-export const bundleManifestSchema = z.strictObject({
+export const bundleManifestSchema = z.object({
   version: z.literal(1),
   /** keccak256 over the sorted list of `path sha256` lines: the bundle's name everywhere. */
   hash: hashSchema,

@@ -16,12 +16,12 @@ import { addressSchema } from "./network.js";
 export const controlVersion = 1;
 
 const stakePolicySchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("minimum"), max: weiSchema }),
-  z.strictObject({ kind: z.literal("fixed"), amount: weiSchema }),
+  z.object({ kind: z.literal("minimum"), max: weiSchema }),
+  z.object({ kind: z.literal("fixed"), amount: weiSchema }),
 ]);
 
 /** What `live` asks for; becomes `lifecycle`'s `Desired` with the key the sidecar holds. */
-export const servingSchema = z.strictObject({
+export const servingSchema = z.object({
   generation: z.number().int().positive(),
   models: z.array(modelIdSchema).min(1),
   stake: stakePolicySchema,
@@ -35,32 +35,32 @@ export type Serving = z.infer<typeof servingSchema>;
  */
 export const controlRequestSchema = z.discriminatedUnion("op", [
   /** What this sidecar is, holds and does. Changes nothing. */
-  z.strictObject({ op: z.literal("status") }),
+  z.object({ op: z.literal("status") }),
   /** Rehearse, register, add models, serve. Returns at once; `status` tells how far it is. Idempotent. */
-  z.strictObject({ op: z.literal("live"), serving: servingSchema }),
+  z.object({ op: z.literal("live"), serving: servingSchema }),
   /** Claim no more, serve open sessions, and exit the network when jobs allow. Sticky for this generation. */
-  z.strictObject({ op: z.literal("leave"), generation: z.number().int().positive() }),
+  z.object({ op: z.literal("leave"), generation: z.number().int().positive() }),
   /** Claim again after an offence stopped it. */
-  z.strictObject({ op: z.literal("resume") }),
+  z.object({ op: z.literal("resume") }),
   /** Finish what is running and end the process; claims stop at once. */
-  z.strictObject({ op: z.literal("drain") }),
+  z.object({ op: z.literal("drain") }),
 ]);
 export type ControlRequest = z.input<typeof controlRequestSchema>;
 export type ParsedControlRequest = z.infer<typeof controlRequestSchema>;
 
-export const controlFrameSchema = z.strictObject({
+export const controlFrameSchema = z.object({
   version: z.literal(controlVersion),
   token: z.string(),
   request: controlRequestSchema,
 });
 
-const problemSchema = z.strictObject({ code: z.string(), summary: z.string(), fix: z.string() });
+const problemSchema = z.object({ code: z.string(), summary: z.string(), fix: z.string() });
 export type Problem = z.infer<typeof problemSchema>;
 
 /** How far the sidecar is on its way. `gone`: left, deregistered and swept; nothing of value remains under its key. */
 export const sidecarModes = ["standby", "joining", "live", "leaving", "gone", "draining"] as const;
 
-export const statusSchema = z.strictObject({
+export const statusSchema = z.object({
   /** Version of the bundle it runs from. */
   bundle: z.string(),
   worker: addressSchema,
@@ -80,14 +80,14 @@ export const statusSchema = z.strictObject({
   blockers: z.array(problemSchema),
   /** Last thing that went wrong and was not final; `null` when all is well. */
   trouble: problemSchema.nullable(),
-  block: z.strictObject({ number: bigintSchema, time: blockTimeSchema }).nullable(),
+  block: z.object({ number: bigintSchema, time: blockTimeSchema }).nullable(),
   registered: z.boolean(),
   stake: weiSchema,
   balance: weiSchema,
   earnings: weiSchema,
   quiet: z.boolean(),
   models: z.array(
-    z.strictObject({
+    z.object({
       id: modelIdSchema,
       name: modelNameSchema,
       supported: z.boolean(),
@@ -96,12 +96,12 @@ export const statusSchema = z.strictObject({
       needed: z.boolean().default(true),
     }),
   ),
-  sessions: z.array(z.strictObject({ id: sessionIdSchema, standing: z.enum(["open", "dead"]) })),
-  jobs: z.array(z.strictObject({ id: jobIdSchema, state: z.string(), releasableAt: blockTimeSchema.nullable() })),
-  gateway: z.strictObject({ connected: z.boolean(), lastHeartbeatMs: z.number().nullable() }),
+  sessions: z.array(z.object({ id: sessionIdSchema, standing: z.enum(["open", "dead"]) })),
+  jobs: z.array(z.object({ id: jobIdSchema, state: z.string(), releasableAt: blockTimeSchema.nullable() })),
+  gateway: z.object({ connected: z.boolean(), lastHeartbeatMs: z.number().nullable() }),
   /** Transactions of this key that the journal knows, oldest first: all of its lifecycle, and the newest hundred of its daily work. */
   transactions: z.array(
-    z.strictObject({
+    z.object({
       purpose: z.string(),
       hash: hashSchema,
       outcome: z.enum(["open", "mined", "reverted", "dead"]),
@@ -109,12 +109,12 @@ export const statusSchema = z.strictObject({
       fee: weiSchema.nullable(),
     }),
   ),
-  registeredAt: z.strictObject({ number: bigintSchema, hash: hexSchema }).nullable(),
+  registeredAt: z.object({ number: bigintSchema, hash: hexSchema }).nullable(),
 });
 export type SidecarStatus = z.infer<typeof statusSchema>;
 
 export const controlReplySchema = z.discriminatedUnion("ok", [
-  z.strictObject({ ok: z.literal(true), status: statusSchema }),
-  z.strictObject({ ok: z.literal(false), error: problemSchema }),
+  z.object({ ok: z.literal(true), status: statusSchema }),
+  z.object({ ok: z.literal(false), error: problemSchema }),
 ]);
 export type ControlReply = z.infer<typeof controlReplySchema>;

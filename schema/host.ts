@@ -10,7 +10,7 @@ import { settingsSchema } from "./settings.js";
  */
 
 /** Ollama, shared by all workers of a host and counted by owner. */
-export const runtimeSectionSchema = z.strictObject({
+export const runtimeSectionSchema = z.object({
   kind: z.literal("runtime"),
   /** Absolute path of an `ollama` program already on the host. (Downloading a pinned release is the reconciler's later job.) */
   ollama: z.string().min(1),
@@ -23,7 +23,7 @@ export const runtimeSectionSchema = z.strictObject({
 });
 
 /** One model, ready under the network's exact name. */
-export const modelSectionSchema = z.strictObject({
+export const modelSectionSchema = z.object({
   kind: z.literal("model"),
   /** The network's exact name. */
   name: modelNameSchema,
@@ -39,7 +39,7 @@ export const modelSectionSchema = z.strictObject({
 });
 
 /** The sidecar of one worker. */
-export const serviceSectionSchema = z.strictObject({
+export const serviceSectionSchema = z.object({
   kind: z.literal("service"),
   /** Hash of the bundle to run; `put` before. */
   bundle: hashSchema,
@@ -58,13 +58,13 @@ export type ModelSection = z.infer<typeof modelSectionSchema>;
 export type ServiceSection = z.infer<typeof serviceSectionSchema>;
 
 /** The whole desired state of a host, as it rests there. The empty document is a clean host. */
-export const documentSchema = z.strictObject({
+export const documentSchema = z.object({
   version: z.literal(1),
   /** Who needs the runtime, by worker name; the sections must agree. */
   runtime: z.record(z.string(), runtimeSectionSchema),
   workers: z.record(
     z.string(),
-    z.strictObject({
+    z.object({
       models: z.record(z.string(), modelSectionSchema),
       /** Models that were taken out and whose weights stay as long as the service names them. Default: none, as of documents that do not know them. */
       retired: z.record(z.string(), modelSectionSchema).default({}),
@@ -75,7 +75,7 @@ export const documentSchema = z.strictObject({
 export type HostDocument = z.infer<typeof documentSchema>;
 
 /** What a machine is, as far as preflight and sealing need it. */
-export const hostFactsSchema = z.strictObject({
+export const hostFactsSchema = z.object({
   /** Stable name, chosen by the operator; secrets are bound to it. */
   host: z.string().min(1),
   /** X25519 public key, hex, 32 bytes; made on the host at first contact. */
@@ -88,11 +88,11 @@ export const hostFactsSchema = z.strictObject({
   memoryBytes: z.number().nonnegative(),
   freeDiskBytes: z.number().nonnegative(),
   /** NVIDIA GPUs by the driver's own account. Default: none, which is also what an older host program says. */
-  gpus: z.array(z.strictObject({ name: z.string(), memoryBytes: z.number().nonnegative() })).default([]),
+  gpus: z.array(z.object({ name: z.string(), memoryBytes: z.number().nonnegative() })).default([]),
 });
 export type HostFacts = z.infer<typeof hostFactsSchema>;
 
-export const modelReportSchema = z.strictObject({
+export const modelReportSchema = z.object({
   name: modelNameSchema,
   digest: z.string(),
   sizeBytes: z.number().nonnegative(),
@@ -106,10 +106,10 @@ export const modelReportSchema = z.strictObject({
 export type ModelReport = z.infer<typeof modelReportSchema>;
 
 /** The only answer of a reconcile. */
-export const reportSchema = z.strictObject({
+export const reportSchema = z.object({
   /** What was changed, one line each; empty when the host already matched. */
   changes: z.array(z.string()),
-  runtime: z.strictObject({ version: z.string(), url: z.string(), pid: z.number().int().nullable() }).nullable(),
+  runtime: z.object({ version: z.string(), url: z.string(), pid: z.number().int().nullable() }).nullable(),
   model: modelReportSchema.nullable(),
   service: z
     .strictObject({
@@ -125,10 +125,10 @@ export type Report = z.infer<typeof reportSchema>;
 /** Requests and replies of each verb. `root` is the host's folder; everything of ours lies in it. */
 export const hostVerbs = {
   /** Makes the seal key if there is none, and tells what the machine is. */
-  facts: { request: z.strictObject({ root: z.string(), host: z.string() }), reply: hostFactsSchema },
+  facts: { request: z.object({ root: z.string(), host: z.string() }), reply: hostFactsSchema },
   /** Sets one section (or removes it with `null`) in the document and makes the machine match. `dryRun` only reports. */
   reconcile: {
-    request: z.strictObject({
+    request: z.object({
       root: z.string(),
       host: z.string(),
       /** The worker whose section it is, by its resource name. */
@@ -143,7 +143,7 @@ export const hostVerbs = {
   },
   /** Stores a sealed secret for a worker; the next start of its sidecar uses it. Lower epochs than the stored one are refused. */
   seal: {
-    request: z.strictObject({
+    request: z.object({
       root: z.string(),
       host: z.string(),
       worker: z.string().min(1),
@@ -152,22 +152,22 @@ export const hostVerbs = {
       /** Output of keystore/sealing `sealForHost`, base64. */
       sealed: z.string(),
     }),
-    reply: z.strictObject({ epoch: z.number().int().positive(), changed: z.boolean() }),
+    reply: z.object({ epoch: z.number().int().positive(), changed: z.boolean() }),
   },
   /** Passes a request to the worker's sidecar. */
   control: {
-    request: z.strictObject({ root: z.string(), worker: z.string().min(1), request: controlRequestSchema }),
+    request: z.object({ root: z.string(), worker: z.string().min(1), request: controlRequestSchema }),
     reply: controlReplySchema,
   },
   /** Whether the worker's sidecar is certainly not running and will not be started again. */
   proofOfDeath: {
-    request: z.strictObject({ root: z.string(), worker: z.string().min(1) }),
-    reply: z.strictObject({ dead: z.boolean(), how: z.string() }),
+    request: z.object({ root: z.string(), worker: z.string().min(1) }),
+    reply: z.object({ dead: z.boolean(), how: z.string() }),
   },
 } as const;
 export type HostVerb = keyof typeof hostVerbs;
 
 /** What the host program prints instead of a reply when it refuses. Exit code 1. */
-export const hostErrorSchema = z.strictObject({
-  error: z.strictObject({ code: z.string(), summary: z.string(), fix: z.string() }),
+export const hostErrorSchema = z.object({
+  error: z.object({ code: z.string(), summary: z.string(), fix: z.string() }),
 });

@@ -15,12 +15,12 @@ const webSocketUrl = z.url({ protocol: /^wss?$/ });
  * A network a worker can live on: an entry of the networks table (`abi/networks.ts`) or the `network.json` of a devnet. Only the WorkerRegistry
  * has to be known; the other contracts are read from it (contracts reference §1, bootstrap rule).
  */
-export const networkSchema = z.strictObject({
+export const networkSchema = z.object({
   /** Short name: `testnet`, `mainnet`, `devnet`, or one of your own. */
   name: z.string().min(1),
   /** EIP-155 chain id; checked against the node before anything is sent. */
   chainId: z.number().int().positive(),
-  endpoints: z.strictObject({
+  endpoints: z.object({
     /** Execution node, JSON-RPC over HTTP. */
     rpc: httpUrl,
     /** Execution node, JSON-RPC over WebSocket, for pushed heads. Default: none, heads are polled. */
@@ -36,7 +36,7 @@ export const networkSchema = z.strictObject({
     /** Block explorer, for links shown to people. */
     explorer: httpUrl.optional(),
   }),
-  contracts: z.strictObject({
+  contracts: z.object({
     workerRegistry: addressSchema,
     /** Pins; each is compared with what the chain answers, and a difference is an error. */
     jobRegistry: addressSchema.optional(),
@@ -45,3 +45,8 @@ export const networkSchema = z.strictObject({
   }),
 });
 export type Network = z.infer<typeof networkSchema>;
+
+/** A network as a person writes one: a field that there is none of is most likely a misspelt one, and refused. */
+export const writtenNetworkSchema = networkSchema
+  .extend({ endpoints: networkSchema.shape.endpoints.strict(), contracts: networkSchema.shape.contracts.strict() })
+  .strict();

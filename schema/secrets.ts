@@ -6,7 +6,7 @@ import { addressSchema } from "./network.js";
  * What a host receives, sealed, and its supervisor passes to the sidecar on a pipe: the keys it signs and opens with, and the epoch under which it may.
  * Never written in clear anywhere.
  */
-export const workerSecretSchema = z.strictObject({
+export const workerSecretSchema = z.object({
   version: z.literal(1),
   chainId: z.number().int().positive(),
   workerRegistry: addressSchema,

@@ -158,14 +158,25 @@ const services = {
   rehearsalTokens: count(128, { doc: "Length of the answer that the rehearsal must finish in time (tokens)." }),
 };
 
-export const settingsSchema = z.strictObject({
+export const settingsSchema = z.object({
   ...identity,
   ...places,
-  chain: z.strictObject(chain).prefault({}),
-  jobs: z.strictObject(jobs).prefault({}),
-  inference: z.strictObject(inference),
-  services: z.strictObject(services).prefault({}),
+  chain: z.object(chain).prefault({}),
+  jobs: z.object(jobs).prefault({}),
+  inference: z.object(inference),
+  services: z.object(services).prefault({}),
 });
+/** What an operator may tune, as one writes it: a setting that there is none of is most likely a misspelt one, and refused. */
+export const tuningSchema = z
+  .strictObject({
+    metricsPort: places.metricsPort,
+    logLevel: places.logLevel,
+    chain: z.strictObject(chain),
+    jobs: z.strictObject(jobs),
+    inference: z.strictObject(inference).omit({ ollamaUrl: true }),
+    services: z.strictObject(services),
+  })
+  .partial();
 /** The sidecar's settings, every default filled in. */
 export type Settings = z.infer<typeof settingsSchema>;
 /** As an operator writes them: what has a default may be left out. */

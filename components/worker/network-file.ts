@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { networks } from "../../abi/networks.js";
 import { FleetError } from "../../schema/errors.js";
-import { networkSchema, type Network } from "../../schema/network.js";
+import { writtenNetworkSchema, type Network } from "../../schema/network.js";
 
 /** LF1554: a network's description cannot be read. */
 export class NetworkUnreadable extends FleetError {
@@ -17,7 +17,7 @@ export class NetworkUnreadable extends FleetError {
 export function readNetwork(nameOrFile: string): Network {
   if (Object.hasOwn(networks, nameOrFile)) return networks[nameOrFile as keyof typeof networks];
   try {
-    return networkSchema.parse(JSON.parse(readFileSync(nameOrFile, "utf8")));
+    return writtenNetworkSchema.parse(JSON.parse(readFileSync(nameOrFile, "utf8")));
   } catch (error) {
     throw new NetworkUnreadable(nameOrFile, error);
   }

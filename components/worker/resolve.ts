@@ -3,7 +3,8 @@ import { z } from "zod";
 import type { StakePolicy } from "../../lifecycle/types.js";
 import { FleetError } from "../../schema/errors.js";
 import { modelNameSchema } from "../../schema/json.js";
-import { addressSchema, networkSchema, type Network } from "../../schema/network.js";
+import { addressSchema, writtenNetworkSchema, type Network } from "../../schema/network.js";
+import { tuningSchema } from "../../schema/settings.js";
 import { wei, type Address, type ModelName, type Wei } from "../../schema/units.js";
 import type { FundingCaps } from "../chain/funding.js";
 import type { LocalHostArgs } from "../host/local-host.js";
@@ -84,6 +85,7 @@ export function resolveWorker(name: string, args: LightchainWorkerArgs): Resolve
   };
   const money = (argument: string, text: string): Wei => check(argument, lcaiSchema, text);
 
+  check("tuning", tuningSchema, args.tuning ?? {}); // its defaults are the sidecar's to fill in
   const maxStake = money("maxStake", args.maxStake ?? "50000");
   const gasReserve = money("gasReserve", args.gasReserve ?? "50");
   const stake: StakePolicy =
@@ -93,7 +95,7 @@ export function resolveWorker(name: string, args: LightchainWorkerArgs): Resolve
   const largest = wei((stake.kind === "fixed" ? stake.amount : maxStake) + gasReserve);
   return {
     name: check("its name", nameSchema, name),
-    network: check("network", networkSchema, args.network),
+    network: check("network", writtenNetworkSchema, args.network),
     host: args.host,
     models: check("models", modelsSchema, args.models),
     store: check("store", z.string().regex(/^[a-z-]+:.+/, "names no store, such as file:/path"), args.store),

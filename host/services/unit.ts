@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** A program that is kept running on a host. Rests as JSON, without any secret. */
-export const unitSchema = z.strictObject({
+export const unitSchema = z.object({
   name: z.string().min(1),
   /** What it is, for a person. */
   description: z.string(),
@@ -15,12 +15,12 @@ export const unitSchema = z.strictObject({
   /** Changes when the program must be restarted although the command reads the same, for instance new settings. */
   revision: z.string(),
   /** A sealed file whose content the program reads from descriptor 3, opened anew at each start. */
-  secret: z.strictObject({ sealed: z.string(), hostKey: z.string(), host: z.string() }).nullable(),
+  secret: z.object({ sealed: z.string(), hostKey: z.string(), host: z.string() }).nullable(),
 });
 export type Unit = z.infer<typeof unitSchema>;
 
 /** What became of a unit. `refused`: it ended with 78 (misconfigured) and stays down until it changes. */
-export const unitStatusSchema = z.strictObject({
+export const unitStatusSchema = z.object({
   state: z.enum(["running", "backing-off", "stopped", "refused"]),
   pid: z.number().int().nullable(),
   lastExit: z.number().int().nullable(),

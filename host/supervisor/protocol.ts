@@ -5,14 +5,14 @@ import { unitSchema, unitStatusSchema } from "../services/unit.js";
 
 /** One JSON line to the supervisor's socket, one line back. The socket is in a folder of mode 0700. */
 export const supervisorRequestSchema = z.discriminatedUnion("op", [
-  z.strictObject({ op: z.literal("ensure"), unit: unitSchema }),
-  z.strictObject({ op: z.literal("remove"), name: z.string() }),
-  z.strictObject({ op: z.literal("status"), name: z.string() }),
-  z.strictObject({ op: z.literal("shutdown") }),
+  z.object({ op: z.literal("ensure"), unit: unitSchema }),
+  z.object({ op: z.literal("remove"), name: z.string() }),
+  z.object({ op: z.literal("status"), name: z.string() }),
+  z.object({ op: z.literal("shutdown") }),
 ]);
 export type SupervisorRequest = z.infer<typeof supervisorRequestSchema>;
 
-export const supervisorReplySchema = z.strictObject({
+export const supervisorReplySchema = z.object({
   /** The supervisor's own process. */
   pid: z.number().int(),
   changed: z.boolean(),

@@ -13,6 +13,8 @@ const args: LightchainWorkerArgs = {
   refundTo,
 };
 
+const misspelt = { ...networks.testnet, endpoints: { ...networks.testnet.endpoints, beacn: "http://127.0.0.1:1" } };
+
 describe("a worker's arguments", () => {
   test("are filled in with every default", () => {
     const worker = resolveWorker("home", args);
@@ -38,6 +40,9 @@ describe("a worker's arguments", () => {
     ["an amount with a unit", { gasReserve: "50 LCAI" }, /gasReserve .*amount/],
     ["a negative amount", { stake: "-1" }, /stake/],
     ["generation zero", { generation: 0 }, /generation/],
+    ["a misspelt field of a network", { network: misspelt }, /network .*beacn/],
+    ["a setting that there is none of", { tuning: { jobs: { maxJobs: 3 } as object } }, /tuning .*maxJobs/],
+    ["a setting with a wrong value", { tuning: { chain: { pollMs: -1 } } }, /tuning/],
   ])("are refused in one coded line: %s", (_, change, named) => {
     const attempt = (): unknown => resolveWorker("home", { ...args, ...change });
     expect(attempt).toThrow(BadWorkerArgument);
