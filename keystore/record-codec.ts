@@ -32,8 +32,12 @@ export function parseRef(ref: string): RefParts {
  * @throws Error when it could not be read back, for instance with an address that is not checksummed
  */
 export function encodeRecord(record: SecretRecord): Uint8Array {
-  const bytes = new TextEncoder().encode(canonicalJson(toPlain(record)));
-  wipeRecord(decodeRecord(bytes));
+  const text = canonicalJson(toPlain(record));
+  const bytes = new TextEncoder().encode(text);
+  const again = decodeRecord(bytes);
+  const isSame = canonicalJson(toPlain(again)) === text;
+  wipeRecord(again);
+  if (!isSame) throw new Error("not a record in canonical form");
   return bytes;
 }
 
@@ -44,15 +48,17 @@ export function wipeRecord(record: SecretRecord): void {
 }
 
 /**
- * Reads what {@link encodeRecord} wrote.
+ * Reads what {@link encodeRecord} wrote, in this version or another: fields that only a newer one knows are kept, through every change and back into the
+ * store; fields that an older one did not know yet have defaults.
  * @throws Error when the bytes are not exactly such a record; the message never holds any of them
  */
 export function decodeRecord(bytes: Uint8Array): SecretRecord {
   const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  const parsed = recordSchema.safeParse(JSON.parse(text));
+  const plain = JSON.parse(text) as Plain;
+  const parsed = recordSchema.safeParse(plain);
   if (!parsed.success)
     throw new Error(`not a record: ${parsed.error.issues.map((issue) => issue.path.join(".")).join()}`);
-  if (canonicalJson(toPlain(parsed.data)) !== text) throw new Error("not a record in canonical form");
+  if (canonicalJson(plain) !== text) throw new Error("not a record in canonical form");
   return parsed.data;
 }
 
@@ -62,7 +68,7 @@ const key32 = z
   .transform((hex) => Uint8Array.from(Buffer.from(hex, "hex")));
 const count = z.number().int().nonnegative();
 
-const storedTxSchema: z.ZodType<StoredTx> = z.strictObject({
+const storedTxSchema: z.ZodType<StoredTx> = z.looseObject({
   purpose: z.string().min(1),
   from: addressSchema,
   nonce: count,
@@ -70,11 +76,11 @@ const storedTxSchema: z.ZodType<StoredTx> = z.strictObject({
   raw: hexSchema,
   lane: z.enum(["plain", "blob"]),
   outcome: z.enum(["open", "mined", "reverted", "dead"]),
-  mined: z.strictObject({ block: bigintSchema, fee: bigintSchema }).nullable(),
+  mined: z.looseObject({ block: bigintSchema, fee: bigintSchema }).nullable(),
 });
 
 /** Wire form of {@link EmptyOnChain}. */
-export const emptyOnChainSchema: z.ZodType<EmptyOnChain> = z.strictObject({
+export const emptyOnChainSchema: z.ZodType<EmptyOnChain> = z.looseObject({
   chainId: count,
   block: bigintSchema,
   blockHash: hashSchema,
@@ -82,7 +88,7 @@ export const emptyOnChainSchema: z.ZodType<EmptyOnChain> = z.strictObject({
 });
 
 const recordSchema = z.discriminatedUnion("kind", [
-  z.strictObject({
+  z.looseObject({
     kind: z.literal("worker"),
     chainId: count,
     workerRegistry: addressSchema,
@@ -96,11 +102,11 @@ const recordSchema = z.discriminatedUnion("kind", [
     leaving: z.boolean(),
     epoch: count,
     holder: z.string().nullable(),
-    registeredAt: z.strictObject({ number: bigintSchema, hash: hashSchema, time: blockTimeSchema }).nullable(),
+    registeredAt: z.looseObject({ number: bigintSchema, hash: hashSchema, time: blockTimeSchema }).nullable(),
     sent: z.array(storedTxSchema),
     archived: emptyOnChainSchema.nullable(),
   }),
-  z.strictObject({
+  z.looseObject({
     kind: z.literal("treasury"),
     chainId: count,
     name: z.string(),

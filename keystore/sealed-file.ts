@@ -32,6 +32,8 @@ const contentSchema = z.strictObject({
   box: z.base64(),
 });
 const fileSchema = contentSchema.extend({ sum: z.hex().length(64) });
+/** The form of these files is exact, since all of it is authenticated: another form has another version. */
+const newerSchema = z.looseObject({ version: z.number().int().min(2) });
 /** A record's file, read but not opened. */
 export type SealedFile = z.infer<typeof fileSchema>;
 
@@ -61,7 +63,9 @@ export function sealRecord(record: SecretRecord, revision: number, sealing: Seal
 
 /** Reads a file's text. @throws Error when it is not exactly what {@link sealRecord} writes */
 export function readSealed(text: string, ref: RecordRef): SealedFile {
-  const file = fileSchema.parse(JSON.parse(text));
+  const json: unknown = JSON.parse(text);
+  if (newerSchema.safeParse(json).success) throw new Error("a newer version of lightchain-fleet wrote it");
+  const file = fileSchema.parse(json);
   const { sum, ...content } = file;
   if (`${canonicalJson(definedOnly(file))}\n` !== text || sumOf(definedOnly(content)) !== sum)
     throw new Error("its checksum does not match");
