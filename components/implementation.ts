@@ -22,6 +22,8 @@ export interface ResourceSpec<Inputs extends z.ZodObject, Computed extends z.Zod
   readonly computed: Computed;
   /** Dotted paths into the inputs that say which thing this is. A change makes another one of it; the old is deleted first, since both would be one worker. */
   readonly identity: readonly string[];
+  /** Inputs that only say where this checkout found something: another value alone is no change. Default: none. */
+  readonly incidental?: readonly string[];
   /** The worker's record, for what only one run at a time may do with a worker; see {@link inTurn}. Default: nothing is waited for. */
   turnOf?(inputs: z.infer<Inputs>): KeyReference;
   create(inputs: z.infer<Inputs>): Promise<Created<z.infer<Computed>>>;
@@ -83,7 +85,8 @@ export function implement<Inputs extends z.ZodObject, Computed extends z.ZodObje
     },
     diff: (_id, olds, news) =>
       plainErrors(async () => {
-        const changed = Object.keys(spec.inputs.shape).filter((key) => !same(field(olds, key), field(news, key)));
+        const telling = Object.keys(spec.inputs.shape).filter((key) => !(spec.incidental ?? []).includes(key));
+        const changed = telling.filter((key) => !same(field(olds, key), field(news, key)));
         const moved = spec.identity.filter((path) => !same(at(olds, path), at(news, path)));
         const replaces = moved.map((path) => path.split(".")[0] ?? path);
         const drifted = changed.length === 0 && spec.drifted !== undefined && (await spec.drifted(parseState(olds)));

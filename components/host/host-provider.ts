@@ -48,9 +48,14 @@ export const host = implement({
   inputs,
   computed,
   identity: ["kind", "name", "root"],
+  incidental: ["bundle"], // `wantedBundle` says whether it is another one
   create: async (wanted) => ({ id: `${wanted.kind}:${wanted.name}`, computed: await converge(wanted) }),
   update: (wanted) => converge(wanted),
-  read: async (state) => ((await openHost(referenceOf(state)).present()) ? await converge(state) : undefined),
+  // Looks and changes nothing: the folder that the bundle came from may be gone by now.
+  read: async (state) => {
+    const machine = openHost(referenceOf(state));
+    return (await machine.present()) ? { ...state, facts: await machine.call("facts", {}) } : undefined;
+  },
   delete: async (state) => {
     const machine = openHost(referenceOf(state));
     if (!(await machine.present())) return;

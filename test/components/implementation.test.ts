@@ -13,9 +13,15 @@ class Refused extends FleetError {
 
 const calls: string[] = [];
 const thing = implement({
-  inputs: z.object({ name: z.string(), where: z.object({ port: z.number(), place: z.string() }), amount: weiSchema }),
+  inputs: z.object({
+    name: z.string(),
+    where: z.object({ port: z.number(), place: z.string() }),
+    amount: weiSchema,
+    seenIn: z.string().default(""),
+  }),
   computed: z.object({ made: z.string() }),
   identity: ["name", "where.place"],
+  incidental: ["seenIn"],
   create: async ({ name, amount }) => {
     if (name === "refused") throw new Refused();
     if (name === "half") throw new PartlyDone("id-half", { made: "half" }, new Refused());
@@ -44,6 +50,7 @@ describe("a resource behind a late provider", () => {
   test.each<[situation: string, news: object, changes: boolean, replaces: string[]]>([
     ["nothing differs", inputs(), false, []],
     ["keys in another order", { amount: "5", where: { place: "here", port: 1 }, name: "a" }, false, []],
+    ["where a checkout found it", inputs({ seenIn: "/elsewhere" }), false, []],
     ["how to reach it", inputs({ where: { port: 2, place: "here" } }), true, []],
     ["which thing it is", inputs({ where: { port: 1, place: "there" } }), true, ["where"]],
     ["which thing it is, not known yet", inputs({ name: unknownValue }), true, ["name"]],
