@@ -8,9 +8,11 @@ const read = (...path: string[]): string => readFileSync(join(packageRoot(), ...
 /** The README's program, as `own-program.ts` must be: the same lines, its imports taken from the sources that the package exports. */
 function fromReadme(): string {
   const [, program = ""] = /## Your own program\n\n```ts\n([\s\S]*?)```/.exec(read("README.md")) ?? [];
-  const { exports } = JSON.parse(read("package.json")) as { exports: Record<string, string> };
+  const { exports } = JSON.parse(read("package.json")) as {
+    exports: Record<string, { default?: string }>;
+  };
   return program.replaceAll(/"lightchain-fleet\/(\w+)"/g, (whole, name: string) => {
-    const compiled = exports[`./${name}`];
+    const compiled = exports[`./${name}`]?.default;
     return compiled === undefined ? whole : `"${compiled.replace("./dist/", "../../")}"`;
   });
 }
