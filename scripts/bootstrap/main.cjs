@@ -17,6 +17,7 @@ const commands = {
   devnet: { program: "dist/devnet/main.js", toolchain: true },
   fleet: { program: "dist/scripts/fleet.js", toolchain: true },
   bundle: { program: "dist/scripts/bundle.js", toolchain: true },
+  "state-fixture": { program: "dist/test/fixtures/make-state.js", toolchain: true },
 };
 
 /** Prepares the checkout, then becomes the command. Arguments after the command are its own; `--verbose` before it is ours. */
