@@ -61,12 +61,13 @@ describe.each(fixtures)("a stack that $version made", (fixture) => {
     use: (resource: ReturnType<typeof resourcesOf>[number]) => Promise<void>,
   ): Promise<void> => {
     for (const resource of resourcesOf(fixture))
-      await stillReads(fixture, `${resource.kind}, at its ${what},`, () => use(resource));
+      await stillReads(fixture, `${resource.kind} at its ${what}`, () => use(resource));
   };
 
-  test("has a resource of every kind, and two models", () => {
+  test("has only resources whose kinds there still are, two models among them", () => {
     const kinds = resourcesOf(fixture).map(({ kind }) => kind.toLowerCase());
-    expect([...new Set(kinds)].sort()).toEqual(Object.keys(implementations).sort());
+    expect(kinds.length).toBeGreaterThan(6);
+    expect(Object.keys(implementations)).toEqual(expect.arrayContaining(kinds));
     expect(kinds.filter((kind) => kind === "model")).toHaveLength(2);
   });
 

@@ -67,7 +67,7 @@ export async function copy(from: string, to: string): Promise<void> {
 
 /**
  * Makes another build of a package: its providers leave the line `<mark> <kind> <method>` in a file each time that the engine calls them, and its bundle is
- * another one too.
+ * another one too, whose host program says more than any version knows.
  * @param folder a copy of the package, or of a checkout
  */
 export async function markBuild(folder: string, mark: string, log: string): Promise<void> {
@@ -84,7 +84,7 @@ exports.implementations = Object.fromEntries(Object.entries(implementations).map
 `,
   );
   const bundle = join(folder, "dist", "bundle");
-  const program = `${await readFile(join(bundle, "host.js"), "utf8")}\n// ${mark}\n`;
+  const program = `${saysMore(mark)}\n${await readFile(join(bundle, "host.js"), "utf8")}`;
   await replace(join(bundle, "host.js"), program);
   const manifest = bundleManifestSchema.parse(JSON.parse(await readFile(join(bundle, "manifest.json"), "utf8")));
   const files = { ...manifest.files, "host.js": sha256(program) };
@@ -93,6 +93,11 @@ exports.implementations = Object.fromEntries(Object.entries(implementations).map
     JSON.stringify({ ...manifest, files, hash: `0x${sha256(JSON.stringify(files))}` }),
   );
 }
+/** A host program that answers with a field that no version knows, as another version's may. */
+const saysMore = (mark: string): string =>
+  `{ const write = process.stdout.write.bind(process.stdout);
+process.stdout.write = (text) => write(JSON.stringify({ ...JSON.parse(text), mark: ${JSON.stringify(mark)} })); }`;
+
 async function replace(path: string, content: string): Promise<void> {
   await rm(path);
   await writeFile(path, content);
