@@ -242,4 +242,21 @@ export class NodeSilent extends FleetError {
   }
 }
 
+/** LF1239: a blob transaction of a former holder keeps every other one of this key out of the node, and could not be replaced. */
+export class BlobInTheWay extends FleetError {
+  constructor(
+    readonly account: Address,
+    readonly nonce: number,
+    why: string,
+  ) {
+    super(
+      "LF1239",
+      `A blob transaction of ${account} hangs at nonce ${nonce}, keeps every other one of this key out of the node, and was not replaced: ${why}.`,
+      {
+        fix: "run the same command again later: it bids again, and goes on by itself once the network has mined or dropped that blob.",
+      },
+    );
+  }
+}
+
 const short = (key: Hex): string => `${key.slice(0, 12)}…`;

@@ -64,8 +64,11 @@ export async function isOutpriced(tx: SentTx, node: SenderNode): Promise<boolean
   return (await node.gasPrice()) > gasPriceOf(tx);
 }
 
-/** Price per gas of a signed plain transaction, wei. */
-export const gasPriceOf = (tx: SentTx): bigint => parseTransaction(tx.raw).gasPrice ?? 0n;
+/** Price per gas of a signed transaction, wei: for a blob the most it may pay. */
+export function gasPriceOf(tx: SentTx): bigint {
+  const { gasPrice, maxFeePerGas } = parseTransaction(tx.raw);
+  return gasPrice ?? maxFeePerGas ?? 0n;
+}
 
 async function affordablePrice({ node, maxGasPrice }: Preparing): Promise<bigint> {
   const asked = await node.gasPrice();

@@ -2,8 +2,12 @@ import { getAddress } from "viem";
 import type { Address } from "../schema/units.js";
 import type { PurposeId, SentTx, StepKind } from "./types.js";
 
-/** What a transaction of a worker, or one for it, can be for. The last four are the sidecar's daily work. */
-export type PurposeKind = Exclude<StepKind, "rehearse"> | "fund" | "claim" | "acknowledge" | "answer" | "complete";
+/**
+ * What a transaction of a worker, or one for it, can be for. The last five are no steps of its life: the sidecar's daily work, and a transaction that does
+ * nothing but use a nonce up.
+ */
+export type PurposeKind =
+  Exclude<StepKind, "rehearse"> | "fund" | "claim" | "acknowledge" | "answer" | "complete" | "fill";
 
 /** The parts of a {@link PurposeId}. */
 export interface Purpose {
@@ -32,9 +36,10 @@ const kinds: Record<PurposeKind, true> = {
   acknowledge: true,
   answer: true,
   complete: true,
+  fill: true,
 };
 /** Purposes that the lifecycle itself plans: while one of these is undecided, what is next is too. */
-const daily: ReadonlySet<PurposeKind> = new Set<PurposeKind>(["claim", "acknowledge", "answer", "complete"]);
+const daily: ReadonlySet<PurposeKind> = new Set<PurposeKind>(["claim", "acknowledge", "answer", "complete", "fill"]);
 
 /** Writes a purpose in its only spelling. @throws RangeError when a part cannot be written */
 export function purposeId({ chainId, worker, kind, generation, detail }: Purpose): PurposeId {

@@ -2,6 +2,7 @@ import type { RecordRef, SecretStore } from "../keystore/store.js";
 import type { Clock } from "../system/clock.js";
 import { PlanStale } from "./errors.js";
 import { follow, openAttempts, toAttempts, type Following } from "./follow.js";
+import { replaceHangingBlobs } from "./hanging-blob.js";
 import { openLedger } from "./ledger.js";
 import type { SenderNode } from "./node.js";
 import { gasPriceOf, prepare, type Preparing } from "./prepare.js";
@@ -19,7 +20,7 @@ export interface StoredSenderOptions {
   readonly maxGasPrice?: bigint;
   /**
    * Where the next nonce comes from. `pending` (default for a treasury, whose owner may use it elsewhere too): after everything in the mempool.
-   * `latest` (default for a worker, taken over from a dead holder): after what is mined, replacing what the former holder left hanging.
+   * `latest` (default for a worker, taken over from a dead holder): after what is mined, replacing what the former holder left hanging, blobs included.
    */
   readonly nonceFrom?: Preparing["nonceFrom"];
   /** Longest wait for the record's lock. Default 240,000. */
@@ -46,7 +47,8 @@ export interface StoredSender extends Sender {
  * Sends with a key that rests in a store. Signed bytes are written beside the key before they are sent; a purpose that is open is followed with the same bytes, one that is mined
  * is done; the record's lock makes processes take turns. So however often and wherever it is called, a purpose is paid at most once.
  *
- * Sending throws SendRefused (LF1230), OutcomeUnknown (LF1231), GasTooExpensive (LF1233), PlanStale (LF1235), NodeSilent (LF1238) and the store's errors;
+ * Sending throws SendRefused (LF1230), OutcomeUnknown (LF1231), GasTooExpensive (LF1233), PlanStale (LF1235), NodeSilent (LF1238), BlobInTheWay (LF1239) and the
+ * store's errors;
  * it is safe to call again after any of them.
  */
 export async function openStoredSender(options: StoredSenderOptions): Promise<StoredSender> {
@@ -92,6 +94,7 @@ async function send(call: Call, by: Sending, signal?: AbortSignal): Promise<Mine
   const [open] = openAttempts(mine);
   if (open) return follow(open, by, signal);
   await settle(by, signal);
+  if (by.nonceFrom === "latest") await replaceHangingBlobs(by, signal);
   const [lost] = await reopenLost(by);
   if (lost) throw new PlanStale(call.purpose, lost.nonce); // the plan was made on what is not true any more
   return follow([await store(call, by)], by, signal);
@@ -132,7 +135,9 @@ async function reopenLost({ ledger, node }: Sending): Promise<readonly SentTx[]>
 
 /** Follows what the node has in its mempool. What it does not have stays open: its nonce is taken by whatever comes next. */
 async function settle(by: Sending, signal?: AbortSignal): Promise<void> {
-  for (const attempts of openAttempts(await by.ledger.sent())) {
+  // Empty blobs are looked after where they are made.
+  const plain = (await by.ledger.sent()).filter(({ lane }) => lane === "plain");
+  for (const attempts of openAttempts(plain)) {
     const known = await Promise.all(attempts.map((tx) => by.node.knows(tx.hash)));
     if (!known.includes(true)) continue;
     try {

@@ -13,6 +13,7 @@ export function memoryStore(ref: RecordRef, first: SecretRecord, clock: Clock, b
   const refused = () => Promise.reject(new Error("not here"));
   return {
     url: "memory:",
+    backupPath: () => "memory:",
     create: refused,
     archive: refused,
     backup: refused,

@@ -150,6 +150,21 @@ test("what somebody else left hanging at the next nonce is replaced, at the pric
   ]);
 });
 
+test("a blob that somebody else left hanging at the next nonce is replaced by a dearer one, and the payment made", async () => {
+  const payment = newPayment();
+  const rule = withhold();
+  const hanging = await chain.sendBlob(account, { maxFeePerBlobGas: gwei(2) });
+  await until(async () => (await chain.pending()) === 1);
+  chain.faults.add({ part: "chain", kind: "withhold", match: { hash: hanging } });
+  chain.faults.remove(rule);
+  const { status } = await (await senderWith({ nonceFrom: "latest" })).send(payment);
+  expect([status, await received(payment)]).toEqual(["success", payment.value]);
+  await expect(chain.client.getTransaction({ hash: hanging })).rejects.toThrow();
+  const bids = (await store.read(ref, "treasury")).record.sent.filter(({ lane }) => lane === "blob");
+  expect(bids.map(({ outcome }) => outcome)).toEqual(["open", "open", "mined"]);
+  expect(JSON.stringify(bids).length).toBeLessThan(5_000); // without the quarter megabyte of zeros
+});
+
 test("a key with a blob in the pool says why it cannot pay now, and pays when that is mined", async () => {
   const payment = newPayment();
   const rule = withhold();
