@@ -1,13 +1,7 @@
 import { BackupUnreadable } from "./errors.js";
 import { decodeRecord, encodeRecord } from "./record-codec.js";
-import { equalTexts, fromBase64, newSealKey, openSealed, sealTo, type SealKeyPair } from "./sealed-box.js";
+import { equalTexts, fromBase64, openSealed, sealTo } from "./sealed-box.js";
 import type { SealedBackup, SecretRecord } from "./store.js";
-
-/**
- * A key pair to back records up to. The public half may lie anywhere; the secret half is the operator's last resort and belongs offline:
- * it is all that is needed to restore every worker that was backed up to it.
- */
-export const newRecoveryKey = (): SealKeyPair => newSealKey();
 
 const purpose = "backup v1";
 const prefix = "lightchain-backup-v1";

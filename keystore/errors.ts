@@ -137,6 +137,41 @@ export class InvalidPrivateKey extends FleetError {
   }
 }
 
+/** LF1114: what was given as a half of a recovery key is none. A secret half is never shown. */
+export class RecoveryKeyUnusable extends FleetError {
+  constructor(half: "public" | "secret", what: string) {
+    super("LF1114", `The recovery key's ${half} half cannot be used: ${what}.`, {
+      fix:
+        half === "public"
+          ? "give the line that `npx fleet keys new-recovery-key` printed."
+          : "give the file that `npx fleet keys new-recovery-key` wrote.",
+    });
+  }
+}
+
+/** LF1115: the backup that belongs to a record was not kept, so the record was not changed either. */
+export class BackupNotKept extends FleetError {
+  constructor(path: string, what: string, cause?: unknown) {
+    super("LF1115", `The backup ${path} is not kept: ${what}.`, {
+      fix: "make its folder writable and free space there, and run the command again: nothing was changed without a backup.",
+      cause,
+    });
+  }
+}
+
+/** LF1116: a backup opens, and holds something else than the store. */
+export class BackupDiffers extends FleetError {
+  constructor(
+    readonly ref: RecordRef,
+    store: string,
+    what: string,
+  ) {
+    super("LF1116", `The backup of ${ref} differs from the record in ${store}: ${what}.`, {
+      fix: "copy the backup that lies beside the record to where this one is, and verify that; it is still good enough for npx fleet recover.",
+    });
+  }
+}
+
 /** LF1113: a sealed secret does not open here: another host's, another worker's, or damaged. */
 export class SealRefused extends FleetError {
   constructor(what: string) {

@@ -7,6 +7,7 @@ import { openBackup, sealBackup } from "./backup.js";
 import { RecordDamaged, RecordExists, RecordLocked, RecordMissing } from "./errors.js";
 import { StoreNotWritable, VersionConflict, WrongPassphrase } from "./errors.js";
 import { defaultKdf, newSalt, stretch, type Kdf, type PassphraseSource, type StretchedKey } from "./kdf.js";
+import { changesBackup, isBackedUp, keepBackup } from "./kept-backup.js";
 import { parseRef, refOf, wipeRecord } from "./record-codec.js";
 import {
   isOpenedBy,
@@ -58,8 +59,10 @@ class FileStore implements SecretStore {
         const existing = await this.load(ref);
         if (existing !== undefined && !existing.archived) throw new RecordExists(ref, this.url);
         const { sealing, stretched } = await this.sealingForNew();
+        const text = sealRecord(record, 1, sealing, stretched);
+        await this.keepBackup(ref, undefined, record);
         if (existing !== undefined) await this.setAside(ref, existing);
-        await this.write(ref, sealRecord(record, 1, sealing, stretched));
+        await this.write(ref, text);
         return { version: 1, record };
       });
     } finally {
@@ -76,14 +79,12 @@ class FileStore implements SecretStore {
     return { version, record };
   }
 
-  async has(ref: RecordRef): Promise<boolean> {
-    try {
-      await access(this.fileOf(ref));
-      return true;
-    } catch (error) {
-      if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return false;
-      throw error;
-    }
+  has(ref: RecordRef): Promise<boolean> {
+    return isThere(this.fileOf(ref));
+  }
+
+  backupPath(ref: RecordRef): string {
+    return join(this.folder, `${fileNameOf(ref)}.backup`);
   }
 
   async update<R extends SecretRecord>(ref: RecordRef, expected: number, record: R): Promise<Versioned<R>> {
@@ -133,10 +134,22 @@ class FileStore implements SecretStore {
     const file = await this.loadExisting(ref);
     const stretched = await this.unlock(ref, file);
     const found = openOrDamaged(ref, this.fileOf(ref), () => openSealed(file, stretched));
-    wipeRecord(found);
-    if (file.revision !== expected) throw new VersionConflict(ref, expected, file.revision);
-    await this.write(ref, sealRecord(record, expected + 1, sealingOf(file), stretched));
+    try {
+      if (file.revision !== expected) throw new VersionConflict(ref, expected, file.revision);
+      const text = sealRecord(record, expected + 1, sealingOf(file), stretched);
+      await this.keepBackup(ref, found, record);
+      await this.write(ref, text);
+    } finally {
+      wipeRecord(found);
+    }
     return { version: expected + 1, record };
+  }
+
+  /** Before the record: a change whose backup cannot be written is not made. */
+  private async keepBackup(ref: RecordRef, before: SecretRecord | undefined, after: SecretRecord): Promise<void> {
+    if (!isBackedUp(after)) return;
+    const path = this.backupPath(ref);
+    if (changesBackup(before, after) || !(await isThere(path))) await keepBackup(after, path);
   }
 
   private async open(ref: RecordRef): Promise<Versioned<SecretRecord>> {
@@ -235,6 +248,16 @@ class FileStore implements SecretStore {
 }
 
 const recordEnding = ".json";
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return false;
+    throw error;
+  }
+}
 
 function fileNameOf(ref: RecordRef): string {
   const { kind, chainId, name } = parseRef(ref);

@@ -105,6 +105,7 @@ const recordSchema = z.discriminatedUnion("kind", [
     registeredAt: z.looseObject({ number: bigintSchema, hash: hashSchema, time: blockTimeSchema }).nullable(),
     sent: z.array(storedTxSchema),
     archived: emptyOnChainSchema.nullable(),
+    recoveryKey: z.templateLiteral(["0x", z.string().regex(/^[0-9a-f]{64}$/)]).exactOptional(),
   }),
   z.looseObject({
     kind: z.literal("treasury"),
@@ -117,7 +118,7 @@ const recordSchema = z.discriminatedUnion("kind", [
 ]);
 
 /** bigints as decimal strings, bytes as hex without 0x; everything else as it is. */
-function toPlain(value: unknown): Plain {
+export function toPlain(value: unknown): Plain {
   if (value === null || typeof value === "boolean" || typeof value === "number" || typeof value === "string")
     return value;
   if (typeof value === "bigint") return value.toString();

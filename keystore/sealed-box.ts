@@ -17,7 +17,8 @@ export interface SealKeyPair {
 export const newSealKey = (): SealKeyPair => nacl.box.keyPair();
 
 /**
- * Seals `payload` to `recipient`.
+ * Seals `payload` to `recipient`, and opens it once more with the sender's half while that is at hand: what leaves here opens, for the recipient, to exactly
+ * this payload.
  * @param purpose what kind of message this is; a constant of the caller's
  * @param context who and what it is for; comes back when it is opened
  * @returns 32 bytes of the sender's public key, then the box
@@ -29,9 +30,14 @@ export function sealTo(recipient: Uint8Array, purpose: string, context: string, 
   new DataView(message.buffer).setUint32(0, contextBytes.length);
   message.set(contextBytes, 4);
   message.set(payload, 4 + contextBytes.length);
-  const box = nacl.box(message, nonceFor(purpose, sender.publicKey, recipient), recipient, sender.secretKey);
+  const nonce = nonceFor(purpose, sender.publicKey, recipient);
+  const box = nacl.box(message, nonce, recipient, sender.secretKey);
+  const reopened = nacl.box.open(box, nonce, recipient, sender.secretKey);
+  const isWhole = reopened !== null && nacl.verify(reopened, message);
+  reopened?.fill(0);
   message.fill(0);
   sender.secretKey.fill(0);
+  if (!isWhole) throw new Error("what was sealed does not open to what it was made of");
   return Uint8Array.from([...sender.publicKey, ...box]);
 }
 

@@ -48,6 +48,8 @@ export interface WorkerRecord {
   readonly sent: readonly StoredTx[];
   /** Set when the chain proved that nothing is left to lose. An archived record is kept, sealed, and can be restored. */
   readonly archived: EmptyOnChain | null;
+  /** Public half of the recovery key (X25519, 32 bytes) to which the store keeps a backup of this record by itself. Left out: it keeps none. */
+  readonly recoveryKey?: Hex;
 }
 
 /** The account that funds. Its payments are serialised under its lock, across stacks too. */
@@ -92,6 +94,8 @@ export interface SecretStore {
   turn(ref: RecordRef, waitMs: number): Promise<HeldLock>;
   /** Marks a worker's record as done with. Kept sealed, never deleted. */
   archive(ref: RecordRef, proof: EmptyOnChain): Promise<void>;
+  /** Where the backup lies that the store keeps of a record by itself, when the record names a recovery key: a path on the operator's machine. */
+  backupPath(ref: RecordRef): string;
   /** @param recoveryKey X25519 public key, 32 bytes */
   backup(ref: RecordRef, recoveryKey: Uint8Array): Promise<SealedBackup>;
   /** Writes a backed-up record into this store. @throws RecordExists, BackupUnreadable LF1107 */

@@ -20,11 +20,12 @@ export function devnet(config: pulumi.Config): Record<string, unknown> {
       refundTo: config.get("refundTo") ?? "",
       generation: config.getNumber("generation") ?? 1,
       leaving: config.getBoolean("leaving") ?? false,
+      ...optional("recoveryKey", config.get("recoveryKey")),
       ...optional("exitMaxWaitMs", config.getNumber("exitMaxWaitMs")),
       ...optional("gasReserve", config.get("gasReserve")),
       ...optional("tuning", config.getObject<ServiceTuning>("tuning")),
     });
-    return { worker: worker.address, standing: worker.standing, keys: worker.keys, ollama: worker.ollamaUrl };
+    return { worker: worker.address, standing: worker.standing, keys: worker.keys, backup: worker.backup, ollama: worker.ollamaUrl };
   });
 }
 

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { addressSchema, networkSchema } from "../../schema/network.js";
-import type { RecordRef, WorkerRecord } from "../../keystore/store.js";
+import { recoveryKeySchema } from "../../keystore/recovery-key.js";
+import type { RecordRef, SecretStore, WorkerRecord } from "../../keystore/store.js";
 import { generateWorkerRecord } from "../../keystore/worker-keys.js";
 import { openStoreHere, withRecordLock } from "../context.js";
+import { keptUnarchived } from "../chain/silent-chain.js";
 import { implement } from "../implementation.js";
 import { proveEmpty } from "./last-net.js";
 import { RefundToChanged } from "./refund-to.js";
@@ -12,11 +14,14 @@ const inputs = z.object({
   network: networkSchema,
   store: z.string().min(1),
   refundTo: addressSchema,
+  recoveryKey: recoveryKeySchema.optional(),
 });
 const computed = z.object({
   address: addressSchema,
   encryptionPublicKey: z.string(),
   ref: z.string(),
+  /** Where the store keeps a backup by itself; empty: it keeps none. */
+  backup: z.string().default(""),
 });
 
 const refOf = (state: z.infer<typeof inputs>): RecordRef => `worker/${state.network.chainId}/${state.name}`;
@@ -38,33 +43,41 @@ export const keys = implement({
           name: wanted.name,
           refundTo: wanted.refundTo,
         });
-        return (await store.create(ref, fresh)).record;
+        return (await store.create(ref, backedUpTo(wanted.recoveryKey, fresh))).record;
       }
       const found = await store.read(ref, "worker");
       checkRefund(found.record, wanted.refundTo);
-      if (found.record.archived === null) return found.record;
-      return (await store.update(ref, found.version, { ...found.record, archived: null })).record;
+      const changed = backedUpTo(wanted.recoveryKey, { ...found.record, archived: null });
+      if (found.record.archived === null && found.record.recoveryKey === changed.recoveryKey) return found.record;
+      return (await store.update(ref, found.version, changed)).record;
     });
-    return { id: `${wanted.network.chainId}:${record.address}`, computed: publicPart(ref, record) };
+    return { id: `${wanted.network.chainId}:${record.address}`, computed: publicPart(store, ref, record) };
   },
   update: async (news, olds) => {
     const ref = refOf(olds);
-    const { record } = await openStoreHere(news.store).read(ref, "worker");
-    checkRefund(record, news.refundTo);
-    return publicPart(ref, record);
+    const store = openStoreHere(news.store);
+    return withRecordLock(store, ref, async () => {
+      const { record, version } = await store.read(ref, "worker");
+      checkRefund(record, news.refundTo);
+      const changed = backedUpTo(news.recoveryKey, record);
+      if (changed.recoveryKey !== record.recoveryKey) await store.update(ref, version, changed);
+      return publicPart(store, ref, changed);
+    });
   },
   read: async (state) => {
     const store = openStoreHere(state.store);
     const ref = refOf(state);
     if (!(await store.has(ref))) return undefined;
-    return publicPart(ref, (await store.read(ref, "worker")).record);
+    return publicPart(store, ref, (await store.read(ref, "worker")).record);
   },
   delete: async (state) => {
     const store = openStoreHere(state.store);
     const ref = refOf(state);
     if (!(await store.has(ref))) return;
-    const proof = await proveEmpty(store, ref, state.network);
+    const leaver = { store, ref, network: state.network };
+    const proof = await proveEmpty(leaver);
     if (proof !== undefined) await store.archive(ref, proof);
+    else process.stderr.write(`${keptUnarchived(state.name, leaver)}\n`);
   },
 });
 
@@ -72,8 +85,16 @@ function checkRefund(record: WorkerRecord, asked: string): void {
   if (record.refundTo !== asked) throw new RefundToChanged(record.name, record.refundTo, asked);
 }
 
-const publicPart = (ref: RecordRef, record: WorkerRecord): z.infer<typeof computed> => ({
+/** The record with the recovery key that the config names, or with none. */
+function backedUpTo(wanted: WorkerRecord["recoveryKey"], record: WorkerRecord): WorkerRecord {
+  const { recoveryKey, ...others } = record;
+  if (wanted === recoveryKey) return record;
+  return wanted === undefined ? others : { ...others, recoveryKey: wanted };
+}
+
+const publicPart = (store: SecretStore, ref: RecordRef, record: WorkerRecord): z.infer<typeof computed> => ({
   address: record.address,
   encryptionPublicKey: record.encryptionPublicKey,
   ref,
+  backup: record.recoveryKey === undefined ? "" : store.backupPath(ref),
 });

@@ -13,6 +13,11 @@ export interface KeysArgs {
   readonly store: pulumi.Input<string>;
   /** Where stake, earnings and rest go in the end. Fixed when the keys are made; a later change is refused (LF1501). */
   readonly refundTo: pulumi.Input<string>;
+  /**
+   * Public half of a recovery key: 64 hex digits, what `npx fleet keys new-recovery-key` printed. The store then keeps a backup beside the record that only the
+   * secret half opens, and writes it anew with each change that matters. Default: no backup.
+   */
+  readonly recoveryKey?: pulumi.Input<string>;
 }
 
 /**
@@ -27,9 +32,11 @@ export class Keys extends pulumi.dynamic.Resource {
   declare readonly encryptionPublicKey: pulumi.Output<string>;
   /** The record's name within the store. */
   declare readonly ref: pulumi.Output<string>;
+  /** Path of the backup that is kept; empty without a `recoveryKey`. */
+  declare readonly backup: pulumi.Output<string>;
 
   constructor(name: string, args: KeysArgs, opts?: pulumi.CustomResourceOptions) {
-    const computed = { address: undefined, encryptionPublicKey: undefined, ref: undefined };
+    const computed = { address: undefined, encryptionPublicKey: undefined, ref: undefined, backup: undefined };
     super(
       lateProvider("keys"),
       name,

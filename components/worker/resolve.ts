@@ -1,11 +1,12 @@
 import { parseEther } from "viem";
 import { z } from "zod";
+import { recoveryKeySchema } from "../../keystore/recovery-key.js";
 import type { StakePolicy } from "../../lifecycle/types.js";
 import { FleetError } from "../../schema/errors.js";
 import { modelNameSchema } from "../../schema/json.js";
 import { addressSchema, writtenNetworkSchema, type Network } from "../../schema/network.js";
 import { tuningSchema } from "../../schema/settings.js";
-import { wei, type Address, type ModelName, type Wei } from "../../schema/units.js";
+import { wei, type Address, type Hex, type ModelName, type Wei } from "../../schema/units.js";
 import type { FundingCaps } from "../chain/funding.js";
 import type { LocalHostArgs } from "../host/local-host.js";
 import type { ServiceTuning } from "../service/service.js";
@@ -33,6 +34,11 @@ export interface LightchainWorkerArgs {
   readonly treasury: KeyReference;
   /** Where everything goes in the end. Mandatory, and fixed when the keys are made. */
   readonly refundTo: string;
+  /**
+   * Public half of a recovery key (64 hex digits, from `npx fleet keys new-recovery-key`): a backup of the worker's keys that only the secret half opens is then
+   * kept beside them. Default: none, and what is staked is lost with this disk.
+   */
+  readonly recoveryKey?: string;
   /** Raised to register again after a leave. Default 1. */
   readonly generation?: number;
   /** Start leaving ahead of a destroy. Default false. */
@@ -60,6 +66,7 @@ export interface ResolvedWorker {
   readonly store: string;
   readonly treasury: KeyReference;
   readonly refundTo: Address;
+  readonly recoveryKey?: Hex;
   readonly generation: number;
   readonly leaving: boolean;
   readonly stake: StakePolicy;
@@ -101,6 +108,9 @@ export function resolveWorker(name: string, args: LightchainWorkerArgs): Resolve
     store: check("store", z.string().regex(/^[a-z-]+:.+/, "names no store, such as file:/path"), args.store),
     treasury: check("treasury", keyReferenceSchema, args.treasury),
     refundTo: check("refundTo", addressSchema, args.refundTo),
+    ...(args.recoveryKey === undefined
+      ? {}
+      : { recoveryKey: check("recoveryKey", recoveryKeySchema, args.recoveryKey) }),
     generation: check("generation", z.number().int().positive(), args.generation ?? 1),
     leaving: args.leaving ?? false,
     stake,

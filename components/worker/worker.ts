@@ -32,6 +32,8 @@ export class LightchainWorker extends pulumi.ComponentResource {
   readonly standing: pulumi.Output<string>;
   /** The record of its keys, within the store. */
   readonly keys: pulumi.Output<string>;
+  /** Path of the backup of its keys; empty without a `recoveryKey`. */
+  readonly backup: pulumi.Output<string>;
   /** Where its Ollama answers. */
   readonly ollamaUrl: pulumi.Output<string>;
 
@@ -51,6 +53,7 @@ export class LightchainWorker extends pulumi.ComponentResource {
     this.address = keys.address;
     this.standing = registration.standing;
     this.keys = keys.ref;
+    this.backup = keys.backup;
     this.ollamaUrl = host.ollamaUrl;
     this.registerOutputs({ address: this.address, standing: this.standing, keys: this.keys });
   }
@@ -61,7 +64,12 @@ type Checked = pulumi.Output<void>;
 
 function createKeys(parent: LightchainWorker, worker: ResolvedWorker, checked: Checked): Keys {
   const refundTo = checked.apply(() => worker.refundTo);
-  return new Keys(`${worker.name}-keys`, { ...pick(worker, "name", "network", "store"), refundTo }, { parent });
+  const { recoveryKey } = worker;
+  return new Keys(
+    `${worker.name}-keys`,
+    { ...pick(worker, "name", "network", "store"), refundTo, ...(recoveryKey === undefined ? {} : { recoveryKey }) },
+    { parent },
+  );
 }
 
 function createHost(parent: LightchainWorker, worker: ResolvedWorker, checked: Checked, keys: Keys): LocalHost {

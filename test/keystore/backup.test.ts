@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { newRecoveryKey, openBackup, sealBackup } from "../../keystore/backup.js";
+import { openBackup, sealBackup } from "../../keystore/backup.js";
+import { newRecoveryKey } from "../../keystore/recovery-key.js";
 import { BackupUnreadable } from "../../keystore/errors.js";
 import { findSecrets, needleOf } from "../../keystore/secret-scan.js";
 import { devTreasury, livedWorker, temporaryStore } from "./fixtures.js";

@@ -20,6 +20,13 @@ export const keyChecks: readonly Check[] = [
     },
   },
   {
+    name: "backup",
+    run: async ({ recoveryKey }) =>
+      recoveryKey === undefined
+        ? "no backup is kept: without a recoveryKey the stake is lost with the disk that holds the keys"
+        : undefined,
+  },
+  {
     name: "treasury's key",
     run: async (worker) => {
       await openStoreHere(worker.treasury.store).read(worker.treasury.ref, "treasury");
