@@ -1,21 +1,16 @@
 #!/usr/bin/env node
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import Table from "cli-table3";
 import { Command } from "commander";
 import { formatEther } from "viem";
 import { openHost } from "../components/host/host.js";
 import { ask } from "../components/service/status.js";
-import { newRecoveryKey } from "../keystore/backup.js";
-import { openStore } from "../keystore/open-store.js";
-import { passphraseFrom } from "../keystore/passphrase.js";
-import type { RecordRef, SealedBackup, SecretStore } from "../keystore/store.js";
 import type { ControlRequest, SidecarStatus } from "../schema/control.js";
 import { describeError, FleetError } from "../schema/errors.js";
 import { toJson } from "../schema/json.js";
-import { systemClock } from "../system/clock.js";
-import { writeAtomically } from "../system/files.js";
 import { addLifecycleCommands } from "./ops/commands.js";
+import { addKeysCommands } from "./ops/keys-commands.js";
+import { addRecoverCommand } from "./ops/recover/command.js";
 
 /* fleet: what an operator asks a worker, safer ups and destroys, and the backup of the keys. */
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -23,6 +18,8 @@ const program = new Command("fleet").description(
   "Take a worker through its life, ask it how it is, keep its keys safe.",
 );
 addLifecycleCommands(program);
+addRecoverCommand(program);
+addKeysCommands(program);
 
 const onHost = (name: string, description: string): Command =>
   program
@@ -46,40 +43,6 @@ onHost("resume", "claim again after an offence stopped it").action(async (option
   say(describe(await request(options, { op: "resume" }))),
 );
 
-const keys = program.command("keys").description("back up and restore secret records");
-keys
-  .command("new-recovery-key")
-  .description("make a recovery key: keep the file offline; the line printed is what backups are sealed to")
-  .argument("<file>", "where the secret half goes")
-  .action(async (file: string) => {
-    const { publicKey, secretKey } = newRecoveryKey();
-    await writeAtomically(resolve(file), `${Buffer.from(secretKey).toString("hex")}\n`, "private");
-    say(Buffer.from(publicKey).toString("hex"));
-  });
-keys
-  .command("backup")
-  .description("write a record, sealed to a recovery key, to standard output")
-  .requiredOption("--store <url>", "for instance file:/home/me/.lightchain/keys")
-  .requiredOption("--ref <record>", "for instance worker/8200/home")
-  .requiredOption("--to <key>", "public half of the recovery key, 64 hex digits")
-  .action(async (options: { store: string; ref: string; to: string }) =>
-    say(await storeAt(options.store).backup(options.ref as RecordRef, Buffer.from(options.to, "hex"))),
-  );
-keys
-  .command("restore")
-  .description("read a backup from standard input into a store")
-  .requiredOption("--store <url>", "an empty store, or one without this record")
-  .requiredOption("--with <file>", "secret half of the recovery key")
-  .action(async (options: { store: string; with: string }) => {
-    const secret = Buffer.from((await readFile(options.with, "utf8")).trim(), "hex");
-    const backup = (await readFile("/dev/stdin", "utf8")).trim() as SealedBackup;
-    try {
-      say(await storeAt(options.store).restore(backup, secret));
-    } finally {
-      secret.fill(0);
-    }
-  });
-
 program.parseAsync().catch((error: unknown) => {
   const text = error instanceof FleetError ? error.message : ((error as Error).stack ?? describeError(error));
   process.stderr.write(`${text}\n`);
@@ -88,9 +51,6 @@ program.parseAsync().catch((error: unknown) => {
 
 const request = ({ root, worker }: HostOptions, what: ControlRequest): Promise<SidecarStatus> =>
   ask(openHost({ kind: "local", name: "here", root: resolve(root) }), worker, what);
-
-const storeAt = (url: string): SecretStore =>
-  openStore(url, { passphrase: passphraseFrom(process.env), clock: systemClock });
 
 /** A status, for a person. */
 function describe(status: SidecarStatus): string {

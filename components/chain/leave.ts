@@ -4,6 +4,7 @@ import { openStoreHere, withRecordLock } from "../context.js";
 import { openHost } from "../host/host.js";
 import { ask, SidecarTooSlow, waitForStatus } from "../service/status.js";
 import type { WorkerReference } from "../worker-reference.js";
+import { askedOfTheChain, askForHead } from "./silent-chain.js";
 
 /** LF1510: the worker is leaving, and it takes longer than this destroy was to wait. */
 export class ExitTakesLonger extends FleetError {
@@ -28,22 +29,26 @@ const listed = (thing: string, ids: readonly string[]): string =>
  * Has the worker leave the network, and waits until nothing of value is left under its key. Sticky: written into the key's record first, so that no
  * later run takes it back by accident.
  *
- * @throws ExitTakesLonger LF1510 when it is not gone after `maxWaitMs`; it goes on leaving by itself
+ * @throws ExitTakesLonger LF1510 when it is not gone after `maxWaitMs`; it goes on leaving by itself. ChainSilent LF1512
  */
 export async function leave(worker: WorkerReference, maxWaitMs: number): Promise<void> {
   const store = openStoreHere(worker.keys.store);
+  const leaving = { name: worker.name, network: worker.network, store, ref: worker.keys.ref };
+  if ((await store.read(leaving.ref, "worker")).record.generation === 0) return; // never asked to register: there is nothing to leave
+  // Before anything is changed, and again after a long wait: a sidecar that hears nothing of the chain would only be waited for.
+  await askedOfTheChain(leaving, () => askForHead(worker.network));
   const generation = await withRecordLock(store, worker.keys.ref, async () => {
     const { record, version } = await store.read(worker.keys.ref, "worker");
     if (!record.leaving) await store.update(worker.keys.ref, version, { ...record, leaving: true });
     return record.generation;
   });
-  if (generation === 0) return; // never asked to register: there is nothing to leave
   const machine = openHost(worker.host);
   await ask(machine, worker.name, { op: "leave", generation });
   try {
     await waitForStatus(machine, worker.name, (status) => status.mode === "gone", { timeoutMs: maxWaitMs });
   } catch (error) {
     if (!(error instanceof SidecarTooSlow)) throw error;
+    await askedOfTheChain(leaving, () => askForHead(worker.network));
     throw new ExitTakesLonger(worker.name, await ask(machine, worker.name, { op: "status" }));
   }
 }

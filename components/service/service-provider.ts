@@ -10,6 +10,7 @@ import type { ModelName } from "../../schema/units.js";
 import { openStoreHere, withRecordLock } from "../context.js";
 import { openHost, type Host } from "../host/host.js";
 import { implement } from "../implementation.js";
+import { isProvenGone } from "../keys/holder.js";
 import { workerReferenceSchema, type WorkerReference } from "../worker-reference.js";
 import { stillNeeded, unwanted } from "./retiring.js";
 import { ask, waitForStatus } from "./status.js";
@@ -72,8 +73,8 @@ async function takeHold(worker: WorkerReference): Promise<{ record: WorkerRecord
   const { record, version } = await store.read(worker.keys.ref, "worker");
   const here = worker.host.name;
   if (record.holder === here) return { record, epoch: record.epoch };
-  const gone = process.env["LIGHTCHAIN_HOLDER_GONE"] === `${record.holder ?? ""}#${record.epoch}`;
-  if (record.holder !== null && !gone) throw new HeldElsewhere(worker.name, record.holder, record.epoch);
+  if (!isProvenGone(record, process.env["LIGHTCHAIN_HOLDER_GONE"]))
+    throw new HeldElsewhere(worker.name, record.holder ?? "", record.epoch);
   const epoch = record.epoch + 1;
   return { record: (await store.update(worker.keys.ref, version, { ...record, holder: here, epoch })).record, epoch };
 }

@@ -1,7 +1,6 @@
-import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
+import { confirm } from "./confirm.js";
 import { openEngine, type Engine } from "./engine.js";
-import { NotConfirmed } from "./errors.js";
 import { quoteDestroy, renderQuotes } from "./quote.js";
 import { inspect, planRepair, readyToDestroy, take } from "./repair.js";
 
@@ -68,16 +67,4 @@ const inWords = {
 async function takeLoudly(step: keyof typeof inWords, engine: Engine): Promise<void> {
   say(inWords[step]);
   await take(step, engine);
-}
-
-/** @throws NotConfirmed LF1605 */
-async function confirm(command: string, question: string): Promise<void> {
-  if (!process.stdin.isTTY) throw new NotConfirmed(command, "nobody to ask");
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await terminal.question(`${question} [y/N] `);
-    if (!/^y(es)?$/i.test(answer.trim())) throw new NotConfirmed(command, "declined");
-  } finally {
-    terminal.close();
-  }
 }

@@ -49,13 +49,21 @@ export function renderQuotes(quotes: readonly Quote[]): string {
       const table = new Table({ style: { head: [], border: [] } });
       table.push(["worker", quote.worker], ["comes back to", quote.refundTo]);
       if ("trouble" in quote) table.push(["not known", quote.trouble]);
-      else table.push(...linesOf(quote));
+      else table.push(...standingLines(quote.observed, quote.money));
       return table.toString();
     })
     .join("\n");
 }
 
-function linesOf({ observed, money }: Extract<Quote, { money: unknown }>): [string, string][] {
+/**
+ * What a worker has on chain, and when it could be gone, as rows of a table. Pure.
+ * @param unsettled what jobs and sessions are called here
+ */
+export function standingLines(
+  observed: Observed,
+  money: MoneySummary,
+  unsettled = "must be served first",
+): [string, string][] {
   const { registration, earnings, balance, sessions, jobs } = observed;
   const open = sessions.filter(({ standing }) => standing === "open").length;
   return [
@@ -63,7 +71,7 @@ function linesOf({ observed, money }: Extract<Quote, { money: unknown }>): [stri
     ["earned", `${lcai(earnings)} LCAI`],
     ["balance", `${lcai(balance)} LCAI`],
     ["returns", `${lcai(money.returns)} LCAI, less gas of at most ${lcai(money.gas)} LCAI`],
-    ["must be served first", `jobs not settled: ${jobs.length} · sessions open: ${open}`],
+    [unsettled, `jobs not settled: ${jobs.length} · sessions open: ${open}`],
     ["could be gone", gone(observed, money)],
   ];
 }
