@@ -82,7 +82,7 @@ async function push(tx: SentTx, by: Following): Promise<SentTx | null> {
     case "refused":
       throw new SendRefused(tx.purpose, answer.reason);
     case "underpriced": {
-      const dearer = await repriced(tx, by);
+      const dearer = await repriced(tx, by, "unknown");
       if (dearer === null) throw new GasTooExpensive(await by.node.gasPrice(), by.maxGasPrice);
       return dearer;
     }

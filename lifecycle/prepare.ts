@@ -48,11 +48,18 @@ export async function prepare(call: Call, by: Preparing): Promise<SentTx> {
 /**
  * The same transaction at the same nonce, an eighth dearer at least (nodes ask for a tenth to replace one). A sweep sends as much less as the gas costs more.
  * `null` when that is beyond the highest price, or leaves a sweep nothing to send.
+ * @param over what it has to be dearer than: our own transaction, or one whose price is not known, which is found by doubling
  */
-export async function repriced(tx: SentTx, by: Omit<Preparing, "nonceFrom">): Promise<SentTx | null> {
+export async function repriced(
+  tx: SentTx,
+  by: Omit<Preparing, "nonceFrom">,
+  over: "our own" | "unknown" = "our own",
+): Promise<SentTx | null> {
   const now = payingPrice(await by.node.gasPrice());
   const { to, value = 0n, data = "0x", gas = 0n, gasPrice: before = 0n } = parseTransaction(tx.raw);
-  const replacing = (before * 9n + 7n) / 8n;
+  const least = (before * 9n + 7n) / 8n;
+  const wanted = over === "unknown" ? before * 2n : least;
+  const replacing = wanted > by.maxGasPrice ? least : wanted;
   const price = now > replacing ? now : replacing;
   const left = parsePurpose(tx.purpose)?.kind === "sweep" ? value - gas * (price - before) : value;
   if (price > by.maxGasPrice || left < 0n || to == null) return null;

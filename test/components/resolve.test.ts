@@ -1,6 +1,7 @@
 import { parseEther } from "viem";
 import { describe, expect, test } from "vitest";
 import { networks } from "../../abi/networks.js";
+import { newRecoveryKey } from "../../keystore/recovery-key.js";
 import { BadWorkerArgument, resolveWorker, type LightchainWorkerArgs } from "../../components/worker/resolve.js";
 
 const refundTo = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
@@ -31,6 +32,14 @@ describe("a worker's arguments", () => {
     expect(resolveWorker("home", { ...args, stake: "6000" }).caps.perAction).toBe(parseEther("6050"));
   });
 
+  test("name a recovery key in one spelling, whichever it was given in", () => {
+    const { publicKey } = newRecoveryKey();
+    const text = Buffer.from(publicKey).toString("hex");
+    for (const recoveryKey of [text, text.toUpperCase(), `0x${text}`])
+      expect(resolveWorker("home", { ...args, recoveryKey }).recoveryKey).toBe(`0x${text}`);
+    expect(resolveWorker("home", args)).not.toHaveProperty("recoveryKey");
+  });
+
   test.each<[situation: string, change: Partial<LightchainWorkerArgs>, named: RegExp]>([
     ["no refundTo", { refundTo: "" }, /refundTo is missing/],
     ["a refundTo with a wrong checksum", { refundTo: refundTo.replace("f39F", "F39f") }, /refundTo .*address/],
@@ -39,6 +48,8 @@ describe("a worker's arguments", () => {
     ["a store that is none", { store: "/keys" }, /store/],
     ["an amount with a unit", { gasReserve: "50 LCAI" }, /gasReserve .*amount/],
     ["a negative amount", { stake: "-1" }, /stake/],
+    ["a recovery key that is cut off", { recoveryKey: "ab".repeat(31) }, /recoveryKey .*64 hex/],
+    ["a recovery key to which anybody could open", { recoveryKey: "00".repeat(32) }, /recoveryKey .*anybody/],
     ["generation zero", { generation: 0 }, /generation/],
     ["a misspelt field of a network", { network: misspelt }, /network .*beacn/],
     ["a setting that there is none of", { tuning: { jobs: { maxJobs: 3 } as object } }, /tuning .*maxJobs/],

@@ -19,13 +19,27 @@ export function sourcesBelow(folder = packageRoot()): readonly { readonly name: 
   });
 }
 
-/** The lines of the indented block that follows a heading of the README. */
-export function blockUnder(heading: string): string[] {
-  const text = readFileSync(join(packageRoot(), "README.md"), "utf8");
-  const from = text.indexOf(`## ${heading}\n`);
-  if (from === -1) throw new Error(`the README has no part called ${heading}`);
-  const lines = text.slice(from).split("\n");
-  const begin = lines.findIndex((line) => line.startsWith("    "));
-  const length = lines.slice(begin).findIndex((line) => !line.startsWith("    "));
-  return lines.slice(begin, begin + length).map((line) => line.trim());
+/**
+ * The lines of the first indented block below a heading.
+ * @param file default: the README
+ * @param holding only a block that holds this text counts
+ */
+export function blockUnder(heading: string, file = "README.md", holding = ""): string[] {
+  const blocks = blocksUnder(heading, file);
+  const block = blocks.find((lines) => lines.some((line) => line.includes(holding)));
+  if (block === undefined) throw new Error(`${file} has no such block under "${heading}"`);
+  return block;
+}
+
+/** Every indented block below a heading, up to the next one. */
+export function blocksUnder(heading: string, file: string): string[][] {
+  const [, part] = `\n${readFileSync(join(packageRoot(), file), "utf8")}`.split(`\n## ${heading}\n`);
+  if (part === undefined) throw new Error(`${file} has no part called ${heading}`);
+  const below = part.split("\n## ")[0] ?? "";
+  return [...below.matchAll(/(?:^ {4}\S.*\n?)+/gm)].map(([block]) =>
+    block
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.trim()),
+  );
 }

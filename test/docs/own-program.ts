@@ -8,4 +8,5 @@ new LightchainWorker("home", {
   store: "file:/home/me/.lightchain/keys",
   treasury: { store: "file:/home/me/.lightchain/keys", ref: "treasury/8200/main" },
   refundTo: "0x…", // mandatory, and fixed when the keys are made
+  recoveryKey: "…", // what `npx fleet keys new-recovery-key recovery.key` printed
 });
