@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import Table from "cli-table3";
@@ -12,6 +11,7 @@ import { newRecoveryKey, parseRecoveryKey, parseRecoverySecret } from "../../key
 import type { RecordRef, SealedBackup, SecretRecord, SecretStore } from "../../keystore/store.js";
 import { systemClock } from "../../system/clock.js";
 import { writeAtomically } from "../../system/files.js";
+import { readNamed } from "./read-file.js";
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -43,7 +43,7 @@ export function addKeysCommands(program: Command): void {
     .requiredOption("--with <file>", "secret half of the recovery key")
     .option("--store <url>", "compare it with the record that this store holds")
     .action(async (file: string, options: { with: string; store?: string }) => {
-      const record = openBackup((await readFile(file, "utf8")).trim(), await secretIn(options.with));
+      const record = await withSecret(options.with, async (secret) => openBackup(await lineIn(file), secret));
       try {
         if (options.store !== undefined) await compare(record, storeAt(options.store));
         say(describeBackup(record));
@@ -57,13 +57,8 @@ export function addKeysCommands(program: Command): void {
     .requiredOption("--store <url>", "an empty store, or one without this record")
     .requiredOption("--with <file>", "secret half of the recovery key")
     .action(async (options: { store: string; with: string }) => {
-      const secret = await secretIn(options.with);
-      const backup = (await readFile("/dev/stdin", "utf8")).trim() as SealedBackup;
-      try {
-        say(await storeAt(options.store).restore(backup, secret));
-      } finally {
-        secret.fill(0);
-      }
+      const backup = (await lineIn("/dev/stdin")) as SealedBackup;
+      say(await withSecret(options.with, (secret) => storeAt(options.store).restore(backup, secret)));
     });
 }
 
@@ -95,8 +90,18 @@ export function describeBackup(record: SecretRecord): string {
   return `${table.toString()}\nThis backup opens.`;
 }
 
-async function secretIn(file: string): Promise<Uint8Array> {
-  return parseRecoverySecret(await readFile(file));
+const lineIn = async (file: string): Promise<string> => (await readNamed(file)).toString("utf8").trim();
+
+/** Works with the secret half of a recovery key, and wipes it. */
+async function withSecret<T>(file: string, work: (secret: Uint8Array) => Promise<T>): Promise<T> {
+  const content = await readNamed(file);
+  const secret = parseRecoverySecret(content);
+  content.fill(0);
+  try {
+    return await work(secret);
+  } finally {
+    secret.fill(0);
+  }
 }
 
 const storeAt = (url: string): SecretStore =>

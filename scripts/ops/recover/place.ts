@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { openBackup } from "../../../keystore/backup.js";
 import { RecordExists } from "../../../keystore/errors.js";
@@ -10,6 +9,7 @@ import { parseRecoverySecret } from "../../../keystore/recovery-key.js";
 import type { RecordRef, SecretRecord, SecretStore, WorkerRecord } from "../../../keystore/store.js";
 import { systemClock } from "../../../system/clock.js";
 import { ensureFolder, readIfPresent, writeAtomically } from "../../../system/files.js";
+import { readNamed } from "../read-file.js";
 import { RecoverUnclear } from "./errors.js";
 import type { RecoverFrom } from "./request.js";
 
@@ -26,7 +26,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /**
  * Brings the record to where it can be worked with. A second run finds what the first one restored, with everything that was sent since written in it, and goes on with
  * that.
- * @throws RecoverUnclear LF1620, BackupUnreadable LF1107, RecordExists LF1101 when another worker has the record's name there, and the store's errors
+ * @throws RecoverUnclear LF1620, FileUnreadable LF1624, BackupUnreadable LF1107, RecordExists LF1101 when another worker has the record's name there, and the store's errors
  */
 export async function openPlace(from: RecoverFrom, env: Environment, folder: string): Promise<Place> {
   if (from.kind === "store")
@@ -55,7 +55,7 @@ async function hasAlready(store: SecretStore, ref: RecordRef, record: WorkerReco
 }
 
 async function openedBackup(backupFile: string, keyFile: string): Promise<WorkerRecord> {
-  const [line, content] = await Promise.all([readable(backupFile), readable(keyFile)]);
+  const [line, content] = await Promise.all([readNamed(backupFile), readNamed(keyFile)]);
   const secret = parseRecoverySecret(content);
   content.fill(0);
   let record: SecretRecord;
@@ -70,14 +70,6 @@ async function openedBackup(backupFile: string, keyFile: string): Promise<Worker
     `${backupFile} is the backup of a treasury, which has no stake`,
     "bring its key into a store with npx fleet keys restore.",
   );
-}
-
-async function readable(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    throw new RecoverUnclear(`${file} cannot be read`, "name a file that is there.", error);
-  }
 }
 
 const storeAt = (url: string, env: Environment): SecretStore =>

@@ -3,9 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { serializeTransaction } from "viem";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { isProvenGone } from "../../../components/keys/holder.js";
-import { keptUnarchived, recoverCommand } from "../../../components/chain/silent-chain.js";
-import { networks } from "../../../abi/networks.js";
 import { sealBackup } from "../../../keystore/backup.js";
 import { newRecoveryKey } from "../../../keystore/recovery-key.js";
 import type { SecretRecord, WorkerRecord } from "../../../keystore/store.js";
@@ -72,24 +69,10 @@ test("the command that goes on is the same once more, without what is only neede
   );
 });
 
-describe("another signer", () => {
-  const held = { holder: "gpu-1", epoch: 3 };
-  test.each<[Pick<WorkerRecord, "holder" | "epoch">, string | undefined, boolean]>([
-    [{ holder: null, epoch: 3 }, undefined, true],
-    [{ holder: null, epoch: 4 }, "gpu-1#3", true],
-    [held, undefined, false],
-    [held, "gpu-1", false],
-    [held, "gpu-1#2", false],
-    [held, "gpu-2#3", false],
-    [held, "#3", false],
-    [held, "gpu-1#3", true],
-  ])("%o is proven gone by %s: %s", (record, word, proven) => expect(isProvenGone(record, word)).toBe(proven));
-
-  test("that may live is told with the danger, and with the word that ends it", () => {
-    const { message } = new StillHeld(livedWorker(), sameAgain(options(fromBackup)));
-    expect(message).toContain("Two signers with one key");
-    expect(message).toMatch(/npx fleet recover .* --holder-gone gpu-1#3$/);
-  });
+test("another signer that may live is told with the danger, and with the word that ends it", () => {
+  const { message } = new StillHeld(livedWorker(), sameAgain(options(fromBackup)));
+  expect(message).toContain("Two signers with one key");
+  expect(message).toMatch(/npx fleet recover .* --holder-gone gpu-1#3$/);
 });
 
 describe("a wait", () => {
@@ -214,25 +197,11 @@ describe("the place that a backup is restored to", () => {
 
   test.each<[string, SecretRecord | undefined, { backup?: string; with?: string }, string]>([
     ["a treasury's backup", devTreasury(), {}, "LF1620"],
-    ["a file that is not there", undefined, { backup: "/nowhere/home.backup" }, "LF1620"],
+    ["a file that is not there", undefined, { backup: "/nowhere/home.backup" }, "LF1624"],
     ["a key file that holds none", undefined, { with: "/dev/null" }, "LF1114"],
   ])("is not made from %s", async (_, record, files, code) => {
     const { from, own } = await empty(record);
     await expect(openPlace({ ...from, ...files }, {}, own)).rejects.toMatchObject({ code });
     await expect(stat(own)).rejects.toThrow("ENOENT");
-  });
-});
-
-describe("what a destroy says that gave a worker up", () => {
-  const store = { url: "file:/home/me/keys" };
-  const ref = "worker/8200/home";
-  test("is the command that brings its stake back", () =>
-    expect(keptUnarchived("home", { store, ref, network: networks.testnet })).toContain(
-      "npx fleet recover --store file:/home/me/keys --ref worker/8200/home --network testnet",
-    ));
-  test("names a public network also when it was reached by a node of one's own", () => {
-    const network = { ...networks.testnet, endpoints: { ...networks.testnet.endpoints, rpc: "http://127.0.0.1:8545" } };
-    expect(recoverCommand({ store, ref, network })).toMatch(/--network testnet$/);
-    expect(recoverCommand({ store, ref, network: { ...network, chainId: 48_221 } })).toMatch(/network\.json>$/);
   });
 });
