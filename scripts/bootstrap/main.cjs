@@ -16,6 +16,8 @@ const commands = {
   soak: { program: "dist/scripts/soak.js", toolchain: true },
   devnet: { program: "dist/devnet/main.js", toolchain: true },
   fleet: { program: "dist/scripts/fleet.js", toolchain: true },
+  // Whoever has lost a machine needs no tools, and has no time to build them.
+  recover: { program: "dist/scripts/fleet.js", args: ["recover"] },
   bundle: { program: "dist/scripts/bundle.js", toolchain: true },
   "state-fixture": { program: "dist/test/fixtures/make-state.js", toolchain: true },
 };

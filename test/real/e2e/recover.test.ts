@@ -41,6 +41,7 @@ const stageFor = (worker: string): Promise<Stage> =>
   prepareStage(rehearsal.folders, rehearsal.tools, rehearsal.network, () => undefined, {
     worker,
     recoveryKey: kept.publicKey,
+    exitMaxWaitMs: 20_000,
     tuning: { services: { lifecycleProbeMs: 500 } },
   });
 
@@ -56,7 +57,10 @@ async function fault(rule: unknown): Promise<() => Promise<void>> {
 /** The words of a line in docs/recovery.md, with this test's own network and files. */
 const documented = (line: string, also: Readonly<Record<string, string>> = {}): string[] =>
   Object.entries({ testnet: rehearsal.network.networkFile, ...also })
-    .reduce((text, [name, value]) => text.replaceAll(name, value), line.replace(/^.*npx fleet /, ""))
+    .reduce(
+      (text, [name, value]) => text.replaceAll(name, value),
+      line.replace(/^npx fleet /, "").replace(/^npm run recover --/, "recover"),
+    )
     .split(" ");
 const lost = "The machine with the keys is lost";
 const [firstLine = ""] = blockUnder(lost, "docs/recovery.md");
