@@ -14,7 +14,7 @@ import { confirm } from "../confirm.js";
 import { isoOf, NotYet, OtherNetwork, StillHeld } from "./errors.js";
 import { openPlace, recoveryFolder } from "./place.js";
 import { renderRecovery } from "./quote.js";
-import { recoverFrom, sameAgain, type RecoverOptions } from "./request.js";
+import { recoverFrom, sameAgain, type RecoverFrom, type RecoverOptions } from "./request.js";
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -43,7 +43,7 @@ async function recover(options: RecoverOptions): Promise<void> {
   const leaver: Leaver = { store, ref, network };
   const turn = await store.turn(ref, turnWaitMs);
   try {
-    await work(leaver, options);
+    await work(leaver, from, options);
   } finally {
     turn.release();
   }
@@ -52,13 +52,13 @@ async function recover(options: RecoverOptions): Promise<void> {
 /** Another run on the same worker, an `up` or a `recover`, is not waited for: it could take hours. */
 const turnWaitMs = 2_000;
 
-async function work(leaver: Leaver, options: RecoverOptions): Promise<void> {
+async function work(leaver: Leaver, from: RecoverFrom, options: RecoverOptions): Promise<void> {
   const { store, ref, network } = leaver;
   const { record } = await store.read(ref, "worker");
   if (record.chainId !== network.chainId || record.workerRegistry !== network.contracts.workerRegistry)
     throw new OtherNetwork(record, network);
   const found = await lookOut(leaver);
-  say(renderRecovery(found));
+  say(renderRecovery(found, from.kind));
   const word = options.holderGone ?? process.env["LIGHTCHAIN_HOLDER_GONE"];
   if (found.plan.steps.length === 0) return nothingLeft(leaver, found);
   if (!isProvenGone(record, word)) throw new StillHeld(record, sameAgain(options));
@@ -131,8 +131,12 @@ async function nothingLeft({ store, ref }: Leaver, { record, observed }: WayOut)
   );
 }
 
-/** What a record's own sweeps moved in all, in wei. Pure. */
-export const sweptBy = ({ sent }: Pick<WorkerRecord, "sent">): bigint =>
+/** What a record's own sweeps moved in its generation, in wei. Pure. */
+export const sweptBy = ({ sent, generation }: Pick<WorkerRecord, "sent" | "generation">): bigint =>
   sent
-    .filter(({ purpose, outcome }) => outcome === "mined" && parsePurpose(purpose)?.kind === "sweep")
+    .filter(({ outcome }) => outcome === "mined")
+    .filter(({ purpose }) => {
+      const parsed = parsePurpose(purpose);
+      return parsed?.kind === "sweep" && parsed.generation === generation;
+    })
     .reduce((sum, { raw }) => sum + (parseTransaction(raw).value ?? 0n), 0n);

@@ -4,9 +4,13 @@ import { lcai } from "../../../lifecycle/money.js";
 import type { JobStanding, Observed } from "../../../lifecycle/types.js";
 import { standingLines } from "../quote.js";
 import { isoOf } from "./errors.js";
+import type { RecoverFrom } from "./request.js";
 
-/** What recovering a worker brings back, and what stands in between, for a person. Pure. */
-export function renderRecovery({ record, observed, plan }: WayOut): string {
+/**
+ * What recovering a worker brings back, and what stands in between, for a person. Pure.
+ * @param source a backup may be older than the worker's last move
+ */
+export function renderRecovery({ record, observed, plan }: WayOut, source: RecoverFrom["kind"]): string {
   const table = new Table({ style: { head: [], border: [] } });
   table.push(
     ["worker", `${record.name} · ${record.address}`],
@@ -14,10 +18,20 @@ export function renderRecovery({ record, observed, plan }: WayOut): string {
     ...standingLines(observed, plan.money, "stands in between"),
     ["held by", record.holder === null ? "nobody" : `host ${record.holder}, epoch ${record.epoch}`],
   );
-  return [table.toString(), ...warnings(observed), ...jobLines(observed)].join("\n");
+  const isServedPerhaps = observed.registration !== null && record.holder === null && source === "backup";
+  return [
+    table.toString(),
+    ...(isServedPerhaps ? [unknownHolder] : []),
+    ...openSessions(observed),
+    ...jobLines(observed),
+  ].join("\n");
 }
 
-function warnings(observed: Observed): string[] {
+const unknownHolder =
+  "This backup names no host that holds the key. It may be older than the worker's last move: if a sidecar still runs with the key anywhere, stop it first, " +
+  "since two signers with one key replace each other's transactions.";
+
+function openSessions(observed: Observed): string[] {
   const { registration, sessions, rules } = observed;
   const open = sessions.filter(({ standing }) => standing === "open").map(({ id }) => id.toString());
   if (registration === null || open.length === 0) return [];

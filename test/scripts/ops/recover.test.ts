@@ -126,25 +126,35 @@ describe("the quote", () => {
             sessions: [session(1, "open"), session(2, "dead"), session(3, "open")],
           }),
         ),
+        "backup",
       ),
     ).toMatchSnapshot());
 
   test("of one that has left already, with money under its key", () =>
     expect(
-      renderRecovery(lookedOut(workerWith({ sessions: [session(1, "open")] }, null), { holder: null })),
+      renderRecovery(lookedOut(workerWith({ sessions: [session(1, "open")] }, null), { holder: null }), "backup"),
     ).toMatchSnapshot());
+
+  test.each<["backup" | "store", string | null, boolean]>([
+    ["backup", null, true],
+    ["backup", "gpu-1", false],
+    ["store", null, false],
+  ])("from a %s that names %s as the holder warns of a sidecar that nobody knows of: %s", (source, holder, warns) =>
+    expect(renderRecovery(lookedOut(workerWith(), { holder }), source).includes("names no host")).toBe(warns),
+  );
 });
 
 test("what was swept is read from the signed bytes of what was mined", () => {
   const raw = serializeTransaction({ type: "legacy", chainId: 8200, to: refundTo, value: lcai("2") });
   const [tx] = livedWorker().sent;
-  const of = (kind: string, outcome: "mined" | "dead") => ({
+  const of = (kind: string, outcome: "mined" | "dead", generation = 2) => ({
     ...tx!,
-    purpose: `8200/${worker.toLowerCase()}/${kind}/g1/1`,
+    purpose: `8200/${worker.toLowerCase()}/${kind}/g${generation}/1`,
     raw,
     outcome,
   });
-  expect(sweptBy({ sent: [of("withdraw", "mined"), of("sweep", "dead"), of("sweep", "mined")] })).toBe(lcai("2"));
+  const sent = [of("withdraw", "mined"), of("sweep", "dead"), of("sweep", "mined"), of("sweep", "mined", 1)];
+  expect(sweptBy({ sent, generation: 2 })).toBe(lcai("2"));
 });
 
 describe("the place that a backup is restored to", () => {
