@@ -5,8 +5,8 @@ import { decodeJob, decodeSession, type Job, type Session } from "../abi/job.js"
 import { jobRegistryAbi } from "../abi/job-registry.js";
 import { isRevert, revertOf } from "../abi/revert.js";
 import { workerRegistryAbi } from "../abi/worker-registry.js";
-import { blockTime, chainSeconds, wei, type Address, type Hex, type JobId, type ModelId } from "../schema/units.js";
-import { type SessionId, type Wei } from "../schema/units.js";
+import { blockTime, chainSeconds, wei, type Address, type BlockTime, type Hex, type JobId } from "../schema/units.js";
+import { type ModelId, type SessionId, type Wei } from "../schema/units.js";
 import { answered } from "./node.js";
 import type { ChainRules, ModelStanding, Registration } from "./types.js";
 
@@ -21,6 +21,8 @@ export interface ContractReads {
   job(id: JobId): Promise<Job>;
   /** Whether a job submitted to the session now would revert with exactly `SessionNotActive`. */
   refusesJobs(id: SessionId, session: Session, fee: Wei): Promise<boolean>;
+  /** Since when, or from when on, `settleStuckJob` by this account works; `null` when the contract does not say, or has no such function. */
+  noFaultAt(id: JobId, by: Address, now: BlockTime): Promise<BlockTime | null>;
 }
 
 /** Reads at block `at`. All questions of a moment go out together, so that a batching transport makes one request of them. */
@@ -136,6 +138,22 @@ export function contractReads(client: PublicClient, contracts: Contracts, at: bi
         if (isRevert(error, "SessionNotActive")) return true;
         if (revertOf(error) !== undefined) return false;
         return answered(Promise.reject<boolean>(error as Error));
+      }
+    },
+
+    noFaultAt: async (id, by, now) => {
+      try {
+        await client.call({
+          account: by,
+          to: contracts.jobRegistry,
+          data: encodeFunctionData({ abi: jobRegistryAbi, functionName: "settleStuckJob", args: [id] }),
+          blockNumber: at,
+        });
+        return now;
+      } catch (error) {
+        const revert = revertOf(error);
+        if (revert === undefined) return answered(Promise.reject<null>(error as Error));
+        return revert.name === "NoFaultWindowNotReached" ? blockTime(revert.args[1]) : null;
       }
     },
   };

@@ -29,6 +29,8 @@ export function gasBound(step: StepKind, { jobs = 1, models = 1 }: StepSize = {}
       return 150_000n + 150_000n * BigInt(models);
     case "release":
       return 100_000n + 150_000n * BigInt(jobs);
+    case "settle":
+      return 300_000n;
     case "withdraw":
       return 150_000n;
     case "setCapabilities":

@@ -29,7 +29,7 @@ export function earliestExit({ at, registration, jobs, rules }: Observed): Block
 }
 
 function endOf(job: JobStanding, now: BlockTime, ifCompletedNow: BlockTime): BlockTime | null {
-  if (job.releasableAt !== null) return job.releasableAt;
+  if (job.releasableAt !== null || job.noFaultAt !== null) return job.releasableAt ?? job.noFaultAt;
   const running = job.state === "Submitted" || job.state === "Acknowledged";
   return running && job.deadline >= now ? ifCompletedNow : null;
 }

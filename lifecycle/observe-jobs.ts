@@ -2,7 +2,7 @@ import type { Job, Session } from "../abi/job.js";
 import { later, wei, type Address, type BlockTime, type JobId, type ModelId, type SessionId } from "../schema/units.js";
 import type { ContractReads } from "./contract-reads.js";
 import { inTurns, unsettledBlocks } from "./history.js";
-import type { BlockRef, ChainRules, JobStanding, WorkerSession } from "./types.js";
+import type { BlockRef, ChainRules, JobStanding, Observed, WorkerSession } from "./types.js";
 
 /** Sessions and jobs that were seen at their end, and in which block: a reorganisation apart, they never change again. */
 export interface Finished {
@@ -19,6 +19,8 @@ export interface Asking {
   readonly at: BlockRef;
   readonly rules: ChainRules;
   readonly finished: Finished;
+  /** Whether somebody may still answer a job. */
+  readonly server: Observed["server"];
 }
 
 /** The standing of every session that was ever this worker's, and its model. */
@@ -44,7 +46,7 @@ export async function readSessions(
 export async function readJobs(
   ids: Iterable<JobId>,
   sessions: readonly WorkerSession[],
-  { chain, worker, at, rules, finished }: Asking,
+  { chain, worker, at, rules, finished, server }: Asking,
 ): Promise<JobStanding[]> {
   const models = new Map<SessionId, ModelId>(sessions.map(({ id, model }) => [id, model]));
   const jobs: JobStanding[] = [];
@@ -59,7 +61,9 @@ export async function readJobs(
     }
     finished.jobs.delete(id);
     const { sessionId: session, state, escrowedFee: escrow, deadline } = job;
-    jobs.push({ id, session, model, state, escrow, deadline, releasableAt: releasableAt(job, at, rules) });
+    const isLost = server === "gone" && isRunning(job) && deadline < at.time;
+    const noFaultAt = isLost ? await chain.noFaultAt(id, worker, at.time) : null;
+    jobs.push({ id, session, model, state, escrow, deadline, releasableAt: releasableAt(job, at, rules), noFaultAt });
   });
   return jobs.sort((a, b) => compare(a.id, b.id));
 }
@@ -69,6 +73,8 @@ function isFinished(job: Job): boolean {
   if (job.state === "Released" || job.state === "TimedOut") return true;
   return job.state === "Resolved" && job.escrowedFee === 0n;
 }
+
+const isRunning = ({ state }: Job): boolean => state === "Submitted" || state === "Acknowledged";
 
 /** First block time at which `releaseJobs` takes it (contracts reference §4.6); `null` while that depends on others. */
 function releasableAt(job: Job, at: BlockRef, rules: ChainRules): BlockTime | null {

@@ -77,7 +77,7 @@ export function createObserver({ client, contracts, chainId, ...whose }: Observi
       answered(client.getGasPrice()),
       chain.earnings(worker),
     ]);
-    const asking = { chain, worker, at, rules, finished };
+    const asking = { chain, worker, at, rules, finished, server: input.server };
     const sessions = await readSessions(past?.sessions ?? [], asking);
     const [jobs, sent] = await Promise.all([
       readJobs(past?.jobs ?? [], sessions, asking),

@@ -28,6 +28,7 @@ const kinds: Record<PurposeKind, true> = {
   topUp: true,
   reinstate: true,
   release: true,
+  settle: true,
   withdraw: true,
   deregister: true,
   sweep: true,

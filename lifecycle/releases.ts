@@ -1,3 +1,4 @@
+import type { BlockTime } from "../schema/units.js";
 import { free, waitFor, type PricedStep, type Steps } from "./steps.js";
 import type { JobStanding, Observed, Step } from "./types.js";
 
@@ -8,15 +9,25 @@ export const releaseBatch = 50;
 export const isReleasable = (job: JobStanding, { at }: Observed): boolean =>
   job.releasableAt !== null && job.releasableAt <= at.time;
 
+/** When a job that nobody will answer can be ended without a slash. One that somebody may still answer never is. */
+const settledAt = (job: JobStanding, { server }: Observed): BlockTime | null =>
+  server === "gone" && job.releasableAt === null ? job.noFaultAt : null;
+
+const isSettleable = (job: JobStanding, observed: Observed): boolean => {
+  const time = settledAt(job, observed);
+  return time !== null && time <= observed.at.time;
+};
+
 /**
- * What it takes until none of these jobs counts any more: release those whose dispute window has passed, and wait for the others.
+ * What it takes until none of these jobs counts any more: release those whose dispute window has passed, settle those that nobody will answer, and wait for the others.
  * @param unknown how many more jobs the contract counts than are known here
  */
 export function releases(make: Steps, jobs: readonly JobStanding[], unknown: number, observed: Observed): PricedStep[] {
   const ready = jobs.filter((job) => isReleasable(job, observed));
-  const left = jobs.filter((job) => !isReleasable(job, observed));
+  const stuck = jobs.filter((job) => isSettleable(job, observed));
+  const left = jobs.filter((job) => !isReleasable(job, observed) && !isSettleable(job, observed));
   const waits: Step[] = [];
-  if (ready.length > 0 && observed.rules.paused.jobs)
+  if (ready.length + stuck.length > 0 && observed.rules.paused.jobs)
     waits.push(waitFor({ kind: "change", of: "pause" }, "the network's JobRegistry is paused"));
   const batches = Array.from({ length: Math.ceil(ready.length / releaseBatch) }, (_, index) =>
     make.release(ready.slice(index * releaseBatch, (index + 1) * releaseBatch).map((job) => job.id)),
@@ -25,12 +36,12 @@ export function releases(make: Steps, jobs: readonly JobStanding[], unknown: num
     ...(left.length > 0 ? [waitForJobs(left, observed)] : []),
     ...(unknown > 0 ? [waitForUnknown(unknown)] : []),
   ];
-  return [...waits.map(free), ...batches, ...rest.map(free)];
+  return [...waits.map(free), ...batches, ...stuck.map((job) => make.settle(job.id)), ...rest.map(free)];
 }
 
 /** Until the next job can be released, or, where that depends on others, until something about the jobs changes. */
 function waitForJobs(jobs: readonly JobStanding[], observed: Observed): Step {
-  const [first, ...others] = jobs.flatMap(({ releasableAt }) => (releasableAt === null ? [] : [releasableAt]));
+  const [first, ...others] = jobs.flatMap((job) => job.releasableAt ?? settledAt(job, observed) ?? []);
   const because = jobs.map((job) => `job ${job.id} ${standingOf(job, observed)}`).join(", ");
   if (first === undefined) return waitFor({ kind: "change", of: "jobs" }, because);
   const time = others.reduce((earliest, other) => (other < earliest ? other : earliest), first);
@@ -45,6 +56,8 @@ function standingOf(job: JobStanding, { at, server }: Observed): string {
   switch (job.state) {
     case "Submitted":
     case "Acknowledged": {
+      if (server === "gone" && job.noFaultAt !== null)
+        return `was not answered by ${iso(job.deadline)}, and is settled without a slash from ${iso(job.noFaultAt)} unless somebody is quicker`;
       if (job.deadline < at.time)
         return `passed its deadline at ${iso(job.deadline)} and waits for somebody to settle it`;
       const by = `is to be ${job.state === "Submitted" ? "acknowledged" : "answered"} by ${iso(job.deadline)}`;

@@ -145,6 +145,16 @@ export function stepsOf(observed: Observed, generation: number) {
       },
     }),
 
+    settle: (id: JobId): PricedStep => ({
+      gas: gasBound("settle"),
+      step: {
+        do: "settle",
+        purpose: nextPurpose({ ...once, kind: "settle", of: `${id}` }, sent),
+        summary: `settle job ${id}, which was never answered, without a slash`,
+        ...jobs(encodeFunctionData({ abi: jobRegistryAbi, functionName: "settleStuckJob", args: [id] })),
+      },
+    }),
+
     withdraw: (): PricedStep => ({
       gas: gasBound("withdraw"),
       step: {

@@ -115,6 +115,11 @@ export interface JobStanding {
   readonly deadline: BlockTime;
   /** First block time at which `releaseJobs` works; `null` while unknown. */
   readonly releasableAt: BlockTime | null;
+  /**
+   * First block time at which `settleStuckJob` works: it ends a job that nobody answered, long after its deadline, without a slash (contracts reference §4.6).
+   * `null` while the contract does not say, and where somebody may still answer.
+   */
+  readonly noFaultAt: BlockTime | null;
 }
 
 /** Everything a decision needs, read at one block, plus the mempool's view of our key. */
@@ -152,6 +157,7 @@ export type StepKind =
   | "topUp"
   | "reinstate"
   | "release"
+  | "settle"
   | "withdraw"
   | "deregister"
   | "sweep";

@@ -38,6 +38,7 @@ const jobs: fc.Arbitrary<JobStanding[]> = fc
       escrow: amount,
       deadline: time,
       releasableAt: fc.option(time),
+      noFaultAt: fc.option(time),
     }),
     { maxLength: 130 },
   )
@@ -191,6 +192,12 @@ always("the first step is never one that the contracts would refuse", (result, w
       expect(ids.length).toBeLessThanOrEqual(50);
       for (const id of ids) expect(known.find((one) => one.id === id)!.releasableAt).toBeLessThanOrEqual(at.time);
       expect(rules.paused.jobs).toBe(false);
+      break;
+    }
+    case "settle": {
+      const [id] = decodeFunctionData({ abi: jobRegistryAbi, data: first.data }).args as [bigint];
+      expect(known.find((one) => one.id === id)!.noFaultAt).toBeLessThanOrEqual(at.time);
+      expect([seen.server, rules.paused.jobs]).toEqual(["gone", false]);
       break;
     }
     case "setCapabilities":

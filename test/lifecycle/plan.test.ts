@@ -280,6 +280,34 @@ describe("to be gone", () => {
     ["nobody has nothing to do", gone, nobody(), []],
     ["a worker that only served leaves at once", gone, workerWith(), ["deregister", "sweep"]],
     [
+      "a job that nobody will ever answer is waited for until it can be settled without a slash",
+      gone,
+      workerWith({ jobs: [job(1, { state: "Acknowledged", noFaultAt: hours(2) }), completed(2, 3)], server: "gone" }),
+      ["wait 2 h", "withdraw", "deregister", "sweep"],
+    ],
+    [
+      "and then is, before anything else that waits",
+      gone,
+      workerWith({ jobs: [job(1, { state: "Submitted", noFaultAt: hours(0) }), completed(2, 3)], server: "gone" }),
+      ["settle", "wait 3 h", "withdraw", "deregister", "sweep"],
+    ],
+    [
+      "but not while somebody may still answer it",
+      gone,
+      workerWith({ jobs: [job(1, { state: "Acknowledged", noFaultAt: hours(-1) })], server: "standby" }),
+      ["wait for jobs", "withdraw", "deregister", "sweep"],
+    ],
+    [
+      "nor while the contract that settles is paused",
+      gone,
+      workerWith({
+        jobs: [job(1, { state: "Acknowledged", noFaultAt: hours(0) })],
+        server: "gone",
+        rules: { ...nobody().rules, paused: { workers: false, jobs: true } },
+      }),
+      ["wait for pause", "settle", "wait for pause", "withdraw", "deregister", "sweep"],
+    ],
+    [
       "it withdraws what it earned first",
       gone,
       workerWith({ earnings: lcai("0.4") }),

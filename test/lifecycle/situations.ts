@@ -104,6 +104,7 @@ export const job = (id: number, different: Partial<JobStanding> = {}): JobStandi
   escrow: lcai("0.02"),
   deadline: blockTime(now + 60n),
   releasableAt: null,
+  noFaultAt: null,
   ...different,
 });
 /** A completed job that can be released so many hours from now (before now: already). */

@@ -58,6 +58,7 @@ describe("what is released", () => {
       ...{ id: jobId(BigInt(count - at)), session: sessionId(1n), model: modelId(`0x${"11".repeat(32)}`) },
       ...{ state: "Completed" as const, escrow: wei(1n), deadline: blockTime(0n) },
       releasableAt: blockTime(10_000n - sinceSeconds),
+      noFaultAt: null,
     }));
   const rules = { releaseBatchThreshold: 3, releaseIntervalMs: 60_000, releaseMaxBatch: 4 };
   const now = blockTime(10_000n);

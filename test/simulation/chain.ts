@@ -98,6 +98,7 @@ function observe(world: World, journal: Pick<Journal, "allTransactions">, about:
       escrow: job.escrowedFee,
       deadline: job.deadline,
       releasableAt: job.completedAt === null ? null : later(job.completedAt, seconds(rules.disputeWindow)),
+      noFaultAt: null,
     })),
     earnings: wei(world.earnings),
     sent: journal.allTransactions(),

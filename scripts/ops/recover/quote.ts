@@ -38,7 +38,7 @@ function openSessions(observed: Observed): string[] {
   const slash = (rules.minimumStake * rules.slashBps.ack) / 10_000n;
   return [
     `${open.length} session(s) are open (${open.join(", ")}): a job may still come in one of them, and nobody answers it. Each missed one costs ` +
-      `${lcai(slash)} LCAI of the stake, and holds the rest up until somebody settles it. Nothing can prevent that without a sidecar.`,
+      `${lcai(slash)} LCAI of the stake when somebody settles it, and holds the rest up until then. Nothing can prevent that without a sidecar.`,
   ];
 }
 
@@ -49,5 +49,7 @@ function fateOf(job: JobStanding, { at }: Observed): string {
     return job.releasableAt <= at.time ? "is released first" : `can be disputed until ${isoOf(job.releasableAt)}`;
   if (job.state === "Disputed") return "is disputed: the worker stays until that is decided";
   if (job.state !== "Submitted" && job.state !== "Acknowledged") return `is in state ${job.state}`;
+  if (job.noFaultAt !== null)
+    return `was not answered by ${isoOf(job.deadline)}, and is lost: unless somebody settles it before, which costs a part of the stake, it is settled without one from ${isoOf(job.noFaultAt)}`;
   return `was to be ${job.state === "Submitted" ? "acknowledged" : "answered"} by ${isoOf(job.deadline)}, and nobody does: it is lost, and the worker stays until somebody settles it`;
 }

@@ -316,6 +316,27 @@ describe("in trouble", () => {
     expect(await world.network.balance(refundTo)).toBe(lcai("4910") - (await world.gasOf(address)));
   });
 
+  test("a worker whose machine died in the middle of jobs leaves with its whole stake, if nobody settles them before", async () => {
+    await join();
+    const session = await world.life.openSession(address);
+    const [submitted, acknowledged] = [await world.life.submit(session), await world.life.submit(session)];
+    await world.life.acknowledge(acknowledged, address);
+    await world.network.advance(121n);
+    const deadlines = await Promise.all(
+      [submitted, acknowledged].map(async (id) => (await world.life.job(id)).deadline),
+    );
+    const waiting = await world.reach(world.gone);
+    expect(waiting).toMatchObject({ kind: "waiting", until: { kind: "time", time: deadlines[0]! + 7_200n } });
+    expect(waiting.plan.money.earliestExit).toBe(deadlines[1]! + 7_200n);
+    await world.network.advance(7_200n);
+    const sent: string[] = [];
+    const outcome = await world.reach(world.gone, {
+      onStep: (event) => event.kind === "sending" && sent.push(event.step.do),
+    });
+    expect([outcome.kind, sent]).toEqual(["done", ["settle", "settle", "deregister", "sweep"]]);
+    expect(await world.network.balance(refundTo)).toBe(lcai("5010") - (await world.gasOf(address)));
+  });
+
   test("a suspended worker waits, and is reinstated when the time is over", async () => {
     await join();
     await world.network.send(who.owner, "aiConfig", "setSuspensionThreshold", [1n]);
