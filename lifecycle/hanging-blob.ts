@@ -67,7 +67,10 @@ async function replaceAt(nonce: number, by: Replacing, signal?: AbortSignal): Pr
     if (newest === undefined) throw new Error("a bid was made and is not there");
     const answer = (await node.knows(newest.hash)) ? null : await node.broadcast(wireForm(newest.raw));
     if (answer?.kind === "refused") {
-      if (/already reserved/i.test(answer.reason)) return false;
+      if (/already reserved/i.test(answer.reason)) {
+        await giveUp(tried, by);
+        return false;
+      }
       throw new BlobInTheWay(ledger.address, nonce, answer.reason);
     }
     if (answer?.kind === "underpriced" || clock.now() >= raiseAt) {
@@ -83,15 +86,20 @@ async function replaceAt(nonce: number, by: Replacing, signal?: AbortSignal): Pr
 }
 
 /** Which of the bids was mined, if one was: the blob that hung there may have been quicker. */
-async function writeDown(tried: readonly SentTx[], { node, ledger }: Replacing): Promise<void> {
+async function writeDown(tried: readonly SentTx[], by: Replacing): Promise<void> {
+  await giveUp(tried, by);
   for (const { hash } of tried) {
-    const receipt = await node.receipt(hash);
+    const receipt = await by.node.receipt(hash);
     if (receipt === null) continue;
     const { block, fee, status } = receipt;
     const outcome = { outcome: status === "success" ? "mined" : "reverted", mined: { block, fee } } as const;
-    await ledger.decide(new Map([[hash, outcome]]));
+    await by.ledger.decide(new Map([[hash, outcome]]));
   }
 }
+
+/** Bids are not followed any more, even before their nonce is final: if one came back all the same, it would do nothing. */
+const giveUp = (tried: readonly SentTx[], { ledger }: Replacing): Promise<void> =>
+  ledger.decide(new Map(tried.map(({ hash }) => [hash, { outcome: "dead", mined: null }])));
 
 /** How often the fees are doubled at most. A sidecar doubles its own three times (contracts reference §6.4); double that leaves room. */
 const mostDoublings = 6;

@@ -106,7 +106,7 @@ describe("a blob that a former holder left hanging", () => {
     await replace();
     expect(latest()).toBe(1);
     const all = await sent();
-    expect(all.map(({ outcome }) => outcome)).toEqual([...Array<string>(times + 1).fill("open"), "mined"]);
+    expect(all.map(({ outcome }) => outcome)).toEqual([...Array<string>(times + 1).fill("dead"), "mined"]);
     expect(
       new Set(all.map(({ nonce, purpose, lane }) => `${nonce} ${purpose.split("/").slice(2).join("/")} ${lane}`)),
     ).toEqual(new Set(["0 fill/g0/n0 blob"]));
@@ -125,7 +125,7 @@ describe("a blob that a former holder left hanging", () => {
       Array(6).fill({ kind: "unclear", reason: "?" }),
     );
     await replace();
-    expect((await sent()).map(({ outcome }) => outcome)).toEqual(["open"]);
+    expect((await sent()).map(({ outcome }) => outcome)).toEqual(["dead"]);
   });
 
   test("and pays more than may be bid is told as such, with nothing bid beyond the bound", async () => {
@@ -156,9 +156,9 @@ describe("a blob that a former holder left hanging", () => {
 });
 
 test("a plain transaction that hangs is left for a plain one to replace", async () => {
-  const { replace, latest } = setting([{ fees: "plain" }]);
+  const { replace, latest, sent } = setting([{ fees: "plain" }]);
   await replace();
-  expect(latest()).toBe(0);
+  expect([latest(), (await sent()).map(({ outcome }) => outcome)]).toEqual([0, ["dead"]]);
 });
 
 test("where nothing hangs, nothing is signed", async () => {

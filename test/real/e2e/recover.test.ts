@@ -8,7 +8,9 @@ import { z } from "zod";
 import { workerRegistryAbi } from "../../../abi/worker-registry.js";
 import { runningIn } from "../../../devnet/background.js";
 import { newRecoveryKey } from "../../../keystore/recovery-key.js";
+import type { SecretNeedle } from "../../../keystore/secret-scan.js";
 import type { RecordRef } from "../../../keystore/store.js";
+import { needlesFor, scanForSecrets } from "../../../scripts/rehearsal/scan.js";
 import { outputsSchema, prepareStage, type Stage } from "../../../scripts/rehearsal/stage.js";
 import { selectors } from "../../../scripts/rehearsal/selectors.js";
 import type { Address } from "../../../schema/units.js";
@@ -116,6 +118,7 @@ describe("of a lost machine, with nothing but the backup and its key", () => {
   let stage: Stage;
   let worker: Address;
   let hanging: Hash;
+  let needles: readonly SecretNeedle[];
   let letGo: () => Promise<void>;
   const refundTo = () => stage.client.getBalance({ address: stage.operator.refundTo });
   const recover = (...more: readonly string[]): Promise<ProcessResult> => fleet([...documented(goneLine), ...more]);
@@ -142,6 +145,7 @@ describe("of a lost machine, with nothing but the backup and its key", () => {
 
   test("the machine dies, with a transaction hanging in the mempool", async () => {
     const { signingKey } = await recordOf(stage, "home");
+    needles = await needlesFor(stage.operator.store, [stage.workerRef]);
     for (const pid of await processesIn(rehearsal.folders.host)) process.kill(pid, "SIGKILL");
     const key: Hex = `0x${Buffer.from(signingKey).toString("hex")}`;
     const raw = await privateKeyToAccount(key).signTransaction({
@@ -208,6 +212,10 @@ describe("of a lost machine, with nothing but the backup and its key", () => {
     expect(await isRegistered(stage, worker)).toBe(false);
     expect(await stage.client.getBalance({ address: worker })).toBe(0n);
     expect(await refundTo()).toBe(await expectedBack(stage, worker, 16n * 10n ** 15n));
+  });
+
+  test("no private key of the worker is in the open afterwards", async () => {
+    expect(await scanForSecrets([rehearsal.folders.root], needles)).toEqual([]);
   });
 
   test("run once more, it finds nothing left and sends nothing", async () => {

@@ -162,7 +162,7 @@ test("a blob that somebody else left hanging at the next nonce is replaced by a 
   expect([status, await received(payment)]).toEqual(["success", payment.value]);
   await expect(chain.client.getTransaction({ hash: hanging })).rejects.toThrow();
   const bids = (await store.read(ref, "treasury")).record.sent.filter((tx) => tx.lane === "blob" && tx.nonce === nonce);
-  expect(bids.map(({ outcome }) => outcome)).toEqual(["open", "open", "mined"]);
+  expect(bids.map(({ outcome }) => outcome)).toEqual(["dead", "dead", "mined"]);
   expect(Math.max(...bids.map(({ raw }) => raw.length))).toBeLessThan(1_000); // without the quarter megabyte of zeros
 });
 
