@@ -94,7 +94,10 @@ export interface SecretStore {
   turn(ref: RecordRef, waitMs: number): Promise<HeldLock>;
   /** Marks a worker's record as done with. Kept sealed, never deleted. */
   archive(ref: RecordRef, proof: EmptyOnChain): Promise<void>;
-  /** Where the backup lies that the store keeps of a record by itself, when the record names a recovery key: a path on the operator's machine. */
+  /**
+   * Where the backup lies that the store keeps of a record by itself, when the record names a recovery key: of a file store a path. Kept up to date by `create`,
+   * `update` and `archive`, which change nothing when it cannot be written.
+   */
   backupPath(ref: RecordRef): string;
   /** @param recoveryKey X25519 public key, 32 bytes */
   backup(ref: RecordRef, recoveryKey: Uint8Array): Promise<SealedBackup>;
