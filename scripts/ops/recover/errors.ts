@@ -4,7 +4,7 @@ import type { WorkerRecord } from "../../../keystore/store.js";
 import { FleetError } from "../../../schema/errors.js";
 import type { Network } from "../../../schema/network.js";
 
-/** LF1620: which worker is to be recovered cannot be told from what the command was given. */
+/** LF1620: which worker is to be recovered cannot be told from what the command was given. Next: name a backup with its recovery key, or a store with a record, as the line shows. */
 export class RecoverUnclear extends FleetError {
   constructor(what: string, fix: string, cause?: unknown) {
     super("LF1620", `There is nothing to recover from: ${what}.`, { fix, cause });
