@@ -29,6 +29,9 @@ export interface ChainContext {
   readonly contracts: Contracts;
 }
 
+/** Longest wait for one answer of a node (ms). With one more try, nobody waits longer than twice that for a node that says nothing. */
+const answerMs = 10_000;
+
 /** One client and one look at the contracts for each node and run: every resource of a stack shares them. */
 const contexts = new Map<string, Promise<ChainContext>>();
 
@@ -45,7 +48,7 @@ export function chainOf(network: Network): Promise<ChainContext> {
 
 async function open(network: Network): Promise<ChainContext> {
   const client = createPublicClient({
-    transport: http(network.endpoints.rpc, { batch: true, retryCount: 2, timeout: 15_000 }),
+    transport: http(network.endpoints.rpc, { batch: true, retryCount: 1, retryDelay: 500, timeout: answerMs }),
     pollingInterval: 250,
   });
   return { client, contracts: await resolveContracts(client, network) };

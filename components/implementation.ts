@@ -2,6 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { FleetError } from "../schema/errors.js";
 import { toPlain } from "../schema/json.js";
+import { coded } from "./coded.js";
 import { inFlight } from "./engine-watch.js";
 import { inTurn } from "./turn.js";
 import type { KeyReference } from "./worker-reference.js";
@@ -127,7 +128,8 @@ export function implement<Inputs extends z.ZodObject, Computed extends z.ZodObje
 async function plainErrors<T>(work: () => Promise<T>, news?: unknown): Promise<T> {
   try {
     return await inFlight(work);
-  } catch (error) {
+  } catch (thrown) {
+    const error = coded(thrown);
     if (error instanceof PartlyDone) {
       throw Object.assign(plain(error.message), {
         id: error.id,

@@ -6,13 +6,14 @@ import { hostVerbs, type HostVerb } from "../schema/host.js";
 import { toJson } from "../schema/json.js";
 import { systemClock } from "../system/clock.js";
 import { createLogger } from "../system/log.js";
+import { explained } from "./explained.js";
 import { factsOf } from "./facts.js";
 import { layoutOf, type Layout } from "./layout.js";
 import { proofOfDeath } from "./proof-of-death.js";
 import { reconcile } from "./reconcile.js";
 import { keepSealed } from "./seal.js";
 import { sidecarUnitName } from "./sections/service.js";
-import { SidecarSilent } from "./sidecar-silent.js";
+import { whySilent } from "./sidecar-silent.js";
 import { supervisorManager } from "./services/supervisor-manager.js";
 import { systemdManager, systemdRules } from "./services/systemd-manager.js";
 import type { ServiceManager } from "./services/unit.js";
@@ -25,17 +26,22 @@ void main();
 
 async function main(): Promise<void> {
   const log = createLogger("host");
+  let request: unknown;
   try {
     const verb = process.argv[2];
     if (verb === undefined || !Object.hasOwn(hostVerbs, verb)) throw new UnknownVerb(verb ?? "");
-    process.stdout.write(toJson(await answer(verb as HostVerb, JSON.parse(await text(process.stdin)) as unknown)));
+    request = JSON.parse(await text(process.stdin)) as unknown;
+    process.stdout.write(toJson(await answer(verb as HostVerb, request)));
   } catch (error) {
-    if (!(error instanceof FleetError)) log.error({ err: error }, "unexpected");
-    const { code, summary, fix } = error instanceof FleetError ? error : new HostBug(error);
+    const told = await explained(error, rootOf(request));
+    if (!(told instanceof FleetError)) log.error({ err: error }, "unexpected");
+    const { code, summary, fix } = told instanceof FleetError ? told : new HostBug(error);
     process.stdout.write(toJson({ error: { code, summary, fix } }));
     process.exitCode = 1;
   }
 }
+
+const rootOf = (request: unknown): string => ((request ?? {}) as { root?: string }).root ?? "/";
 
 async function answer(verb: HostVerb, request: unknown): Promise<unknown> {
   switch (verb) {
@@ -58,7 +64,7 @@ async function answer(verb: HostVerb, request: unknown): Promise<unknown> {
       const layout = layoutOf(parsed.root);
       return callControl(layout.worker(parsed.worker).state, parsed.request).catch(async (error: unknown) => {
         const status = await managerFor(layout).status(sidecarUnitName(parsed.worker));
-        throw await SidecarSilent.of(parsed.worker, status, layout.worker(parsed.worker).log, error);
+        throw await whySilent(parsed.worker, status, layout.worker(parsed.worker).log, error);
       });
     }
     case "proofOfDeath": {

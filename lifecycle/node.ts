@@ -132,9 +132,11 @@ export async function answered<T>(question: Promise<T>): Promise<T> {
   try {
     return await question;
   } catch (error) {
-    throw new NodeSilent(wordsOf(error), error);
+    throw silent(error);
   }
 }
+/** The same for an error that was caught already. */
+export const silent = (error: unknown): NodeSilent => new NodeSilent(wordsOf(error), error);
 
 type Layer = Readonly<Record<string, unknown>>;
 

@@ -1,4 +1,5 @@
 import type { SentTx } from "../lifecycle/types.js";
+import type { FleetError } from "../schema/errors.js";
 import type { Serving } from "../schema/control.js";
 import type { Hash, Hex, JobId, ModelId, RequestId, SessionId } from "../schema/units.js";
 
@@ -90,6 +91,11 @@ export interface Journal {
   /** Offences acknowledged by the operator; more on chain than this stop claiming. */
   acknowledgedOffences(): bigint;
   setAcknowledgedOffences(count: bigint): void;
+
+  /** Why a write failed; `null` while writes succeed. Stays until {@link probe} finds that the largest write there is succeeds again. */
+  readonly trouble: FleetError | null;
+  /** While there is trouble, tries whether it is over. Never throws. */
+  probe(): void;
 
   close(): void;
 }

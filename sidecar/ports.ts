@@ -43,6 +43,8 @@ export interface Chain {
   head(): Promise<BlockRef>;
   /** Calls back on each new head, pushed or polled, in order, at least once a poll interval while the node answers. */
   onHead(listener: (head: BlockRef) => void): Unsubscribe;
+  /** Why the node did not tell the newest block when it was last looked for; `null` when it did. A step that waits for the chain says nothing by itself. */
+  readonly trouble: unknown;
   job(id: JobId): Promise<Job>;
   session(id: SessionId): Promise<Session>;
   request(id: RequestId): Promise<SessionRequest>;

@@ -140,7 +140,7 @@ export function createSidecar(parts: Parts): Sidecar {
   const mayClaim = (): boolean => {
     const rules = course.observed?.rules;
     if (rules === undefined || rules.mode !== "sortition" || rules.paused.jobs || rules.paused.workers) return false;
-    return ready && mode() === "live" && offences.trouble === null;
+    return ready && mode() === "live" && offences.trouble === null && journal.trouble === null;
   };
   const room = (pendingClaims: number): number => {
     const { observed } = course;
@@ -172,10 +172,20 @@ export function createSidecar(parts: Parts): Sidecar {
     waiting = head;
     reading ??= readHeads().finally(() => (reading = undefined));
   };
+  /** A journal that cannot be written stops the claims until it can: nothing is done that was not written down before. */
+  let toldOfDisk = false;
+  const lookAtDisk = (): void => {
+    journal.probe();
+    const { trouble } = journal;
+    if (trouble !== null && !toldOfDisk) ports.alarm.raise("LF1404", trouble.summary);
+    toldOfDisk = trouble !== null;
+    metrics.claiming.set(mayClaim() ? 1 : 0);
+  };
   const readHeads = async (): Promise<void> => {
     for (let head = waiting; head !== null && !draining; head = waiting) {
       waiting = null;
       try {
+        lookAtDisk();
         if (staleness.trouble !== null) continue;
         if (course.intent.kind !== "nothing" && course.intent.kind !== "gone") await intake.read(head);
         await claimer.read(head);
@@ -203,7 +213,15 @@ export function createSidecar(parts: Parts): Sidecar {
     statusOf({
       ...{ journal, settings, identity, ports, course, link, mode },
       claiming: mayClaim,
-      troubles: () => [staleness.trouble, offences.trouble, course.trouble, server.trouble, link.trouble, lastForfeit],
+      troubles: () => [
+        staleness.trouble,
+        journal.trouble,
+        course.trouble ?? ports.chain.trouble,
+        offences.trouble,
+        server.trouble,
+        link.trouble,
+        lastForfeit,
+      ],
     });
 
   return {

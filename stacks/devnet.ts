@@ -22,6 +22,7 @@ export function devnet(config: pulumi.Config): Record<string, unknown> {
       leaving: config.getBoolean("leaving") ?? false,
       ...optional("recoveryKey", config.get("recoveryKey")),
       ...optional("exitMaxWaitMs", config.getNumber("exitMaxWaitMs")),
+      ...optional("patienceMs", config.getNumber("patienceMs")),
       ...optional("gasReserve", config.get("gasReserve")),
       ...optional("tuning", config.getObject<ServiceTuning>("tuning")),
     });

@@ -17,8 +17,22 @@ export function createLogger(part: string, options: { level?: string; destinatio
       redact: { paths: secretFields.flatMap((field) => [field, `*.${field}`]), censor: "[secret]" },
       serializers: { err: pino.stdSerializers.err },
     },
-    options.destination ?? pino.destination({ dest: 2, sync: true }),
+    options.destination ?? lasting(2),
   );
+}
+
+/** Most that is kept for a log that cannot be written now (characters); what comes on top is lost. */
+const keptCharacters = 1_000_000;
+
+/**
+ * A log that is written at once, and outlives a full disk: what cannot be written is kept and written with a later line. Without this a log line would end the
+ * program that wrote it, in the middle of whatever it did.
+ * @param fd an open file or pipe
+ */
+export function lasting(fd: number): DestinationStream {
+  const destination = pino.destination({ dest: fd, sync: true, maxLength: keptCharacters });
+  destination.on("error", () => undefined); // there is nowhere to say it
+  return destination;
 }
 
 const secretFields = ["privateKey", "signingKey", "encryptionKey", "sessionKey", "passphrase", "token", "secret"];

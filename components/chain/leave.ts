@@ -25,13 +25,23 @@ export class ExitTakesLonger extends FleetError {
 const listed = (thing: string, ids: readonly string[]): string =>
   ids.length === 0 ? `no ${thing}s` : `${thing}${ids.length === 1 ? "" : "s"} ${ids.join(", ")}`;
 
+/** How long a run waits by default for a worker that is in trouble (ms). */
+export const defaultPatienceMs = 60_000;
+
+/** A gateway or an Ollama that is down keeps no worker from leaving: only chain, disk and a sidecar that says nothing do. Pure. */
+export const keepsFromLeaving = (code: string): boolean => !/^LF14[3467]\d$/.test(code);
+
 /**
  * Has the worker leave the network, and waits until nothing of value is left under its key. Sticky: written into the key's record first, so that no
  * later run takes it back by accident.
  *
- * @throws ExitTakesLonger LF1510 when it is not gone after `maxWaitMs`; it goes on leaving by itself. ChainSilent LF1512
+ * @throws ExitTakesLonger LF1510 when it is not gone after `maxWaitMs`, SidecarInTrouble when it got no further for `patienceMs`; it goes on leaving by itself. ChainSilent LF1512
  */
-export async function leave(worker: WorkerReference, maxWaitMs: number): Promise<void> {
+export async function leave(
+  worker: WorkerReference,
+  maxWaitMs: number,
+  patienceMs = defaultPatienceMs,
+): Promise<void> {
   const store = openStoreHere(worker.keys.store);
   const leaving = { name: worker.name, network: worker.network, store, ref: worker.keys.ref };
   if ((await store.read(leaving.ref, "worker")).record.generation === 0) return; // never asked to register: there is nothing to leave
@@ -45,7 +55,11 @@ export async function leave(worker: WorkerReference, maxWaitMs: number): Promise
   const machine = openHost(worker.host);
   await ask(machine, worker.name, { op: "leave", generation });
   try {
-    await waitForStatus(machine, worker.name, (status) => status.mode === "gone", { timeoutMs: maxWaitMs });
+    await waitForStatus(machine, worker.name, (status) => status.mode === "gone", {
+      timeoutMs: maxWaitMs,
+      patience: { ms: patienceMs, counts: keepsFromLeaving },
+      again: "pulumi destroy (it goes on leaving by itself meanwhile)",
+    });
   } catch (error) {
     if (!(error instanceof SidecarTooSlow)) throw error;
     await askedOfTheChain(leaving, () => askForHead(worker.network));

@@ -5,11 +5,12 @@ import { FleetError } from "../../schema/errors.js";
 import { servingSchema, type ControlRequest, type SidecarStatus } from "../../schema/control.js";
 import { modelNameSchema, weiSchema } from "../../schema/json.js";
 import { chainOf, openStoreHere, withRecordLock } from "../context.js";
+import { coded } from "../coded.js";
 import { openHost } from "../host/host.js";
 import { implement, PartlyDone } from "../implementation.js";
-import { ask, SidecarBlocked, SidecarTooSlow, waitForStatus } from "../service/status.js";
+import { ask, SidecarBlocked, waitForStatus } from "../service/status.js";
 import { workerReferenceSchema, type WorkerReference } from "../worker-reference.js";
-import { leave, skipDeregister } from "./leave.js";
+import { defaultPatienceMs, leave, skipDeregister } from "./leave.js";
 
 /** LF1207: this generation has left, or is leaving; only a higher one registers again. */
 export class GenerationLeft extends FleetError {
@@ -30,6 +31,7 @@ const inputs = z.object({
     leaving: z.boolean(),
   }),
   exit: z.object({ maxWaitMs: z.number().int().positive() }),
+  patienceMs: z.number().int().positive().default(defaultPatienceMs),
 });
 const computed = z.object({ standing: z.string(), transaction: z.string(), stake: z.string() });
 type Inputs = z.infer<typeof inputs>;
@@ -64,18 +66,17 @@ async function join(wanted: Inputs): Promise<Computed> {
         if (blocker) throw new SidecarBlocked(blocker);
         return now.mode === "live" && now.generation === serving.generation;
       },
-      { timeoutMs: joinTimeoutMs },
+      { timeoutMs: joinTimeoutMs, patience: { ms: wanted.patienceMs } },
     );
     await rememberRegistration(worker, status);
     return describe(status);
-  } catch (error) {
+  } catch (thrown) {
+    const error = coded(thrown);
+    if (!(error instanceof FleetError)) throw error;
+    // The sidecar was told, and goes on by itself: the resource must be in state, or a destroy would never ask it to leave.
     const status = await ask(machine, worker.name, { op: "status" }).catch(() => undefined);
-    // Registered already: the resource must be in state, or a destroy would never ask it to leave.
-    if (error instanceof FleetError && status?.registered === true)
-      throw new PartlyDone(idOf(worker), describe(status), error);
-    if (error instanceof SidecarTooSlow)
-      throw new PartlyDone(idOf(worker), { standing: "joining", transaction: "", stake: "0" }, error);
-    throw error;
+    const standing = { standing: "joining", transaction: "", stake: "0" };
+    throw new PartlyDone(idOf(worker), status === undefined ? standing : describe(status), error);
   }
 }
 
@@ -115,7 +116,7 @@ export const registration = implement({
   create: async (wanted) => ({ id: idOf(wanted.worker), computed: await join(wanted) }),
   update: async (wanted) => {
     if (!wanted.serving.leaving) return join(wanted);
-    await leave(wanted.worker, wanted.exit.maxWaitMs);
+    await leave(wanted.worker, wanted.exit.maxWaitMs, wanted.patienceMs);
     return { standing: "gone", transaction: "", stake: "0" };
   },
   drifted: async (state) => {
@@ -125,7 +126,7 @@ export const registration = implement({
   },
   delete: async (state) => {
     if (skipDeregister()) return;
-    await leave(state.worker, state.exit.maxWaitMs);
+    await leave(state.worker, state.exit.maxWaitMs, state.patienceMs);
   },
 });
 

@@ -29,6 +29,8 @@ export interface RegistrationArgs {
   readonly worker: pulumi.Input<WorkerReference>;
   readonly serving: ServingArgs;
   readonly exit?: ExitPolicy;
+  /** How long an `up` or a destroy waits while the worker is in trouble and gets no further (ms). Default 60,000. The worker itself goes on trying. */
+  readonly patienceMs?: number;
 }
 
 /**
@@ -51,6 +53,7 @@ export class Registration extends pulumi.dynamic.Resource {
         worker: args.worker,
         serving: toPlain({ leaving: false, ...args.serving }),
         exit: { maxWaitMs: args.exit?.maxWaitMs ?? 900_000 },
+        ...(args.patienceMs === undefined ? {} : { patienceMs: args.patienceMs }),
         standing: undefined,
         transaction: undefined,
         stake: undefined,

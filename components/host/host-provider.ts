@@ -1,9 +1,11 @@
 import { z } from "zod";
+import { FleetError } from "../../schema/errors.js";
 import { hostFactsSchema } from "../../schema/host.js";
 import { hashSchema } from "../../schema/json.js";
-import { implement } from "../implementation.js";
+import { coded } from "../coded.js";
+import { implement, PartlyDone } from "../implementation.js";
 import { hostReferenceSchema, type HostReference } from "../worker-reference.js";
-import { openHost } from "./host.js";
+import { openHost, type Host } from "./host.js";
 
 const inputs = z.object({
   kind: z.literal("local"),
@@ -19,17 +21,32 @@ const computed = z.object({
   reference: hostReferenceSchema,
   bundleHash: hashSchema,
   ollamaUrl: z.string(),
-  facts: hostFactsSchema,
+  /** `null` until the machine has been asked. */
+  facts: hostFactsSchema.nullable(),
 });
 type Inputs = z.infer<typeof inputs>;
 
+const idOf = ({ kind, name }: Inputs): string => `${kind}:${name}`;
 const referenceOf = (wanted: Inputs): HostReference => ({ kind: wanted.kind, name: wanted.name, root: wanted.root });
 
 async function converge(wanted: Inputs): Promise<z.infer<typeof computed>> {
   const host = openHost(referenceOf(wanted));
   const bundleHash = await host.put(wanted.bundle);
+  const ollamaUrl = `http://127.0.0.1:${wanted.ollamaPort}`;
+  const begun = { reference: referenceOf(wanted), bundleHash, ollamaUrl, facts: null };
+  try {
+    return { ...begun, ...(await setUp(wanted, host)) };
+  } catch (thrown) {
+    const error = coded(thrown);
+    // Something of ours is on the machine: a destroy must know of it, or it would stay.
+    if (error instanceof FleetError) throw new PartlyDone(idOf(wanted), begun, error);
+    throw error;
+  }
+}
+
+async function setUp(wanted: Inputs, host: Host): Promise<Pick<z.infer<typeof computed>, "facts">> {
   const facts = await host.call("facts", {});
-  const report = await host.call("reconcile", {
+  await host.call("reconcile", {
     worker: wanted.name,
     section: "runtime",
     desired: {
@@ -39,8 +56,7 @@ async function converge(wanted: Inputs): Promise<z.infer<typeof computed>> {
       contextLength: wanted.contextLength,
     },
   });
-  const ollamaUrl = report.runtime?.url ?? `http://127.0.0.1:${wanted.ollamaPort}`;
-  return { reference: referenceOf(wanted), bundleHash, ollamaUrl, facts };
+  return { facts };
 }
 
 /** A machine that passed its checks and runs the reconciler, with its shared runtime. */
@@ -49,7 +65,7 @@ export const host = implement({
   computed,
   identity: ["kind", "name", "root"],
   incidental: ["bundle"], // `wantedBundle` says whether it is another one
-  create: async (wanted) => ({ id: `${wanted.kind}:${wanted.name}`, computed: await converge(wanted) }),
+  create: async (wanted) => ({ id: idOf(wanted), computed: await converge(wanted) }),
   update: (wanted) => converge(wanted),
   // Looks and changes nothing: the folder that the bundle came from may be gone by now.
   read: async (state) => {

@@ -1,9 +1,10 @@
-import { cp, link, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { cp, link, mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { FleetError } from "../../schema/errors.js";
 import { hostErrorSchema, hostVerbs } from "../../schema/host.js";
 import { toJson } from "../../schema/json.js";
+import { DiskFull, isDiskFull } from "../../system/disk.js";
 import { ensureFolder, isErrno } from "../../system/files.js";
 import { runProcess } from "../../system/process.js";
 import type { HostReference } from "../worker-reference.js";
@@ -37,23 +38,19 @@ export function openLocalHost(reference: HostReference): Host {
       const hash = await readBundleHash(source);
       const target = join(bundles, hash);
       if (await exists(join(target, "manifest.json"))) return hash;
+      const temporary = join(bundles, `.${randomBytes(6).toString("hex")}`);
       try {
         await ensureFolder(reference.root, "private");
         await ensureFolder(bundles, "private");
+        await copyFolder(source, temporary);
+        await rename(temporary, target);
       } catch (error) {
+        await rm(temporary, { recursive: true, force: true });
+        if (await exists(join(target, "manifest.json"))) return hash; // somebody else was faster with the same bundle
+        await rmdir(bundles).catch(() => undefined); // unless it holds something: nothing of ours is on this host then
+        if (isDiskFull(error)) throw new DiskFull(reference.root, error, "the bundle could not be brought there");
         throw new HostFolderUnwritable(reference.root, error);
       }
-      const temporary = join(bundles, `.${randomBytes(6).toString("hex")}`);
-      await mkdir(temporary, { mode: 0o700 });
-      for (const path of await readdir(source, { recursive: true, withFileTypes: true })) {
-        const relative = join(path.parentPath, path.name).slice(source.length + 1);
-        if (path.isDirectory()) await mkdir(join(temporary, relative), { recursive: true });
-        else await linkOrCopy(join(path.parentPath, path.name), join(temporary, relative));
-      }
-      await rename(temporary, target).catch(async (error: unknown) => {
-        await rm(temporary, { recursive: true, force: true });
-        if (!(await exists(join(target, "manifest.json")))) throw error; // somebody else was faster with the same bundle
-      });
       return hash;
     },
     call: async (verb, request) => {
@@ -102,6 +99,15 @@ async function newestBundle(bundles: string): Promise<string | undefined> {
     names.map(async (name) => ({ path: join(bundles, name), at: (await stat(join(bundles, name))).mtimeMs })),
   );
   return dated.sort((a, b) => b.at - a.at)[0]?.path;
+}
+
+async function copyFolder(source: string, target: string): Promise<void> {
+  await mkdir(target, { mode: 0o700 });
+  for (const path of await readdir(source, { recursive: true, withFileTypes: true })) {
+    const to = join(target, join(path.parentPath, path.name).slice(source.length + 1));
+    if (path.isDirectory()) await mkdir(to, { recursive: true });
+    else await linkOrCopy(join(path.parentPath, path.name), to);
+  }
 }
 
 async function linkOrCopy(from: string, to: string): Promise<void> {

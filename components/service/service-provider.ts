@@ -7,11 +7,13 @@ import { hashSchema, modelNameSchema, toJson } from "../../schema/json.js";
 import { settingsSchema, type Settings } from "../../schema/settings.js";
 import type { WorkerSecret } from "../../schema/secrets.js";
 import type { ModelName } from "../../schema/units.js";
+import { coded } from "../coded.js";
 import { openStoreHere, withRecordLock } from "../context.js";
 import { openHost, type Host } from "../host/host.js";
-import { implement } from "../implementation.js";
+import { implement, PartlyDone } from "../implementation.js";
 import { isProvenGone } from "../keys/holder.js";
 import { workerReferenceSchema, type WorkerReference } from "../worker-reference.js";
+import type { Patience } from "./patience.js";
 import { stillNeeded, unwanted } from "./retiring.js";
 import { ask, waitForStatus } from "./status.js";
 
@@ -48,6 +50,8 @@ const computed = z.object({
 });
 type Inputs = z.infer<typeof inputs>;
 
+const idOf = ({ network, address }: WorkerReference): string => `${network.chainId}:${address}:service`;
+
 async function converge(wanted: Inputs, retiring: readonly ModelName[]): Promise<z.infer<typeof computed>> {
   const { worker } = wanted;
   const machine = openHost(worker.host);
@@ -58,14 +62,25 @@ async function converge(wanted: Inputs, retiring: readonly ModelName[]): Promise
     await sealTo(machine, worker, held.record, held.epoch);
     return held.epoch;
   });
-  await machine.call("reconcile", {
-    worker: worker.name,
-    section: "service",
-    desired: { kind: "service", bundle: wanted.bundle, settings },
-  });
-  await waitForStatus(machine, worker.name, (status) => status.epoch === epoch);
-  return { epoch, holder: worker.host.name, retiring: [...retiring] };
+  const done = { epoch, holder: worker.host.name, retiring: [...retiring] };
+  try {
+    await machine.call("reconcile", {
+      worker: worker.name,
+      section: "service",
+      desired: { kind: "service", bundle: wanted.bundle, settings },
+    });
+    await waitForStatus(machine, worker.name, (status) => status.epoch === epoch, { patience: startPatience });
+  } catch (thrown) {
+    const error = coded(thrown);
+    // It may run, or come to run, on this host from here on: a destroy must know of it, or it could not take the host down.
+    if (error instanceof FleetError) throw new PartlyDone(idOf(worker), done, error);
+    throw error;
+  }
+  return done;
 }
+
+/** A sidecar that ends at its start is tried again meanwhile, with growing pauses; one that is only starting has the whole time. */
+const startPatience: Patience = { ms: 15_000, counts: (code) => code === "LF1321" };
 
 /** Makes this host the record's holder, under a new epoch unless it holds it already. */
 async function takeHold(worker: WorkerReference): Promise<{ record: WorkerRecord; epoch: number }> {
@@ -128,7 +143,7 @@ export const service = implement({
   identity: ["worker.address", "worker.network.chainId"],
   turnOf: ({ worker }) => worker.keys,
   create: async (wanted) => ({
-    id: `${wanted.worker.network.chainId}:${wanted.worker.address}:service`,
+    id: idOf(wanted.worker),
     computed: await converge(wanted, []),
   }),
   drifted: async ({ worker, retiring }) =>

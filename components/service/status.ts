@@ -2,6 +2,7 @@ import { FleetError } from "../../schema/errors.js";
 import type { ControlRequest, Problem, SidecarStatus } from "../../schema/control.js";
 import { systemClock } from "../../system/clock.js";
 import type { Host } from "../host/host.js";
+import { look, troubleOf, type Patience, type Seen } from "./patience.js";
 
 /** LF1505: the sidecar did not come to the awaited state in time. */
 export class SidecarTooSlow extends FleetError {
@@ -26,15 +27,38 @@ export async function ask(machine: Host, worker: string, request: ControlRequest
   return reply.status;
 }
 
+/** A trouble that stands, and that no further waiting of this run is likely to end. Under the trouble's own code. */
+export class SidecarInTrouble extends FleetError {
+  constructor(worker: string, { code, summary, fix }: Problem, again: string) {
+    super(code as `LF1${string}`, `Worker ${worker} gets no further: ${summary}`, {
+      fix: `${fix.replace(/\.$/, "")}. Then: ${again}`,
+    });
+  }
+}
+
 /** How a wait for the sidecar goes on or ends. */
 export interface WaitOptions {
   /** Default 90 s: a start loads the KZG setup. */
   readonly timeoutMs?: number;
+  /** When the wait is given up before that because of trouble. Default: never. */
+  readonly patience?: Patience;
+  /** The command that goes on after trouble. Default `pulumi up`. */
+  readonly again?: string;
   /** Called when the sidecar says something new. */
   readonly onProgress?: (status: SidecarStatus) => void;
 }
 
-/** Asks for the status until `reached` says yes. A sidecar that restarts meanwhile is waited for. @throws SidecarTooSlow */
+async function lookAt(machine: Host, worker: string): Promise<{ status: SidecarStatus } | { silence: Problem }> {
+  try {
+    return { status: await ask(machine, worker, { op: "status" }) };
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    const { code, summary, fix } = error;
+    return { silence: { code, summary, fix } };
+  }
+}
+
+/** Asks for the status until `reached` says yes. A sidecar that restarts meanwhile is waited for. @throws SidecarTooSlow, SidecarInTrouble */
 export async function waitForStatus(
   machine: Host,
   worker: string,
@@ -42,18 +66,22 @@ export async function waitForStatus(
   options: WaitOptions = {},
 ): Promise<SidecarStatus> {
   const timeoutMs = options.timeoutMs ?? 90_000;
+  const { patience } = options;
   const end = systemClock.now() + timeoutMs;
   let last = "nothing yet";
+  let seen: Seen | undefined;
   for (;;) {
-    try {
-      const status = await ask(machine, worker, { op: "status" });
+    const now = await lookAt(machine, worker);
+    if ("status" in now) {
+      const { status } = now;
       if (status.next !== last) options.onProgress?.(status);
-      last = status.next;
+      last = status.trouble === null ? status.next : `${status.next} (${status.trouble.code}: ${status.trouble.summary})`;
       if (reached(status)) return status;
-    } catch (error) {
-      if (!(error instanceof FleetError)) throw error;
-      last = error.message;
-    }
+    } else last = `${now.silence.code}: ${now.silence.summary}`;
+    const trouble = troubleOf(now);
+    seen = patience && look(seen, systemClock.now(), now, patience);
+    if (patience && seen && trouble && seen.troubledMs >= patience.ms)
+      throw new SidecarInTrouble(worker, trouble, options.again ?? "pulumi up");
     if (systemClock.now() >= end) throw new SidecarTooSlow(worker, Math.round(timeoutMs / 1000), last);
     await systemClock.sleep(200);
   }

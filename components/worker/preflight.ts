@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { describeError, FleetError } from "../../schema/errors.js";
+import { coded } from "../coded.js";
 import { chainChecks } from "./checks/chain-checks.js";
 import { hostChecks } from "./checks/host-checks.js";
 import { keyChecks } from "./checks/key-checks.js";
@@ -11,6 +12,8 @@ export interface Check {
   readonly name: string;
   /** Resolves with a line for the summary, or nothing to say. @throws FleetError when it does not hold */
   run(worker: ResolvedWorker): Promise<string | undefined>;
+  /** What its line is: part of the summary (default), or a warning of its own. */
+  readonly tells?: "summary" | "warning";
 }
 
 /** Every check there is, in the order their failures are told. Hosts and clouds add theirs. */
@@ -23,12 +26,17 @@ export const checks: readonly Check[] = [...keyChecks, ...chainChecks, ...hostCh
  */
 export async function preflight(worker: ResolvedWorker): Promise<void> {
   const results = await Promise.allSettled(checks.map((check) => check.run(worker)));
-  const failures = results.filter((result) => result.status === "rejected").map((result) => result.reason as unknown);
+  const failures = results.filter((result) => result.status === "rejected").map((result) => coded(result.reason));
   const bug = failures.find((failure) => !(failure instanceof FleetError));
   if (bug !== undefined) throw bug instanceof Error ? bug : new Error(describeError(bug));
   if (failures.length > 0) throw new pulumi.RunError(failures.map(describeError).join("\n"));
-  const lines = results.flatMap((result) =>
-    result.status === "fulfilled" && result.value !== undefined ? [result.value] : [],
-  );
+  const told = (as: "summary" | "warning"): string[] =>
+    results.flatMap((result, index) =>
+      result.status === "fulfilled" && result.value !== undefined && (checks[index]?.tells ?? "summary") === as
+        ? [result.value]
+        : [],
+    );
+  for (const line of told("warning")) await pulumi.log.warn(`${worker.name}: ${line}`);
+  const lines = told("summary");
   if (lines.length > 0) await pulumi.log.info(`${worker.name}: ${lines.join(" · ")}`);
 }

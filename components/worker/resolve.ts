@@ -7,6 +7,7 @@ import { modelNameSchema } from "../../schema/json.js";
 import { addressSchema, writtenNetworkSchema, type Network } from "../../schema/network.js";
 import { tuningSchema } from "../../schema/settings.js";
 import { wei, type Address, type Hex, type ModelName, type Wei } from "../../schema/units.js";
+import { defaultPatienceMs } from "../chain/leave.js";
 import type { FundingCaps } from "../chain/funding.js";
 import type { LocalHostArgs } from "../host/local-host.js";
 import type { ServiceTuning } from "../service/service.js";
@@ -53,6 +54,8 @@ export interface LightchainWorkerArgs {
   readonly caps?: { readonly perAction?: string; readonly lifetime?: string };
   /** How long a destroy waits for jobs and dispute windows (ms). Default 900,000 (15 min). */
   readonly exitMaxWaitMs?: number;
+  /** How long an `up` or a destroy waits while the worker is in trouble and gets no further (ms). Default 60,000. The worker itself goes on trying. */
+  readonly patienceMs?: number;
   /** Settings of the sidecar. */
   readonly tuning?: ServiceTuning;
 }
@@ -73,6 +76,7 @@ export interface ResolvedWorker {
   readonly gasReserve: Wei;
   readonly caps: FundingCaps;
   readonly exitMaxWaitMs: number;
+  readonly patienceMs: number;
   readonly tuning: ServiceTuning;
 }
 
@@ -120,6 +124,7 @@ export function resolveWorker(name: string, args: LightchainWorkerArgs): Resolve
       lifetime: args.caps?.lifetime === undefined ? wei(2n * largest) : money("caps.lifetime", args.caps.lifetime),
     },
     exitMaxWaitMs: check("exitMaxWaitMs", z.number().int().positive(), args.exitMaxWaitMs ?? 900_000),
+    patienceMs: check("patienceMs", z.number().int().positive(), args.patienceMs ?? defaultPatienceMs),
     tuning: args.tuning ?? {},
   };
 }

@@ -146,6 +146,7 @@ function createRegistration(
         models: worker.models.map((model) => model.name),
       },
       exit: { maxWaitMs: worker.exitMaxWaitMs },
+      patienceMs: worker.patienceMs,
     },
     { parent, dependsOn: [...dependsOn] },
   );

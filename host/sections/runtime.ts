@@ -36,8 +36,11 @@ export class OllamaPortTaken extends FleetError {
 }
 /** LF1307: Ollama was started and does not answer. */
 export class OllamaSilent extends FleetError {
-  constructor(url: string, log: string) {
-    super("LF1307", `Ollama was started but does not answer at ${url}.`, { fix: `tail ${log}` });
+  /** @param how what its service says of it */
+  constructor(url: string, log: string, how: string) {
+    super("LF1307", `Ollama was started but does not answer at ${url}: ${how}.`, {
+      fix: `tail ${log}; mend what it says, then run the same command again.`,
+    });
   }
 }
 
@@ -117,20 +120,34 @@ export function compareVersions(a: string, b: string): number {
   return 0;
 }
 
+/** Longest that Ollama may take to answer (ms). */
+const startMs = 30_000;
+/** One that is between two starts by then has failed at least twice (ms): it will not come up by itself soon. */
+const failingMs = 4_000;
+
 async function waitUntilAnswers(
   section: RuntimeSection,
   log: string,
   services: ServiceManager,
   clock: Clock,
 ): Promise<void> {
-  for (const end = clock.now() + 30_000; ;) {
+  for (const begun = clock.now(); ;) {
     const answered = await fetch(`${ollamaUrl(section)}/api/version`, { signal: AbortSignal.timeout(2_000) }).then(
       (answer) => answer.ok,
       () => false,
     );
     if (answered && (await isOurs(section.port, services))) return;
-    if (clock.now() >= end)
-      throw answered ? new OllamaPortTaken(section.port) : new OllamaSilent(ollamaUrl(section), log);
+    const waitedMs = clock.now() - begun;
+    const status = waitedMs >= failingMs ? await services.status(ollamaUnitName) : undefined;
+    if (waitedMs >= startMs || status?.state === "backing-off") {
+      if ((await isPortTaken(section.port)) && !(await isOurs(section.port, services)))
+        throw new OllamaPortTaken(section.port);
+      const how =
+        status?.state === "backing-off"
+          ? `it ends again and again, last with exit code ${status.lastExit ?? "none"}`
+          : `not within ${startMs / 1_000} s`;
+      throw new OllamaSilent(ollamaUrl(section), log, how);
+    }
     await clock.sleep(50);
   }
 }

@@ -44,7 +44,8 @@ export function systemdManager(folders: SupervisorLayout, program: SupervisorPro
       });
       const isWrittenSo =
         (await readIfPresent(join(unitFolder, service))) === rendered && (await readIfPresent(spec)) === toJson(unit);
-      if (isWrittenSo && isKeptUp(await show(service))) return false;
+      // One that waits to be started again is started now: what it failed on may be over.
+      if (isWrittenSo && (await show(service)).state === "running") return false;
       await writeAtomically(spec, toJson(unit), "private");
       await writeAtomically(join(unitFolder, service), rendered, "public");
       await systemctl("daemon-reload");
@@ -72,7 +73,6 @@ export function systemdManager(folders: SupervisorLayout, program: SupervisorPro
 export const serviceName = (root: string, unit: string): string =>
   `lightchain-${createHash("sha256").update(root).digest("hex").slice(0, 8)}-${unit}.service`;
 
-const isKeptUp = ({ state }: UnitStatus): boolean => state === "running" || state === "backing-off";
 
 async function systemctl(...args: readonly string[]): Promise<string> {
   const ended = await runProcess("systemctl", args, { env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" } });

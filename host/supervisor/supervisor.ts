@@ -50,9 +50,8 @@ export class Supervisor {
   private async ensure(unit: Unit): Promise<boolean> {
     if (this.stopped) throw new Error("the supervisor is shutting down");
     const current = this.running.get(unit.name);
-    const state = current?.status().state;
-    const isKeptUp = state === "running" || state === "backing-off";
-    if (current && isKeptUp && toJson(current.unit) === toJson(unit)) return false;
+    // One that waits to be started again is started now: what it failed on may be over, and somebody asks for it.
+    if (current?.status().state === "running" && toJson(current.unit) === toJson(unit)) return false;
     await this.ports.notes.keep(unit); // first: what cannot be written down changes nothing
     await current?.stop();
     await this.run(unit).launched;

@@ -100,6 +100,9 @@ function readsOf(client: PublicClient, contracts: Contracts, heads: Heads, optio
     chainId: network.chainId,
     head: () => heads.read(),
     onHead: (listener) => heads.listen(listener),
+    get trouble() {
+      return heads.trouble;
+    },
     job: async (id) => {
       const data = encodeFunctionData({ abi: jobRegistryAbi, functionName: "getJob", args: [id] });
       return decodeJob(await call(`job ${id}`, jobRegistry, data));

@@ -18,13 +18,24 @@ export interface GatewayRequest {
  * @throws GatewayRefused on a 4xx but 429 · GatewayUnavailable when it could not be reached, or on any other unexpected status
  */
 export async function askGateway(url: string, request: GatewayRequest): Promise<string> {
-  const { status, text } = await exchange(url, request);
-  if (request.accept.includes(status)) return text;
+  return (await askWithDate(url, request)).text;
+}
+
+/** The same, with the gateway's own time of the answer (Unix ms; `null` when it does not say). */
+export async function askWithDate(
+  url: string,
+  request: GatewayRequest,
+): Promise<{ readonly text: string; readonly dateMs: number | null }> {
+  const { status, text, dateMs } = await exchange(url, request);
+  if (request.accept.includes(status)) return { text, dateMs };
   if (status >= 400 && status < 500 && status !== 429) throw new GatewayRefused(url, status, excerpt(text));
   throw new GatewayUnavailable(url, new Error(`status ${status}: ${excerpt(text)}`));
 }
 
-async function exchange(url: string, request: GatewayRequest): Promise<{ status: number; text: string }> {
+async function exchange(
+  url: string,
+  request: GatewayRequest,
+): Promise<{ status: number; text: string; dateMs: number | null }> {
   const { method, path, body, token } = request;
   try {
     const response = await fetch(`${url}${path}`, {
@@ -37,7 +48,8 @@ async function exchange(url: string, request: GatewayRequest): Promise<{ status:
       redirect: "error",
       signal: AbortSignal.timeout(gatewayTimeoutMs),
     });
-    return { status: response.status, text: await response.text() };
+    const dateMs = Date.parse(response.headers.get("date") ?? "");
+    return { status: response.status, text: await response.text(), dateMs: Number.isNaN(dateMs) ? null : dateMs };
   } catch (error) {
     throw new GatewayUnavailable(url, error);
   }

@@ -13,6 +13,8 @@ export interface Heads {
   /** @throws ChainUnavailable */
   read(): Promise<BlockRef>;
   listen(listener: (head: BlockRef) => void): Unsubscribe;
+  /** Why the last look failed; `null` when it did not. */
+  readonly trouble: unknown;
   close(): Promise<void>;
 }
 
@@ -30,6 +32,7 @@ export function watchHeads(options: {
   const { client, clock, log } = options;
   const listeners = new Set<(head: BlockRef) => void>();
   const isNews = newsFilter();
+  let trouble: unknown = null;
   const read = async (): Promise<BlockRef> => {
     const block = await asking("the newest block", client.getBlock({ blockTag: "latest" }));
     return { number: block.number, hash: block.hash, time: blockTime(block.timestamp) };
@@ -37,15 +40,22 @@ export function watchHeads(options: {
   const loop = startLoop({
     round: async () => {
       const head = await read();
+      trouble = null;
       if (isNews(head)) for (const listener of [...listeners]) listener(head);
     },
     pauseMs: options.pollMs,
     clock,
-    onError: (error) => log.warn({ err: error }, "the newest block could not be read"),
+    onError: (error) => {
+      trouble = error;
+      log.warn({ err: error }, "the newest block could not be read");
+    },
   });
   const push = options.ws === undefined ? undefined : pushHeads(options.ws, () => loop.trigger(), clock, log);
   return {
     read,
+    get trouble() {
+      return trouble;
+    },
     listen: (listener) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);

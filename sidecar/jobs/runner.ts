@@ -1,6 +1,6 @@
 import { describeError, FleetError } from "../../schema/errors.js";
 import type { JobId } from "../../schema/units.js";
-import type { JobRow, JobState } from "../journal.js";
+import { JournalViolation, type JobRow, type JobState } from "../journal.js";
 import type { JobContext } from "./context.js";
 import { JobEnds } from "./endings.js";
 import { produce } from "./produce.js";
@@ -67,8 +67,7 @@ export function createJobRunner(given: Omit<JobContext, "inherited">, events: Jo
         metrics.jobDone(model(row), "ok", "", (clock.now() - startedMs) / 1_000);
         events.completed(id);
       } catch (error) {
-        if (error instanceof JobEnds) {
-          journal.advance(id, error.end, { cause: error.message });
+        if (error instanceof JobEnds && isWrittenDown(id, error)) {
           log.error({ job: id.toString(), code: error.code, err: error.cause }, `job ${error.end}: ${error.why}`);
           metrics.jobDone(model(row), "error", error.reason, (clock.now() - startedMs) / 1_000);
           events.ended(id, error);
@@ -80,6 +79,16 @@ export function createJobRunner(given: Omit<JobContext, "inherited">, events: Jo
           await clock.sleep(afterBugMs, stopping.signal);
         }
       }
+    }
+  };
+  /** An end that could not be written down is none yet: the job is looked at again. */
+  const isWrittenDown = (id: JobId, { end, message }: JobEnds): boolean => {
+    try {
+      journal.advance(id, end, { cause: message });
+      return true;
+    } catch (error) {
+      if (error instanceof JournalViolation) throw error;
+      return false;
     }
   };
   const take = (id: JobId): void => {

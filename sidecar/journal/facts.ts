@@ -13,6 +13,7 @@ export function factRows(database: DatabaseSync) {
   const upsert = database.prepare(
     "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
   );
+  const remove = database.prepare("DELETE FROM facts WHERE name = ?");
   const selectCursor = database.prepare("SELECT block FROM cursors WHERE name = ?");
   selectCursor.setReadBigInts(true);
   const upsertCursor = database.prepare(
@@ -26,6 +27,7 @@ export function factRows(database: DatabaseSync) {
   return {
     get,
     set,
+    remove: (name: string): void => void remove.run(name),
     /** A counter; 0 until set. */
     count,
     /** Sets a counter that must never fall. @throws JournalViolation */

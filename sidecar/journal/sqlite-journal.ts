@@ -3,7 +3,7 @@ import type { Address } from "../../schema/units.js";
 import type { Journal } from "../journal.js";
 import { claimRows } from "./claims.js";
 import { factRows, type Facts } from "./facts.js";
-import { guarded, JournalOfAnother } from "./failures.js";
+import { guarded, JournalOfAnother, JournalUnwritable } from "./failures.js";
 import { jobRows } from "./jobs.js";
 import { migrate } from "./schema.js";
 import { transactionRows } from "./transactions.js";
@@ -47,19 +47,26 @@ function prepare(database: DatabaseSync): void {
 }
 
 function journalOver(database: DatabaseSync, path: string, identity: JournalIdentity): Journal {
+  let trouble: JournalUnwritable | null = null;
   /** One write: all of it or nothing, on disk when it returns. */
-  const atomically = <T>(work: () => T): T =>
-    guarded(path, () => {
-      database.exec("BEGIN IMMEDIATE");
-      try {
-        const result = work();
-        database.exec("COMMIT");
-        return result;
-      } catch (error) {
-        if (database.isTransaction) database.exec("ROLLBACK");
-        throw error;
-      }
-    });
+  const atomically = <T>(work: () => T): T => {
+    try {
+      return guarded(path, () => {
+        database.exec("BEGIN IMMEDIATE");
+        try {
+          const result = work();
+          database.exec("COMMIT");
+          return result;
+        } catch (error) {
+          if (database.isTransaction) database.exec("ROLLBACK");
+          throw error;
+        }
+      });
+    } catch (error) {
+      if (error instanceof JournalUnwritable) trouble = error;
+      throw error;
+    }
+  };
   const reading = <T>(work: () => T): T => guarded(path, work);
 
   const facts = factRows(database);
@@ -100,11 +107,28 @@ function journalOver(database: DatabaseSync, path: string, identity: JournalIden
     acknowledgedOffences: () => reading(() => BigInt(facts.get("acknowledgedOffences") ?? "0")),
     setAcknowledgedOffences: (count) => atomically(() => facts.set("acknowledgedOffences", count.toString())),
 
+    get trouble() {
+      return trouble;
+    },
+    probe: () => {
+      if (trouble === null) return;
+      try {
+        atomically(() => facts.set("probe", largestWrite));
+        atomically(() => facts.remove("probe"));
+        trouble = null;
+      } catch (error) {
+        if (!(error instanceof JournalUnwritable)) trouble = new JournalUnwritable(path, error);
+      }
+    },
+
     close: () => {
       if (database.isOpen) database.close();
     },
   };
 }
+
+/** As large as a blob transaction is, with room to spare. A short write may find a place in the log that is there already, and prove nothing. */
+const largestWrite = "0".repeat(512 * 1024);
 
 function checkIdentity(facts: Facts, path: string, identity: JournalIdentity): void {
   const fields = {

@@ -58,18 +58,22 @@ describe("a unit that waits to be started again", () => {
     expect([...machine.written]).toEqual([]);
   });
 
+  test("is started at once when somebody asks for it again: what it failed on may be over", async () => {
+    for (let crash = 0; crash < 5; crash++) {
+      await machine.clock.advance(minutes(1));
+      machine.crash("a", 1);
+    }
+    await quiet();
+    expect(await status("a")).toMatchObject({ state: "backing-off" });
+    await ensure("a");
+    expect(await status("a")).toMatchObject({ state: "running" });
+    expect(machine.twoAtOnce).toEqual([]);
+  });
+
   test("is started at once, as it is to be now, when it changed", async () => {
     expect((await ensure("a", "2")).changed).toBe(true);
     await machine.clock.advance(minutes(10));
     expect(machine.events).toEqual(["start a1", "end a1", "start a2"]);
-  });
-
-  test("goes on waiting when nothing changed", async () => {
-    expect((await ensure("a")).changed).toBe(false);
-    await machine.clock.advance(999);
-    expect(machine.events).toEqual(["start a1", "end a1"]);
-    await machine.clock.advance(1);
-    expect(machine.events).toEqual(["start a1", "end a1", "start a1"]);
   });
 
   test("is not waited for when the supervisor stops", async () => {

@@ -24,6 +24,9 @@ export function createSimulatedChain(world: World, journal: Pick<Journal, "allTr
       world.listeners.add(listener);
       return () => world.listeners.delete(listener);
     },
+    get trouble() {
+      return world.reachable ? null : new ChainUnavailable("the newest block", new Error("the node is down"));
+    },
     job: (id) => answer(() => ({ ...found(world.jobs.get(id), "job") })),
     session: (id) => answer(() => ({ ...found(world.sessions.get(id), "session") })),
     request: (id) => answer(() => ({ ...found(world.requests.get(id), "request") })),

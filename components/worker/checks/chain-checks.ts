@@ -1,5 +1,6 @@
 import { formatEther, getAddress, keccak256, sliceHex, stringToHex } from "viem";
 import { TreasuryTooPoor } from "../../../lifecycle/errors.js";
+import { answered } from "../../../lifecycle/node.js";
 import { plan } from "../../../lifecycle/plan.js";
 import type { Desired, Observed } from "../../../lifecycle/types.js";
 import { modelIdOf } from "../../../protocol/model-id.js";
@@ -9,6 +10,7 @@ import { observeWorker } from "../../chain/observe-worker.js";
 import { chainOf, openStoreHere } from "../../context.js";
 import type { Check } from "../preflight.js";
 import type { ResolvedWorker } from "../resolve.js";
+import { clockWarning } from "./clock.js";
 import { workerRef } from "./key-checks.js";
 
 /** LF1551 (not whitelisted), LF1552 (disabled): a model that the network does not let anybody serve. */
@@ -29,6 +31,14 @@ export const chainChecks: readonly Check[] = [
     run: async (worker) => {
       await chainOf(worker.network);
       return undefined;
+    },
+  },
+  {
+    name: "this machine's clock",
+    tells: "warning",
+    run: async ({ network }) => {
+      const { client } = await chainOf(network);
+      return clockWarning(Date.now(), (await answered(client.getBlock({ blockTag: "latest" }))).timestamp);
     },
   },
   {
