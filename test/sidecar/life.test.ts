@@ -298,3 +298,34 @@ test("two jobs at once are both answered, each with its own answer", async () =>
   expect(new Set(sim.signed).size).toBe(4);
   expect(violations(sim)).toEqual([]);
 });
+
+describe("a disk that is full", () => {
+  test("stops the claims and is said, and everything goes on when there is room", async () => {
+    const { sim, run } = await liveSimulation();
+    sim.disk.full = true;
+    await sim.clock.run(10_000);
+    expect(run.sidecar.status()).toMatchObject({ mode: "live", claiming: false, trouble: { code: "LF1404" } });
+    expect(run.alarms).toEqual(["LF1404"]);
+    const request = sim.world.requestSession();
+    await sim.clock.run(20_000);
+    expect(sim.world.sessionOf(request)).toBeUndefined();
+    sim.disk.full = false;
+    await sim.clock.runUntil(() => sim.world.sessionOf(request) !== undefined, minute, "a session");
+    expect(run.sidecar.status()).toMatchObject({ claiming: true, trouble: null });
+  });
+
+  test("in the middle of a job costs no second answer, and the job when its end could not be written down is ended later", async () => {
+    const { sim, run } = await liveSimulation();
+    const session = await withSession(sim);
+    const job = sim.world.submitJob(session, "What is 2+2?");
+    await sim.clock.runUntil(() => stateOf(sim, job) === "Acknowledged", minute, "acknowledged");
+    sim.disk.full = true;
+    await sim.clock.run(10 * minute); // its deadline passes
+    expect(sim.journal.openJobs()).toHaveLength(1);
+    sim.disk.full = false;
+    await sim.clock.runUntil(() => sim.journal.openJobs().length === 0, minute, "its end is written down");
+    expect(sim.signed.length).toBeLessThanOrEqual(1);
+    expect(run.sidecar.status().jobs.filter(({ id }) => id === job)).toEqual([]);
+    expect(violations(sim)).toEqual([]);
+  });
+});

@@ -5,6 +5,7 @@ import { settingsSchema } from "../../schema/settings.js";
 import { modelName, wei, type Hex } from "../../schema/units.js";
 import { createChainTime } from "../../sidecar/chain-time.js";
 import type { Journal } from "../../sidecar/journal.js";
+import { JournalUnwritable } from "../../sidecar/journal/failures.js";
 import { openJournal } from "../../sidecar/journal/sqlite-journal.js";
 import { createMetrics, type Metrics } from "../../sidecar/metrics/metrics.js";
 import type { Parts } from "../../sidecar/parts.js";
@@ -37,8 +38,10 @@ export interface Simulation {
   readonly gateway: GatewaySeen;
   /** Every digest that was ever signed as a message. */
   readonly signed: Hex[];
-  /** The host's disk. */
+  /** What is on the host's disk. */
   readonly journal: Journal;
+  /** The disk itself: while it is full, nothing more goes into the journal. */
+  readonly disk: { full: boolean };
   /** Starts a process, which dies at the given moment. */
   boot(options?: { readonly dieAt?: Moment; readonly epoch?: number }): Run;
 }
@@ -93,13 +96,14 @@ export function createSimulation(options: { seed?: number; jobs?: Partial<Settin
   const gateway = newGatewaySeen();
   const signed: Hex[] = [];
   const journal = openJournal(":memory:", { chainId, jobRegistry: contracts.jobRegistry, worker });
+  const disk = { full: false };
   const log = createLogger("sim", { level: process.env["SIM_LOG"] ?? "silent" });
 
   return {
-    ...{ clock, world, behaviour, gateway, signed, journal },
+    ...{ clock, world, behaviour, gateway, signed, journal, disk },
     boot: ({ dieAt, epoch = 1 } = {}) => {
       const gate = createGate(dieAt ?? Infinity);
-      const gatedJournal = gate.aroundSync("journal", journal, journalWrites);
+      const gatedJournal = gate.aroundSync("journal", onDisk(journal, disk), journalWrites);
       const processClock = gate.clock(clock);
       const metrics = createMetrics();
       const alarms: string[] = [];
@@ -144,6 +148,25 @@ export function createSimulation(options: { seed?: number; jobs?: Partial<Settin
       return { sidecar, gate, metrics, alarms, started };
     },
   };
+}
+
+/** A journal on a disk that may be full. */
+function onDisk(journal: Journal, disk: { readonly full: boolean }): Journal {
+  let trouble: JournalUnwritable | null = null;
+  return new Proxy(journal, {
+    get: (target, key) => {
+      if (key === "trouble") return trouble;
+      if (key === "probe") return () => (trouble = disk.full ? trouble : null);
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== "function") return value;
+      const method = (value as (...args: unknown[]) => unknown).bind(target);
+      if (!journalWrites.some((name) => name === key)) return method;
+      return (...args: unknown[]) => {
+        if (!disk.full) return method(...args);
+        throw (trouble = new JournalUnwritable("journal.sqlite", new Error("database or disk is full")));
+      };
+    },
+  });
 }
 
 export const servedModel = modelName(model);

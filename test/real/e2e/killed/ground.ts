@@ -19,6 +19,10 @@ export interface Ground {
   readonly rehearsal: Rehearsal;
   /** Keeps back what the worker or its treasury sends, from now until the next run has been under way for a while. */
   withhold(from: "worker" | "treasury"): Promise<void>;
+  /** Waits until something that was to be withheld is. */
+  untilKept(): Promise<void>;
+  /** Ends the withholding. */
+  letGo(): Promise<void>;
   interrupt(interruption: Interruption): Promise<Interrupted>;
   pulumi(...args: readonly string[]): Promise<ProcessResult>;
   fleet(...args: readonly string[]): Promise<ProcessResult>;
@@ -49,12 +53,20 @@ export const wholeLife: Counts = {
   isRegistered: false,
 };
 
-/** @param name the worker's; each life on one ground has its own */
-export async function openGround(rehearsal: Rehearsal, name: string): Promise<Ground> {
+/**
+ * @param name the worker's; each life on one ground has its own
+ * @param config further values of the stack's config, or other ones
+ */
+export async function openGround(
+  rehearsal: Rehearsal,
+  name: string,
+  config: Readonly<Record<string, unknown>> = {},
+): Promise<Ground> {
   const { folders } = rehearsal;
   const stage = await prepareStage(folders, rehearsal.tools, rehearsal.network, () => undefined, {
     worker: name,
     tuning: { services: { lifecycleProbeMs: 500 } },
+    ...config,
   });
   const second = join(folders.root, "second-checkout");
   const control = (await runningIn(folders.network))?.control ?? "";
@@ -92,11 +104,11 @@ export async function openGround(rehearsal: Rehearsal, name: string): Promise<Gr
     }
     throw new Error("nothing was sent that could be withheld");
   };
-  const letGoSoon = async (): Promise<void> => {
+  const letGo = async (afterMs = 0): Promise<void> => {
     const { fault } = withheld ?? {};
     withheld = undefined;
     if (fault === undefined) return;
-    await systemClock.sleep(3_000);
+    await systemClock.sleep(afterMs);
     await fetch(`${control}/fault/${fault}`, { method: "DELETE" });
   };
 
@@ -110,9 +122,11 @@ export async function openGround(rehearsal: Rehearsal, name: string): Promise<Gr
       const { id } = z.object({ id: z.number() }).parse(await answer.json());
       withheld = { fault: id, from };
     },
+    untilKept,
+    letGo: () => letGo(),
     interrupt: async (interruption) => {
       const result = await interruptedRun(stage, folders, interruption, untilKept);
-      void letGoSoon();
+      void letGo(3_000);
       return result;
     },
     pulumi: (...args) => run(folders.project, "pulumi", args),

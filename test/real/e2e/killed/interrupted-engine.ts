@@ -18,7 +18,8 @@ export interface Interruption {
   readonly command: "up" | "destroy";
   readonly type: (typeof types)[number];
   readonly moment: (typeof moments)[number];
-  readonly how: (typeof interruptions)[number];
+  /** `nothing`: no signal; what is awaited at the place is all that happens. */
+  readonly how: (typeof interruptions)[number] | "nothing";
   /** Which program is run, and gets the signal. Default: `pulumi`. */
   readonly program?: "pulumi" | "fleet";
 }
@@ -120,6 +121,7 @@ export const stateFileIn = ({ state }: Pick<Folders, "state">): string =>
   join(state, ".pulumi", "stacks", "lightchain-fleet", "devnet.json");
 
 async function strike(pid: number, how: Interruption["how"]): Promise<void> {
+  if (how === "nothing") return;
   const send = (signal: NodeJS.Signals): void => {
     try {
       process.kill(pid, signal);
