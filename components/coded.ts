@@ -4,12 +4,12 @@ import { FleetError } from "../schema/errors.js";
 import { DiskFull, isDiskFull, pathOf } from "../system/disk.js";
 
 /**
- * Trouble that may befall any provider at any step, as the one line a person reads: a node that does not answer (LF1238), a disk that is full (LF1339). Everything
+ * Trouble that may befall any provider at any step, as the one line a person reads: a node that does not answer (LF1238), a disk that is full (LF1350). Everything
  * else is handed back as it is: what has a code has said enough, and the rest is a bug.
  */
 export function coded(error: unknown): unknown {
   if (error instanceof FleetError) return error;
-  if (isDiskFull(error)) return new DiskFull(pathOf(error) ?? "this machine", error);
+  if (isDiskFull(error)) return new DiskFull(pathOf(error), error);
   if (error instanceof BaseError) return silent(error);
   return error;
 }

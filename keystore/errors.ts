@@ -1,4 +1,5 @@
 import { FleetError } from "../schema/errors.js";
+import { isDiskFull } from "../system/disk.js";
 import type { RecordRef } from "./store.js";
 
 /** LF1101: a record of this name exists and is still in use. */
@@ -95,8 +96,11 @@ export class StoreNotWritable extends FleetError {
     cause: unknown,
   ) {
     const code = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
-    super("LF1108", `The key store ${folder} cannot be written to${code}.`, {
-      fix: `make ${folder} a folder that belongs to you and has free space, or name another store.`,
+    const isFull = isDiskFull(cause);
+    super("LF1108", `The key store ${folder} cannot be written to${isFull ? ": its disk is full" : code}.`, {
+      fix: isFull
+        ? `df -h ${folder}; free space there, then run the same command again: it goes on where it stopped.`
+        : `make ${folder} a folder that belongs to you, or name another store; then run the same command again.`,
       cause,
     });
   }

@@ -1,6 +1,7 @@
 import { access, open, readdir, rename } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import type { Clock } from "../system/clock.js";
+import { isDiskFull } from "../system/disk.js";
 import { ensureFolder, isErrno, readIfPresent, writeAtomically } from "../system/files.js";
 import { lock, type HeldLock } from "../system/lock.js";
 import { openBackup, sealBackup } from "./backup.js";
@@ -228,16 +229,16 @@ class FileStore implements SecretStore {
       await ensureFolder(this.folder, "private");
       await (await open(path, "a", 0o600)).close();
     });
-    const held = await lock(path, waitMs, this.clock);
+    const held = await this.writing(() => lock(path, waitMs, this.clock)); // a lock is written too
     if (held === undefined) throw new RecordLocked(ref, this.url, waitMs);
     return held;
   }
 
-  private async writing(work: () => Promise<void>): Promise<void> {
+  private async writing<T>(work: () => Promise<T>): Promise<T> {
     try {
-      await work();
+      return await work();
     } catch (error) {
-      if (error instanceof Error && "errno" in error) throw new StoreNotWritable(this.folder, error);
+      if (isDiskFull(error) || (error instanceof Error && "errno" in error)) throw new StoreNotWritable(this.folder, error);
       throw error;
     }
   }

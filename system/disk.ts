@@ -1,12 +1,16 @@
 import { statfs } from "node:fs/promises";
 import { FleetError } from "../schema/errors.js";
 
-/** LF1339: a disk is full, so that something could not be written. Nothing is ever left half written under its own name. */
+/** LF1350: a disk is full, so that something could not be written. Nothing is ever left half written under its own name. */
 export class DiskFull extends FleetError {
-  /** @param what why that matters now: the failure that it led to */
-  constructor(place: string, cause: unknown, what?: string) {
-    super("LF1339", `The disk of ${place} is full${what === undefined ? "" : `: ${what.replace(/\.$/, "")}`}.`, {
-      fix: `df -h ${place}; free space there, then run the same command again: it goes on where it stopped.`,
+  /**
+   * @param place a file or folder on it; `undefined` when that is not known
+   * @param what why that matters now: the failure that it led to
+   */
+  constructor(place: string | undefined, cause: unknown, what?: string) {
+    const which = place === undefined ? "A disk of this machine" : `The disk of ${place}`;
+    super("LF1350", `${which} is full${what === undefined ? "" : `: ${what.replace(/\.$/, "")}`}.`, {
+      fix: `df -h${place === undefined ? "" : ` ${place}`}; free space there, then run the same command again: it goes on where it stopped.`,
       cause,
     });
   }

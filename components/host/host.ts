@@ -18,6 +18,8 @@ export interface Host {
   put(bundleFolder: string): Promise<Hash>;
   /** Runs one verb of the reconciler there. @throws FleetError with the host's own code and fix */
   call<V extends HostVerb>(verb: V, request: HostRequest<V>): Promise<HostReply<V>>;
+  /** Whether something answers HTTP requests there. @param url as it is called on the host itself */
+  answers(url: string): Promise<boolean>;
   /** Whether anything of ours is left there: false once the last section is gone. */
   present(): Promise<boolean>;
 }

@@ -69,6 +69,11 @@ export function openLocalHost(reference: HostReference): Host {
       if (refused.success) throw new HostRefused(refused.data.error);
       throw new HostProgramFailed(reference.name, verb, ended.stderr);
     },
+    answers: (url) =>
+      fetch(url, { signal: AbortSignal.timeout(2_000) }).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
     // A folder that the user had before keeps what is the user's.
     present: () => exists(bundles),
   };

@@ -29,7 +29,7 @@ export async function preflight(worker: ResolvedWorker): Promise<void> {
   const failures = results.filter((result) => result.status === "rejected").map((result) => coded(result.reason));
   const bug = failures.find((failure) => !(failure instanceof FleetError));
   if (bug !== undefined) throw bug instanceof Error ? bug : new Error(describeError(bug));
-  if (failures.length > 0) throw new pulumi.RunError(failures.map(describeError).join("\n"));
+  if (failures.length > 0) throw new pulumi.RunError([...new Set(failures.map(describeError))].join("\n"));
   const told = (as: "summary" | "warning"): string[] =>
     results.flatMap((result, index) =>
       result.status === "fulfilled" && result.value !== undefined && (checks[index]?.tells ?? "summary") === as

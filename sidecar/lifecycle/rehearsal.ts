@@ -3,7 +3,7 @@ import { blobCapacityBytes } from "../../protocol/blob.js";
 import { envelopeOverheadBytes } from "../../protocol/envelope.js";
 import { utf8 } from "../../protocol/go-text.js";
 import { noVoice } from "../../protocol/prompt.js";
-import { describeError } from "../../schema/errors.js";
+import { describeError, FleetError } from "../../schema/errors.js";
 import { toJson } from "../../schema/json.js";
 import type { Settings } from "../../schema/settings.js";
 import type { PurposeId } from "../../lifecycle/types.js";
@@ -87,7 +87,7 @@ async function askModel(parts: Parts, model: ModelName, budgetMs: number, signal
     signal.throwIfAborted();
     if (overdue.signal.aborted)
       throw new ModelSilent(model, `did not answer a longest prompt within ${Math.round(budgetMs / 1_000)} s`, error);
-    throw new ModelSilent(model, `did not answer (${describeError(error)})`, error);
+    throw new ModelSilent(model, `did not answer: ${said(error)}`, error);
   } finally {
     over.abort();
   }
@@ -97,6 +97,10 @@ async function askModel(parts: Parts, model: ModelName, budgetMs: number, signal
   log.info({ model, firstMs: first, deltas, tookMs }, "rehearsal: the model answered a longest prompt");
   return first + eachMs * Math.max(settings.inference.numPredict, deltas);
 }
+
+/** An error's own sentence, to stand inside another one. */
+const said = (error: unknown): string =>
+  (error instanceof FleetError ? error.summary : describeError(error)).replace(/\.$/, "");
 
 /** As many bytes as fit into a prompt's blob, of words that no tokenizer folds into one. */
 function longestPrompt(): string {

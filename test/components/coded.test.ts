@@ -17,7 +17,7 @@ test("a node that does not answer is one coded line without the endpoint's acces
 
 test("a full disk is named by the file that could not be written", () => {
   const error = Object.assign(new Error("ENOSPC"), { code: "ENOSPC", path: "/keys/.a.tmp" });
-  expect(coded(error)).toMatchObject({ code: "LF1339", summary: "The disk of /keys/.a.tmp is full." });
+  expect(coded(error)).toMatchObject({ code: "LF1350", summary: "The disk of /keys/.a.tmp is full." });
 });
 
 test("what has a code keeps it, and a bug stays a bug", () => {

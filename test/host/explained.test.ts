@@ -12,9 +12,9 @@ const hasRoom = async (): Promise<boolean> => false;
 
 describe("a failure on a host", () => {
   test.each<[string, unknown, (root: string) => Promise<boolean>, string | undefined]>([
-    ["the system says so", Object.assign(new Error("write"), { code: "ENOSPC" }), hasRoom, "LF1339"],
-    ["Ollama says so", failed("LF1308", "pull: write /x: no space left on device"), hasRoom, "LF1339"],
-    ["the disk is found full after something that looks like it", failed("LF1307"), isFull, "LF1339"],
+    ["the system says so", Object.assign(new Error("write"), { code: "ENOSPC" }), hasRoom, "LF1350"],
+    ["Ollama says so", failed("LF1308", "pull: write /x: no space left on device"), hasRoom, "LF1350"],
+    ["the disk is found full after something that looks like it", failed("LF1307"), isFull, "LF1350"],
     ["the disk is found full after something else", failed("LF1305"), isFull, "LF1305"],
     ["there is room", failed("LF1307"), hasRoom, "LF1307"],
     ["it is a bug", new TypeError("no"), isFull, undefined],

@@ -113,6 +113,14 @@ describe("the files", () => {
     expect(refused).toBeInstanceOf(StoreNotWritable);
     expect(refused).toMatchObject({ code: "LF1108", fix: expect.stringContaining("keys") as string });
   });
+
+  test.each([
+    ["the system's word", { code: "ENOSPC", errno: -28 }],
+    ["SQLite's word, for a lock", { code: "ERR_SQLITE_ERROR", errcode: 13 }],
+  ])("because the disk is full are told as such, by %s", (_, word) => {
+    const { message } = new StoreNotWritable("/keys", Object.assign(new Error("full"), word));
+    expect(message).toMatch(/^LF1108: The key store \/keys cannot be written to: its disk is full\. Next: df -h \/keys;/);
+  });
 });
 
 describe("a wrong passphrase", () => {

@@ -22,7 +22,7 @@ describe("a full disk", () => {
   test("is told in one line with the place, what came of it, and the next command", () => {
     const error = new DiskFull("/srv/host", errno("ENOSPC"), "the bundle could not be brought there.");
     expect(error.message).toBe(
-      "LF1339: The disk of /srv/host is full: the bundle could not be brought there. Next: df -h /srv/host; free space there, then run the same command again: it goes on where it stopped.",
+      "LF1350: The disk of /srv/host is full: the bundle could not be brought there. Next: df -h /srv/host; free space there, then run the same command again: it goes on where it stopped.",
     );
     expect([pathOf(errno("ENOSPC")), pathOf(sqlite(13)), pathOf(undefined)]).toEqual([
       "/here/file",

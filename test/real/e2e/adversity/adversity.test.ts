@@ -46,7 +46,7 @@ beforeAll(async () => {
   }
   rehearsal = { ...opened, folders };
   ollama = await breakableOllama(root, opened.tools.ollama, folders.host);
-  ground = await openGround(rehearsal, "home", { ollama: ollama.program, patienceMs: 4_000 });
+  ground = await openGround(rehearsal, "home", { ollama: ollama.program, patienceMs: 3_000 });
   control = (await runningIn(folders.network))!.control;
   unanswered = Promise.all([() => undefined, (answer: () => void) => answer()].map(preflightAgainst));
 }, 600_000);
@@ -139,7 +139,7 @@ describe("an up", () => {
       what: "whose host's disk has no room for the bundle leaves nothing there",
       needsDisks: true,
       trouble: () => ({ begin: () => disks.host.grow(16 * 1024 ** 2), end: () => disks.host.grow() }),
-      says: /LF1339: The disk of .* is full: the bundle could not be brought there\. Next: df -h/,
+      says: /LF1350: The disk of .* is full: the bundle could not be brought there\. Next: df -h/,
       then: async () => expect(await readdir(rehearsal.folders.host)).toEqual([]),
     },
     {
@@ -147,20 +147,27 @@ describe("an up", () => {
       needsDisks: true,
       at: { type: "Model", moment: "in flight" },
       trouble: () => full(disks.host),
-      says: /LF1339: The disk of .* is full/,
+      says: /LF1350: The disk of .* is full/,
+    },
+    {
+      what: "whose Ollama cannot be started when a model is to be pulled",
+      at: { type: "Model", moment: "in flight" },
+      trouble: () => ollama.dead,
+      says: /LF1307: Ollama was started but does not answer at \S+: it ends again and again, last with exit code 3\./,
     },
     {
       what: "whose host's disk is full when the service is set up",
       needsDisks: true,
       at: { type: "Service", moment: "in flight" },
       trouble: () => full(disks.host),
-      says: /LF1339: The disk of .* is full/,
+      says: /LF1350: The disk of .* is full/,
     },
     {
       what: "whose key store is full sends nothing, since it could not be written down",
       needsDisks: true,
+      at: { type: "Funding", moment: "in flight" },
       trouble: () => full(disks.keys),
-      says: /LF1108: The key store .* cannot be written to \(ENOSPC\)/,
+      says: /LF1108: The key store .* cannot be written to: its disk is full\. Next: df -h/,
       then: async () => expect((await ground.count()).fundings).toBe(0),
     },
     {
@@ -172,8 +179,9 @@ describe("an up", () => {
     },
     {
       what: "whose Ollama is dead when the worker is rehearsed stakes nothing",
+      at: { type: "Registration", moment: "in flight" },
       trouble: () => ollama.dead,
-      says: /LF14(60|30): Worker home gets no further: .*tiny-poet.*Next: .*Then: pulumi up/s,
+      says: /LF1460: Worker home gets no further: The rehearsal failed: tiny-poet:1b did not answer: .*Then: pulumi up/,
       then: async () => {
         expect(await ground.count()).toMatchObject({ fundings: 1, registrations: 0 });
       },
@@ -183,7 +191,7 @@ describe("an up", () => {
       at: { type: "Registration", moment: "in flight" },
       kept: "worker",
       trouble: () => rpcIs("status"),
-      says: /LF1(405|238): Worker home gets no further: .*Then: pulumi up/s,
+      says: /LF1(405|238): Worker home gets no further: .*Then: pulumi up/,
     },
     {
       what: "whose gateway refuses the worker names it, and keeps the registration",
@@ -191,7 +199,7 @@ describe("an up", () => {
       says: /LF1440: Worker home gets no further: The gateway http:\S+ refused this worker \(403/,
       then: async () => {
         expect(await ground.count()).toMatchObject({ registrations: 1, isRegistered: true });
-        expect((await ground.pulumi("stack", "export")).stdout).toContain("lightchain:Registration");
+        expect((await ground.pulumi("stack", "export")).stdout).toContain("home-registration");
       },
     },
     {
@@ -250,7 +258,7 @@ describe("a destroy", () => {
       what: "whose key store is full does not begin to leave, since that could not be written down",
       needsDisks: true,
       trouble: () => full(disks.keys),
-      says: /LF1108: The key store .* cannot be written to \(ENOSPC\)/,
+      says: /LF1108: The key store .* cannot be written to: its disk is full\. Next: df -h/,
       then: async () => expect((await status()).mode).toBe("live"),
     },
     {
@@ -258,7 +266,7 @@ describe("a destroy", () => {
       at: { type: "Registration", moment: "in flight" },
       kept: "worker",
       trouble: () => rpcIs("drop"),
-      says: /LF1(405|238): Worker home gets no further: .*Then: pulumi destroy/s,
+      says: /LF1(405|238): Worker home gets no further: .*Then: pulumi destroy/,
     },
     {
       what: "that needs neither gateway nor Ollama to leave keeps the keys while the node cannot be asked",

@@ -3,6 +3,8 @@ import { cp, mkdir, realpath, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { decodeFunctionData, type Hex } from "viem";
 import { z } from "zod";
+import { jobRegistryAbi } from "../../../../abi/job-registry.js";
+import { sessionManagerAbi } from "../../../../abi/session-manager.js";
 import { workerRegistryAbi } from "../../../../abi/worker-registry.js";
 import { runningIn } from "../../../../devnet/background.js";
 import { compiled } from "../../../../system/package-root.js";
@@ -185,6 +187,6 @@ async function everyTransaction({ client }: Stage) {
 }
 const isSame = (one: string | null, other: string): boolean => one?.toLowerCase() === other.toLowerCase();
 function nameOf({ input, from, to }: { input: Hex; from: Address; to: Address | null }): string {
-  if (input !== "0x") return decodeFunctionData({ abi: workerRegistryAbi, data: input }).functionName;
+  if (input !== "0x") return decodeFunctionData({ abi: [...workerRegistryAbi, ...jobRegistryAbi, ...sessionManagerAbi], data: input }).functionName;
   return isSame(to, from) ? "rehearsal" : "sweep";
 }

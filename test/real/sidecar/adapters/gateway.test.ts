@@ -116,6 +116,19 @@ describe("the gateway adapter", () => {
     expect(relayed()).toHaveLength(1);
   });
 
+  test.each([
+    ["a day ahead", 86_400_000],
+    ["a day behind", -86_400_000],
+  ])("logs in once, although this machine's clock is %s", async (_, off) => {
+    const clock = { ...systemClock, now: () => systemClock.now() + off };
+    const wrong = createGateway({ url: devnet.url, signer, clock, log });
+    const asked = vi.spyOn(globalThis, "fetch");
+    for (let beat = 0; beat < 3; beat++) await wrong.heartbeat({ activeJobs: 0, maxJobs: 2, models: [] });
+    const logins = asked.mock.calls.filter(([url]) => String(url).endsWith("/api/auth/verify"));
+    asked.mockRestore();
+    expect(logins).toHaveLength(1);
+  });
+
   test("logs in once more when its token is refused", async () => {
     await gateway.login();
     faults.add({ part: "gateway", kind: "status", status: 401, match: { path: "/api/heartbeat" }, times: 1 });
