@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { FleetError } from "../../schema/errors.js";
+import { NodeSilent } from "../../lifecycle/errors.js";
 import { pastFundings, planFunding, type FundingPlan } from "../../lifecycle/fund.js";
 import { fromStored } from "../../lifecycle/ledger.js";
 import { nodeOf } from "../../lifecycle/node.js";
@@ -39,16 +40,21 @@ const computed = z.object({
 type Inputs = z.infer<typeof inputs>;
 type Computed = z.infer<typeof computed>;
 
+/** Longest that a node may be behind a payment that is known to be mined (ms). */
+const catchUpMs = 120_000;
+
 /** Pays until the lifecycle sees no shortfall: normally once. A payment that is on its way already is followed, not repeated. */
 async function fund(wanted: Inputs): Promise<Computed> {
   const treasuryStore = openStoreHere(wanted.treasury.store);
   const sender = await senderOf(wanted, treasuryStore);
+  const end = systemClock.now() + catchUpMs;
   for (;;) {
     const next = await decide(wanted, treasuryStore);
     switch (next.do) {
       case "nothing":
         return describe(wanted, await sentBy(wanted, treasuryStore));
       case "wait":
+        if (systemClock.now() >= end) throw new NodeSilent(next.because, undefined);
         await systemClock.sleep(250);
         break;
       case "blocked": {

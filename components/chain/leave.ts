@@ -37,11 +37,7 @@ export const keepsFromLeaving = (code: string): boolean => !/^LF14[3467]\d$/.tes
  *
  * @throws ExitTakesLonger LF1510 when it is not gone after `maxWaitMs`, SidecarInTrouble when it got no further for `patienceMs`; it goes on leaving by itself. ChainSilent LF1512
  */
-export async function leave(
-  worker: WorkerReference,
-  maxWaitMs: number,
-  patienceMs = defaultPatienceMs,
-): Promise<void> {
+export async function leave(worker: WorkerReference, maxWaitMs: number, patienceMs = defaultPatienceMs): Promise<void> {
   const store = openStoreHere(worker.keys.store);
   const leaving = { name: worker.name, network: worker.network, store, ref: worker.keys.ref };
   if ((await store.read(leaving.ref, "worker")).record.generation === 0) return; // never asked to register: there is nothing to leave

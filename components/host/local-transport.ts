@@ -70,7 +70,7 @@ export function openLocalHost(reference: HostReference): Host {
       throw new HostProgramFailed(reference.name, verb, ended.stderr);
     },
     answers: (url) =>
-      fetch(url, { signal: AbortSignal.timeout(2_000) }).then(
+      fetch(url, { signal: AbortSignal.timeout(5_000) }).then(
         ({ ok }) => ok,
         () => false,
       ),

@@ -75,7 +75,8 @@ export async function waitForStatus(
     if ("status" in now) {
       const { status } = now;
       if (status.next !== last) options.onProgress?.(status);
-      last = status.trouble === null ? status.next : `${status.next} (${status.trouble.code}: ${status.trouble.summary})`;
+      last =
+        status.trouble === null ? status.next : `${status.next} (${status.trouble.code}: ${status.trouble.summary})`;
       if (reached(status)) return status;
     } else last = `${now.silence.code}: ${now.silence.summary}`;
     const trouble = troubleOf(now);

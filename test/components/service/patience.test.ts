@@ -22,7 +22,11 @@ describe("how long a sidecar has been in trouble", () => {
   test.each<[string, readonly Look[], number]>([
     ["is counted from the second look on", [quiet, troubled("LF1405"), troubled("LF1405")], 2_000],
     ["does not count while it says nothing of trouble", [quiet, quiet, quiet], 0],
-    ["is not forgotten by a step that is only tried again", [quiet, troubled("LF1460"), quiet, troubled("LF1460")], 2_000],
+    [
+      "is not forgotten by a step that is only tried again",
+      [quiet, troubled("LF1460"), quiet, troubled("LF1460")],
+      2_000,
+    ],
     ["begins anew when the worker came further", [quiet, troubled("LF1405"), troubled("LF1405"), mined, mined], 1_000],
     ["counts a sidecar that does not answer, from how far it had come", [mined, silence, silence, mined], 3_000],
   ])("%s", (_, looks, ms) => expect(after(looks)).toBe(ms));

@@ -8,7 +8,11 @@ const day = 86_400;
 test.each<[string, ahead: number, says: RegExp | undefined]>([
   ["the same", 0, undefined],
   ["a slow block", 2 * minute, undefined],
-  ["5 minutes ahead", 5 * minute, /^LF1555: This machine's clock is 5 minutes ahead .* or the chain makes no blocks\. Next: date -u/],
+  [
+    "5 minutes ahead",
+    5 * minute,
+    /^LF1555: This machine's clock is 5 minutes ahead .* or the chain makes no blocks\. Next: date -u/,
+  ],
   ["5 minutes behind", -5 * minute, /^LF1555: This machine's clock is 5 minutes behind/],
   ["a day ahead", day, /24 hours ahead/],
   ["a day behind", -day, /24 hours behind/],

@@ -29,8 +29,15 @@ export async function openSmallDisk(folder: string, bytes = spacious): Promise<S
   return {
     folder,
     fill: async () => {
-      const { blocks, bfree, bsize } = await statfs(folder);
-      await resize((blocks - bfree) * bsize);
+      for (let attempt = 1; ; attempt++) {
+        const { blocks, bfree, bsize } = await statfs(folder);
+        const used = Math.max(blocks - bfree, 1); // a size of nothing would stand for no limit
+        try {
+          return await resize(used * bsize);
+        } catch (error) {
+          if (attempt >= 50) throw error; // refused: something was written meanwhile
+        }
+      }
     },
     grow: (size = spacious) => resize(size),
     unmount: () => must(runProcess("umount", ["-l", folder])),

@@ -33,8 +33,12 @@ export const full = (disk: SmallDisk): Trouble => ({ begin: () => disk.fill(), e
 
 /** Several at once. */
 export const both = (...troubles: readonly Trouble[]): Trouble => ({
-  begin: async () => void (await Promise.all(troubles.map((one) => one.begin()))),
-  end: async () => void (await Promise.all(troubles.map((one) => one.end()))),
+  begin: async () => {
+    for (const one of troubles) await one.begin();
+  },
+  end: async () => {
+    for (const one of troubles) await one.end();
+  },
 });
 
 /** An Ollama that can be broken: the program that is named to the stack stands before the real one. */

@@ -124,7 +124,7 @@ describe("the gateway adapter", () => {
     const wrong = createGateway({ url: devnet.url, signer, clock, log });
     const asked = vi.spyOn(globalThis, "fetch");
     for (let beat = 0; beat < 3; beat++) await wrong.heartbeat({ activeJobs: 0, maxJobs: 2, models: [] });
-    const logins = asked.mock.calls.filter(([url]) => String(url).endsWith("/api/auth/verify"));
+    const logins = asked.mock.calls.filter(([url]) => typeof url === "string" && url.endsWith("/api/auth/verify"));
     asked.mockRestore();
     expect(logins).toHaveLength(1);
   });
