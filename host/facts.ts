@@ -3,7 +3,7 @@ import { statfs } from "node:fs/promises";
 import type { HostFacts } from "../schema/host.js";
 import { nvidiaGpus } from "./gpus.js";
 import type { Layout } from "./layout.js";
-import { hostPublicKey } from "./seal.js";
+import { hostPublicKey } from "./host-key.js";
 import type { ServiceManager } from "./services/unit.js";
 
 /** What this machine is. */

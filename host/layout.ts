@@ -72,6 +72,7 @@ export function layoutOf(root: string): Layout {
       "models.lock",
       "document.json",
       "host-key",
+      "host-key.place",
       "reconcile.lock",
       "reconcile.lock-journal",
     ].map((name) => join(root, name)),

@@ -8,9 +8,10 @@ import { systemClock } from "../system/clock.js";
 import { createLogger } from "../system/log.js";
 import { explained } from "./explained.js";
 import { factsOf } from "./facts.js";
+import { presentPublicKey } from "./host-key.js";
 import { layoutOf, type Layout } from "./layout.js";
 import { proofOfDeath } from "./proof-of-death.js";
-import { reconcile } from "./reconcile.js";
+import { reconcile, revive } from "./reconcile.js";
 import { keepSealed } from "./seal.js";
 import { sidecarUnitName } from "./sections/service.js";
 import { whySilent } from "./sidecar-silent.js";
@@ -59,6 +60,11 @@ async function answer(verb: HostVerb, request: unknown): Promise<unknown> {
       const parsed = hostVerbs.seal.request.parse(request);
       return keepSealed(layoutOf(parsed.root), parsed);
     }
+    case "revive": {
+      const { root, host, worker } = hostVerbs.revive.request.parse(request);
+      const layout = layoutOf(root);
+      return revive(worker, host, { layout, services: managerFor(layout), clock: systemClock });
+    }
     case "control": {
       const parsed = hostVerbs.control.request.parse(request);
       const layout = layoutOf(parsed.root);
@@ -70,7 +76,8 @@ async function answer(verb: HostVerb, request: unknown): Promise<unknown> {
     case "proofOfDeath": {
       const parsed = hostVerbs.proofOfDeath.request.parse(request);
       const layout = layoutOf(parsed.root);
-      return proofOfDeath(parsed.worker, layout, managerFor(layout));
+      const sealKey = await presentPublicKey(layout);
+      return { ...(await proofOfDeath(parsed.worker, layout, managerFor(layout), parsed.retire)), sealKey };
     }
   }
 }

@@ -1,26 +1,49 @@
 import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { sidecarLockName } from "../system/control-client.js";
 import { tryLock } from "../system/lock.js";
 import type { Layout } from "./layout.js";
 import { sidecarUnitName } from "./sections/service.js";
 import type { ServiceManager } from "./services/unit.js";
 
+/** Whether a worker's sidecar is certainly not running, and how that is known. */
+export interface Death {
+  readonly dead: boolean;
+  readonly how: string;
+}
+
 /**
- * Whether a worker's sidecar is certainly not running here and nothing will start it: its service is unknown or stopped, and nobody holds its
- * journal. When in doubt, it lives.
+ * Whether a worker's sidecar is certainly not running here and nothing will start it: its service is unknown or stopped, and nobody holds its state folder. When in
+ * doubt, it lives.
+ * @param retire of a dead one, take its unit and its sealed secret away as well, so that neither a restart of this machine nor anybody's mistake brings it
+ * back under its former epoch. Its journal stays
  */
 export async function proofOfDeath(
   worker: string,
   layout: Layout,
   services: ServiceManager,
-): Promise<{ dead: boolean; how: string }> {
-  const status = await services.status(sidecarUnitName(worker));
+  retire: boolean,
+): Promise<Death> {
+  const unit = sidecarUnitName(worker);
+  const status = await services.status(unit);
   if (status !== undefined && status.state !== "stopped" && status.state !== "refused")
     return { dead: false, how: `its service is ${status.state}` };
-  const { state } = layout.worker(worker);
+  const { state, sealed } = layout.worker(worker);
+  if (isHeld(state)) return { dead: false, how: "a process still holds its state folder" };
+  if (retire) {
+    await rm(sealed, { force: true });
+    if (status !== undefined) await services.remove(unit);
+    // Whoever was started in between has read the secret already, and holds the lock by now or finds no journal.
+    if (isHeld(state)) return { dead: false, how: "a process holds its state folder again" };
+  }
   if (!existsSync(state)) return { dead: true, how: "no service and no journal of it is on this host" };
-  const held = tryLock(join(state, "journal.lock"));
-  if (held === undefined) return { dead: false, how: "a process still holds its journal" };
-  held.release();
-  return { dead: true, how: "its service is stopped and nobody holds its journal" };
+  return { dead: true, how: "its service is stopped and nobody holds its state folder" };
+}
+
+function isHeld(state: string): boolean {
+  if (!existsSync(state)) return false;
+  const held = tryLock(join(state, sidecarLockName));
+  held?.release();
+  return held === undefined;
 }

@@ -48,9 +48,7 @@ export async function reconcile(request: ReconcileRequest, machine: Machine): Pr
   const { layout } = machine;
   const servesHere = request.desired !== null && request.section !== "runtime";
   await openRoot(layout, servesHere ? request.worker : undefined);
-  const held = await lock(layout.reconcileLock, 300_000, machine.clock);
-  if (held === undefined) throw new HostBusy(layout.root);
-  try {
+  return alone(machine, async () => {
     const before = await readDocument(layout.document);
     const after = withSection(before, {
       worker: request.worker,
@@ -66,6 +64,25 @@ export async function reconcile(request: ReconcileRequest, machine: Machine): Pr
     const { document, changes } = await collect(after, machine);
     if (isEmpty(document)) await clean(machine);
     return { ...report, changes: [...report.changes, ...changes] };
+  });
+}
+
+/** Makes a worker's service run as the document already has it: one that died, or stayed down. */
+export async function revive(worker: string, host: string, machine: Machine): Promise<Report> {
+  await openRoot(machine.layout, worker);
+  return alone(machine, async () => {
+    const document = await readDocument(machine.layout.document);
+    if ((document.workers[worker]?.service ?? null) === null) return nothing;
+    await machine.services.resume();
+    return applyService({ worker, host }, document, machine);
+  });
+}
+
+async function alone<T>({ layout, clock }: Machine, work: () => Promise<T>): Promise<T> {
+  const held = await lock(layout.reconcileLock, 300_000, clock);
+  if (held === undefined) throw new HostBusy(layout.root);
+  try {
+    return await work();
   } finally {
     held.release();
   }
@@ -157,7 +174,11 @@ async function takeModelAway(
 }
 const urlOf = ({ runtime }: HostDocument): string => Object.values(runtime).map(ollamaUrl)[0] ?? "";
 
-async function applyService(request: ReconcileRequest, after: HostDocument, machine: Machine): Promise<Report> {
+async function applyService(
+  request: Pick<ReconcileRequest, "worker" | "host">,
+  after: HostDocument,
+  machine: Machine,
+): Promise<Report> {
   const section = after.workers[request.worker]?.service ?? null;
   if (section === null) {
     const removed = await removeService(request.worker, machine.layout, machine.services);

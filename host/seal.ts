@@ -1,14 +1,11 @@
-import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import type { z } from "zod";
-import nacl from "tweetnacl";
 import { openSealedForHost } from "../keystore/sealing.js";
 import { FleetError } from "../schema/errors.js";
 import { toJson } from "../schema/json.js";
-import { ensureFolder, isErrno, readIfPresent, writeAtomically } from "../system/files.js";
+import { ensureFolder, readIfPresent, writeAtomically } from "../system/files.js";
 import type { hostVerbs } from "../schema/host.js";
+import { readHostKey } from "./host-key.js";
 import type { Layout } from "./layout.js";
-import { openRoot } from "./root.js";
 import { sealedFileSchema, type SealedFile } from "./sealed-file.js";
 
 /** LF1310: a secret of a former epoch: another host was made the holder since. */
@@ -29,22 +26,6 @@ export class SealedForAnother extends FleetError {
   }
 }
 
-/** The host's own key, made at first contact. @returns its public half */
-export async function hostPublicKey(layout: Layout): Promise<Uint8Array> {
-  await openRoot(layout);
-  const secret = await readHostKey(layout).catch(async (error: unknown) => {
-    if (!isErrno(error, "ENOENT")) throw error;
-    const fresh = randomBytes(32);
-    await writeAtomically(layout.hostKey, fresh, "private");
-    return fresh;
-  });
-  const { publicKey } = nacl.box.keyPair.fromSecretKey(secret);
-  secret.fill(0);
-  return publicKey;
-}
-
-const readHostKey = (layout: Layout): Promise<Buffer> => readFile(layout.hostKey);
-
 /** Keeps a sealed secret for a worker after making sure that it opens here and is not older than the one that is there. */
 export async function keepSealed(
   layout: Layout,
@@ -64,7 +45,7 @@ export async function keepSealed(
 }
 
 async function checkOpens(layout: Layout, request: z.infer<(typeof hostVerbs)["seal"]["request"]>): Promise<void> {
-  const key = await readHostKey(layout);
+  const key = await readHostKey(layout.hostKey);
   try {
     const { host, address, epoch } = request;
     openSealedForHost(key, { host, address, epoch }, request.sealed).payload.fill(0);

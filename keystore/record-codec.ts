@@ -102,6 +102,7 @@ const recordSchema = z.discriminatedUnion("kind", [
     leaving: z.boolean(),
     epoch: count,
     holder: z.string().nullable(),
+    holderAt: z.looseObject({ sealKey: z.string(), reference: z.string() }).exactOptional(),
     registeredAt: z.looseObject({ number: bigintSchema, hash: hashSchema, time: blockTimeSchema }).nullable(),
     sent: z.array(storedTxSchema),
     archived: emptyOnChainSchema.nullable(),

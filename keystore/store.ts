@@ -22,6 +22,14 @@ export interface StoredTx {
   readonly mined: { readonly block: bigint; readonly fee: bigint } | null;
 }
 
+/** Where a key's holder is, so that it is told from another host of the same name, and can be asked again later. */
+export interface HolderPlace {
+  /** The host's X25519 public key, hex: it is made on the host, so that another folder or machine has another. */
+  readonly sealKey: string;
+  /** How the host is reached, as JSON; `components/worker-reference.ts` reads it. */
+  readonly reference: string;
+}
+
 /** Everything secret about one worker. Leaves the store only sealed to a host that may hold it, or to the operator's recovery key. */
 export interface WorkerRecord {
   readonly kind: "worker";
@@ -44,6 +52,8 @@ export interface WorkerRecord {
   /** Which host may sign, and how often that changed. */
   readonly epoch: number;
   readonly holder: string | null;
+  /** Where the holder is; left out while there is none. */
+  readonly holderAt?: HolderPlace;
   readonly registeredAt: { readonly number: bigint; readonly hash: Hash; readonly time: BlockTime } | null;
   readonly sent: readonly StoredTx[];
   /** Set when the chain proved that nothing is left to lose. An archived record is kept, sealed, and can be restored. */

@@ -159,10 +159,23 @@ export const hostVerbs = {
     request: z.object({ root: z.string(), worker: z.string().min(1), request: controlRequestSchema }),
     reply: controlReplySchema,
   },
-  /** Whether the worker's sidecar is certainly not running and will not be started again. */
+  /** Makes a worker's sidecar run again as the document and its sealed secret have it. A report without a service: there is none to run. */
+  revive: {
+    request: z.object({ root: z.string(), host: z.string(), worker: z.string().min(1) }),
+    reply: reportSchema,
+  },
+  /**
+   * Whether the worker's sidecar is certainly not running and will not be started again. With `retire`, a dead one's unit and sealed secret are taken away, so that
+   * nothing brings it back under its former epoch.
+   */
   proofOfDeath: {
-    request: z.object({ root: z.string(), worker: z.string().min(1) }),
-    reply: z.object({ dead: z.boolean(), how: z.string() }),
+    request: z.object({ root: z.string(), worker: z.string().min(1), retire: z.boolean().default(false) }),
+    reply: z.object({
+      dead: z.boolean(),
+      how: z.string(),
+      /** The host's public key, as in its facts: who vouches. Default: none, which is what an older host program says. */
+      sealKey: z.string().nullable().default(null),
+    }),
   },
 } as const;
 export type HostVerb = keyof typeof hostVerbs;

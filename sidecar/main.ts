@@ -9,6 +9,7 @@ import { bundleManifestSchema } from "../schema/bundle.js";
 import { describeError, FleetError } from "../schema/errors.js";
 import { type Settings, settingsSchema } from "../schema/settings.js";
 import { systemClock } from "../system/clock.js";
+import { sidecarLockName } from "../system/control-client.js";
 import { type Exit, ownExit } from "../system/exit.js";
 import { ensureFolder } from "../system/files.js";
 import { tryLock } from "../system/lock.js";
@@ -78,7 +79,7 @@ function readSettings(path: string): Settings {
 async function run(settings: Settings, credentials: Credentials, exit: Exit, log: Logger): Promise<void> {
   const { secret, signingKey, encryption } = credentials;
   await ensureFolder(settings.stateFolder, "private");
-  const held = tryLock(join(settings.stateFolder, "sidecar.lock"));
+  const held = tryLock(join(settings.stateFolder, sidecarLockName));
   if (held === undefined) throw alreadyRunning(settings.stateFolder);
   exit.onLeave(() => held.release());
 

@@ -8,6 +8,8 @@ import { readIfPresent } from "./files.js";
 /** Names of the socket and of its token in the sidecar's state folder. */
 export const controlSocketName = "control.sock";
 export const controlTokenName = "control.token";
+/** The lock in the same folder that a running sidecar holds (`system/lock.ts`). */
+export const sidecarLockName = "sidecar.lock";
 /** Longest line either side takes, in bytes. */
 export const maxControlLineBytes = 4 * 1024 * 1024;
 

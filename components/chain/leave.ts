@@ -1,8 +1,16 @@
+import { isHeldBy } from "../../keystore/hold.js";
+import type { ConvergeOutcome } from "../../lifecycle/apply.js";
 import { FleetError } from "../../schema/errors.js";
 import type { SidecarStatus } from "../../schema/control.js";
+import type { BlockTime } from "../../schema/units.js";
+import { systemClock } from "../../system/clock.js";
 import { openStoreHere, withRecordLock } from "../context.js";
-import { openHost } from "../host/host.js";
-import { ask, SidecarTooSlow, waitForStatus } from "../service/status.js";
+import { openHost, type Host } from "../host/host.js";
+import { lookOut, walkOut, type Leaver } from "../keys/way-out.js";
+import { holdFor, takerAt } from "../service/hold.js";
+import { look, troubleOf, type Look, type Patience, type Seen } from "../service/patience.js";
+import { sealTo } from "../service/sealing.js";
+import { ask, SidecarBlocked, SidecarInTrouble, SidecarTooSlow } from "../service/status.js";
 import type { WorkerReference } from "../worker-reference.js";
 import { askedOfTheChain, askForHead } from "./silent-chain.js";
 
@@ -10,15 +18,25 @@ import { askedOfTheChain, askForHead } from "./silent-chain.js";
 export class ExitTakesLonger extends FleetError {
   constructor(
     readonly worker: string,
-    status: SidecarStatus,
+    what: {
+      readonly jobs: readonly { readonly id: bigint }[];
+      readonly sessions: readonly { readonly id: bigint; readonly standing: string }[];
+      readonly nextAt: BlockTime | null;
+    },
+    /** Whether its sidecar goes on leaving meanwhile. */
+    byItself: boolean,
   ) {
-    const jobs = status.jobs.map((job) => job.id.toString());
-    const sessions = status.sessions.filter((one) => one.standing === "open").map((one) => one.id.toString());
-    const when = status.nextAt === null ? "when they end" : new Date(Number(status.nextAt) * 1000).toISOString();
+    const jobs = what.jobs.map((job) => job.id.toString());
+    const sessions = what.sessions.filter((one) => one.standing === "open").map((one) => one.id.toString());
+    const when = what.nextAt === null ? "when they end" : new Date(Number(what.nextAt) * 1000).toISOString();
     super(
       "LF1510",
       `Worker ${worker} is leaving: ${listed("job", jobs)} and ${listed("open session", sessions)} keep it until ${when} at the earliest; its stake stays locked until then.`,
-      { fix: `leave it running: it exits by itself. Then, from ${when}: pulumi destroy` },
+      {
+        fix: byItself
+          ? `leave it running: it exits by itself. Then, from ${when}: pulumi destroy`
+          : `nothing serves it any more, so it does not leave by itself. From ${when}: pulumi destroy`,
+      },
     );
   }
 }
@@ -32,35 +50,137 @@ export const defaultPatienceMs = 60_000;
 export const keepsFromLeaving = (code: string): boolean => !/^LF14[3467]\d$/.test(code);
 
 /**
- * Has the worker leave the network, and waits until nothing of value is left under its key. Sticky: written into the key's record first, so that no
- * later run takes it back by accident.
+ * Has the worker leave the network, and waits until nothing of value is left under its key. Its sidecar does it; one that is down is started again for it. Once no
+ * host holds the key any more (proven, or by the operator's word) it is done here, with the key itself. Sticky: written into the key's record first, so that no later run
+ * takes it back by accident.
  *
- * @throws ExitTakesLonger LF1510 when it is not gone after `maxWaitMs`, SidecarInTrouble when it got no further for `patienceMs`; it goes on leaving by itself. ChainSilent LF1512
+ * @throws ExitTakesLonger LF1510 when it is not gone after `maxWaitMs`, SidecarInTrouble when it got no further for `patienceMs`, HeldElsewhere LF1504 when another host,
+ *   or one that cannot be asked, may still sign, ChainSilent LF1512
  */
 export async function leave(worker: WorkerReference, maxWaitMs: number, patienceMs = defaultPatienceMs): Promise<void> {
   const store = openStoreHere(worker.keys.store);
-  const leaving = { name: worker.name, network: worker.network, store, ref: worker.keys.ref };
-  if ((await store.read(leaving.ref, "worker")).record.generation === 0) return; // never asked to register: there is nothing to leave
+  const leaver: Leaver = { store, ref: worker.keys.ref, network: worker.network };
+  const { generation } = (await store.read(leaver.ref, "worker")).record;
+  if (generation === 0) return; // never asked to register: there is nothing to leave
+  const asking = <T>(work: () => Promise<T>): Promise<T> => askedOfTheChain({ name: worker.name, ...leaver }, work);
   // Before anything is changed, and again after a long wait: a sidecar that hears nothing of the chain would only be waited for.
-  await askedOfTheChain(leaving, () => askForHead(worker.network));
-  const generation = await withRecordLock(store, worker.keys.ref, async () => {
-    const { record, version } = await store.read(worker.keys.ref, "worker");
-    if (!record.leaving) await store.update(worker.keys.ref, version, { ...record, leaving: true });
-    return record.generation;
+  const chainAnswers = (): Promise<void> => asking(() => askForHead(worker.network));
+  await chainAnswers();
+  const server = await asking(() => serverOf(worker, leaver));
+  await withRecordLock(store, leaver.ref, async () => {
+    const { record, version } = await store.read(leaver.ref, "worker");
+    if (!record.leaving) await store.update(leaver.ref, version, { ...record, leaving: true });
   });
-  const machine = openHost(worker.host);
-  await ask(machine, worker.name, { op: "leave", generation });
-  try {
-    await waitForStatus(machine, worker.name, (status) => status.mode === "gone", {
-      timeoutMs: maxWaitMs,
-      patience: { ms: patienceMs, counts: keepsFromLeaving },
-      again: "pulumi destroy (it goes on leaving by itself meanwhile)",
-    });
-  } catch (error) {
-    if (!(error instanceof SidecarTooSlow)) throw error;
-    await askedOfTheChain(leaving, () => askForHead(worker.network));
-    throw new ExitTakesLonger(worker.name, await ask(machine, worker.name, { op: "status" }));
+  const end = systemClock.now() + maxWaitMs;
+  if (server !== "nobody") {
+    const patience: Patience = { ms: patienceMs, counts: keepsFromLeaving };
+    const outcome = await untilGone(server, worker.name, { generation, end, patience, chainAnswers });
+    if (outcome === "gone") return;
+    await withRecordLock(store, leaver.ref, () => holdFor(worker, "nobody", "destroy"));
   }
+  const outcome = await asking(() => walkOut(leaver, { mayWait: () => systemClock.now() < end }));
+  if (outcome.kind !== "done") throw new ExitTakesLonger(worker.name, waitIn(outcome), false);
+}
+
+const waitIn = (outcome: ConvergeOutcome) => ({
+  jobs: outcome.observed.jobs,
+  sessions: outcome.observed.sessions,
+  nextAt: outcome.kind === "waiting" && outcome.until.kind === "time" ? outcome.until.time : null,
+});
+
+/** The host whose sidecar is to leave; `nobody` when it is to be done here, which the record then says. @throws HeldElsewhere LF1504 */
+async function serverOf(worker: WorkerReference, leaver: Leaver): Promise<Host | "nobody"> {
+  const machine = openHost(worker.host);
+  const isPresent = await machine.present();
+  // An interrupted destroy may have left no more than the record's word that somebody holds the key.
+  if (!isPresent && (await lookOut(leaver)).plan.steps.length === 0) return "nobody";
+  return withRecordLock(leaver.store, leaver.ref, async () => {
+    const { record } = await leaver.store.read(leaver.ref, "worker");
+    if (isPresent && record.holder !== null) {
+      const facts = await machine.call("facts", {});
+      const here = takerAt(machine, facts);
+      if (isHeldBy(record, here)) {
+        const hold = await holdFor(worker, here, "destroy");
+        if (hold.because !== null) {
+          await sealTo(machine, facts, worker.name, hold.record);
+          await machine.call("revive", { worker: worker.name });
+        }
+        return machine;
+      }
+    }
+    await holdFor(worker, "nobody", "destroy");
+    return "nobody";
+  });
+}
+
+/** How a sidecar is waited for that leaves. */
+interface Leaving {
+  readonly generation: number;
+  /** The longest wait ends then (ms). */
+  readonly end: number;
+  readonly patience: Patience;
+  /** Asked before a wait is given up. @throws ChainSilent LF1512, which is then the reason */
+  readonly chainAnswers: () => Promise<void>;
+}
+
+/**
+ * Tells the sidecar to leave, and waits until it has. One that does not answer is started again, once, and told at once; from then on it is up to what keeps it
+ * running, unless that says that it stays down.
+ */
+async function untilGone(machine: Host, name: string, { generation, end, patience, chainAnswers }: Leaving) {
+  let seen: Seen | undefined;
+  let last: SidecarStatus | undefined;
+  let isTold = false;
+  let isRevived = false;
+  for (const begun = systemClock.now(); ; await systemClock.sleep(200)) {
+    const now = await tell(machine, name, isTold ? undefined : generation);
+    if ("status" in now) {
+      isTold = true;
+      last = now.status;
+      if (last.mode === "gone") return "gone";
+      if (last.trouble?.code === "LF1412") throw new SidecarBlocked(last.trouble); // it will not act by itself
+    } else {
+      isTold = false;
+      if (!isRevived) await revived(machine, name);
+      else if ((await machine.call("proofOfDeath", { worker: name })).dead) return "dead";
+      isRevived = true;
+    }
+    const trouble = troubleOf(now);
+    seen = look(seen, systemClock.now(), now, patience);
+    if (trouble !== null && seen.troubledMs >= patience.ms) {
+      await chainAnswers();
+      throw new SidecarInTrouble(name, trouble, "pulumi destroy (it goes on leaving by itself meanwhile)");
+    }
+    if (systemClock.now() < end) continue;
+    await chainAnswers();
+    if (last !== undefined) throw new ExitTakesLonger(name, last, true);
+    throw new SidecarTooSlow(name, Math.round((end - begun) / 1000), trouble?.summary ?? "nothing yet");
+  }
+}
+
+/** Tells it once to leave, then asks how far it is. Silence is everything that is no answer of a sidecar that runs. @throws SidecarBlocked when it refuses */
+async function tell(
+  machine: Host,
+  name: string,
+  generation: number | undefined,
+): Promise<{ readonly status: SidecarStatus } | Extract<Look, { silence: unknown }>> {
+  try {
+    return {
+      status: await ask(machine, name, generation === undefined ? { op: "status" } : { op: "leave", generation }),
+    };
+  } catch (error) {
+    if (error instanceof SidecarBlocked && error.code !== "LF1425") throw error;
+    if (!(error instanceof FleetError)) throw error;
+    const { code, summary, fix } = error;
+    return { silence: { code, summary, fix } };
+  }
+}
+
+/** What cannot be started again is dead for certain, or not: the proof decides. */
+async function revived(machine: Host, worker: string): Promise<void> {
+  await machine.call("revive", { worker }).catch((error: unknown) => {
+    if (!(error instanceof FleetError)) throw error;
+  });
 }
 
 /** The operator's way out when the chain cannot be asked: the stack empties, the key stays, and the stake is recovered later. */

@@ -67,7 +67,10 @@ export const host = implement({
   incidental: ["bundle"], // `wantedBundle` says whether it is another one
   create: async (wanted) => ({ id: idOf(wanted), computed: await converge(wanted) }),
   // An Ollama that was given up for a while is started again at once, or it is said why it cannot be.
-  drifted: async (state) => !(await openHost(referenceOf(state)).answers(`${state.ollamaUrl}/api/version`)),
+  drifted: async (state) => {
+    const machine = openHost(referenceOf(state));
+    return !(await machine.present()) || !(await machine.answers(`${state.ollamaUrl}/api/version`));
+  },
   update: (wanted) => converge(wanted),
   // Looks and changes nothing: the folder that the bundle came from may be gone by now.
   read: async (state) => {

@@ -1,3 +1,4 @@
+import { decideHold, released } from "../../keystore/hold.js";
 import type { RecordRef, SecretStore, WorkerRecord } from "../../keystore/store.js";
 import { withRecordLock } from "../context.js";
 
@@ -7,10 +8,12 @@ export const holdingOf = ({ holder, epoch }: Pick<WorkerRecord, "holder" | "epoc
 
 /**
  * Whether nobody else signs with a record's key: no host holds it, or the operator has said of exactly this holder and epoch that it is gone for good. Pure.
- * @param word `<host>#<epoch>`, as in LIGHTCHAIN_HOLDER_GONE
+ * @param told `<host>#<epoch>`, as in LIGHTCHAIN_HOLDER_GONE
  */
-export const isProvenGone = (record: Pick<WorkerRecord, "holder" | "epoch">, word: string | undefined): boolean =>
-  record.holder === null || word === holdingOf(record);
+export const isProvenGone = (
+  record: Pick<WorkerRecord, "holder" | "holderAt" | "epoch">,
+  told: string | undefined,
+): boolean => decideHold(record, "nobody", { told, proof: null }).kind !== "refused";
 
 /**
  * Takes the key away from a holder that is gone, under a new epoch, and has the worker leave: sticky, so that no later run registers it again.
@@ -19,14 +22,14 @@ export const isProvenGone = (record: Pick<WorkerRecord, "holder" | "epoch">, wor
 export function takeBack(
   store: SecretStore,
   ref: RecordRef,
-  word: string | undefined,
+  told: string | undefined,
 ): Promise<WorkerRecord | undefined> {
   return withRecordLock(store, ref, async () => {
     const { record, version } = await store.read(ref, "worker");
-    if (!isProvenGone(record, word)) return undefined;
-    if (record.holder === null && record.leaving && record.archived === null) return record;
-    const epoch = record.holder === null ? record.epoch : record.epoch + 1;
-    const taken: WorkerRecord = { ...record, holder: null, epoch, leaving: true, archived: null };
+    const decision = decideHold(record, "nobody", { told, proof: null });
+    if (decision.kind === "refused") return undefined;
+    if (decision.kind === "keep" && record.leaving && record.archived === null) return record;
+    const taken: WorkerRecord = { ...released(record), epoch: decision.epoch, leaving: true, archived: null };
     return (await store.update(ref, version, taken)).record;
   });
 }

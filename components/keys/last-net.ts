@@ -1,10 +1,12 @@
 import { formatEther } from "viem";
-import type { Observed } from "../../lifecycle/types.js";
+import { takeHold } from "../../keystore/hold.js";
 import type { EmptyOnChain, WorkerRecord } from "../../keystore/store.js";
+import type { Observed } from "../../lifecycle/types.js";
 import { FleetError } from "../../schema/errors.js";
-import { askedOfTheChain } from "../chain/silent-chain.js";
 import { skipDeregister } from "../chain/leave.js";
-import { holdingOf, takeBack } from "./holder.js";
+import { askedOfTheChain } from "../chain/silent-chain.js";
+import { withRecordLock } from "../context.js";
+import { holdOptions } from "../service/hold.js";
 import { emptiness, lookOut, walkOut, type Leaver } from "./way-out.js";
 
 /** LF1502: the chain still holds something of this worker, so its keys are not given up. Next: what the line says, then pulumi destroy again. */
@@ -19,7 +21,7 @@ export class NotEmptyOnChain extends FleetError {
  * fetched now, by the same plan that the sidecar follows, with the key itself, once no host holds it any more.
  *
  * @returns the proof to archive with; `undefined` when the operator skipped it, so that the record stays as it is
- * @throws NotEmptyOnChain LF1502, ChainSilent LF1512
+ * @throws NotEmptyOnChain LF1502, HeldElsewhere LF1504, ChainSilent LF1512
  */
 export async function proveEmpty(leaver: Leaver): Promise<EmptyOnChain | undefined> {
   if (skipDeregister()) return undefined;
@@ -29,14 +31,10 @@ export async function proveEmpty(leaver: Leaver): Promise<EmptyOnChain | undefin
 }
 
 async function emptied(leaver: Leaver): Promise<EmptyOnChain> {
+  const { store, ref } = leaver;
   const { record, observed, plan } = await lookOut(leaver);
   if (plan.steps.length === 0) return emptiness(observed);
-  if ((await takeBack(leaver.store, leaver.ref, process.env["LIGHTCHAIN_HOLDER_GONE"])) === undefined)
-    throw new NotEmptyOnChain(
-      record.name,
-      `host ${record.holder ?? ""} still holds them`,
-      `pulumi destroy again; if that machine is gone for good: LIGHTCHAIN_HOLDER_GONE=${holdingOf(record)} pulumi destroy`,
-    );
+  await withRecordLock(store, ref, () => takeHold(store, ref, "nobody", holdOptions(record.name, "destroy")));
   const outcome = await walkOut(leaver, { mayWait: (wait) => wait.until.kind === "transaction" });
   if (outcome.kind === "done") return emptiness(outcome.observed);
   throw new NotEmptyOnChain(record.name, describe(record, outcome.observed), "pulumi destroy again once that is over");

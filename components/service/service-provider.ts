@@ -1,30 +1,23 @@
 import { z } from "zod";
-import { sealForHost } from "../../keystore/sealing.js";
+import { released } from "../../keystore/hold.js";
 import type { WorkerRecord } from "../../keystore/store.js";
 import { FleetError } from "../../schema/errors.js";
 import type { SidecarStatus } from "../../schema/control.js";
 import { hashSchema, modelNameSchema, toJson } from "../../schema/json.js";
 import { settingsSchema, type Settings } from "../../schema/settings.js";
-import type { WorkerSecret } from "../../schema/secrets.js";
 import type { ModelName } from "../../schema/units.js";
+import { systemClock } from "../../system/clock.js";
+import { leave, skipDeregister } from "../chain/leave.js";
 import { coded } from "../coded.js";
 import { openStoreHere, withRecordLock } from "../context.js";
-import { openHost, type Host } from "../host/host.js";
+import { openHost } from "../host/host.js";
 import { implement, PartlyDone } from "../implementation.js";
-import { isProvenGone } from "../keys/holder.js";
 import { workerReferenceSchema, type WorkerReference } from "../worker-reference.js";
+import { holdFor, takerAt } from "./hold.js";
 import type { Patience } from "./patience.js";
 import { stillNeeded, unwanted } from "./retiring.js";
+import { sealTo } from "./sealing.js";
 import { ask, waitForStatus } from "./status.js";
-
-/** LF1504: another host may still sign with this worker's key. */
-export class HeldElsewhere extends FleetError {
-  constructor(worker: string, holder: string, epoch: number) {
-    super("LF1504", `Worker ${worker} is held by host ${holder} (epoch ${epoch}), which is not proven stopped.`, {
-      fix: `stop it there; if that machine is gone for good: LIGHTCHAIN_HOLDER_GONE=${holder}#${epoch} pulumi up`,
-    });
-  }
-}
 
 /** LF1503: the service would be stopped while the chain still expects this worker to answer. */
 export class StillRegistered extends FleetError {
@@ -56,11 +49,11 @@ async function converge(wanted: Inputs, retiring: readonly ModelName[]): Promise
   const { worker } = wanted;
   const machine = openHost(worker.host);
   const settings = settingsOf(wanted, retiring);
-  const store = openStoreHere(worker.keys.store);
-  const epoch = await withRecordLock(store, worker.keys.ref, async () => {
-    const held = await takeHold(worker);
-    await sealTo(machine, worker, held.record, held.epoch);
-    return held.epoch;
+  const facts = await machine.call("facts", {});
+  const epoch = await withRecordLock(openStoreHere(worker.keys.store), worker.keys.ref, async () => {
+    const hold = await holdFor(worker, takerAt(machine, facts), "up");
+    await sealTo(machine, facts, worker.name, hold.record);
+    return hold.epoch;
   });
   const done = { epoch, holder: worker.host.name, retiring: [...retiring] };
   try {
@@ -81,45 +74,6 @@ async function converge(wanted: Inputs, retiring: readonly ModelName[]): Promise
 
 /** A sidecar that ends at its start is tried again meanwhile, with growing pauses; one that is only starting has the whole time. */
 const startPatience: Patience = { ms: 15_000, counts: (code) => code === "LF1321" };
-
-/** Makes this host the record's holder, under a new epoch unless it holds it already. */
-async function takeHold(worker: WorkerReference): Promise<{ record: WorkerRecord; epoch: number }> {
-  const store = openStoreHere(worker.keys.store);
-  const { record, version } = await store.read(worker.keys.ref, "worker");
-  const here = worker.host.name;
-  if (record.holder === here) return { record, epoch: record.epoch };
-  if (!isProvenGone(record, process.env["LIGHTCHAIN_HOLDER_GONE"]))
-    throw new HeldElsewhere(worker.name, record.holder ?? "", record.epoch);
-  const epoch = record.epoch + 1;
-  return { record: (await store.update(worker.keys.ref, version, { ...record, holder: here, epoch })).record, epoch };
-}
-
-async function sealTo(machine: Host, worker: WorkerReference, record: WorkerRecord, epoch: number): Promise<void> {
-  const facts = await machine.call("facts", {});
-  const secret: WorkerSecret = {
-    version: 1,
-    chainId: record.chainId,
-    workerRegistry: record.workerRegistry,
-    address: record.address,
-    signingKey: `0x${Buffer.from(record.signingKey).toString("hex")}`,
-    encryptionKey: `0x${Buffer.from(record.encryptionKey).toString("hex")}`,
-    refundTo: record.refundTo,
-    host: worker.host.name,
-    epoch,
-    leaving: record.leaving,
-    generation: record.generation,
-  };
-  const payload = Buffer.from(toJson(secret));
-  try {
-    const sealed = sealForHost(
-      { hostPublicKey: Buffer.from(facts.sealKey, "hex"), host: worker.host.name, epoch, address: record.address },
-      payload,
-    );
-    await machine.call("seal", { worker: worker.name, address: record.address, epoch, sealed });
-  } finally {
-    payload.fill(0);
-  }
-}
 
 function settingsOf(wanted: Inputs, retiring: readonly ModelName[]): Settings {
   const { worker } = wanted;
@@ -147,27 +101,69 @@ export const service = implement({
     computed: await converge(wanted, []),
   }),
   drifted: async ({ worker, retiring }) =>
-    retiring.length > 0 && stillNeeded(retiring, await statusOf(worker)).length < retiring.length,
+    !(await openHost(worker.host).present()) ||
+    (retiring.length > 0 && stillNeeded(retiring, await statusOf(worker)).length < retiring.length),
   update: async (wanted, before) => {
     const dropped = unwanted(before, wanted.models);
-    return converge(wanted, dropped.length === 0 ? [] : stillNeeded(dropped, await statusOf(wanted.worker)));
+    const retiring = dropped.length === 0 ? [] : stillNeeded(dropped, await statusOf(before.worker));
+    const hasMoved = toJson(before.worker.host) !== toJson(wanted.worker.host);
+    return hasMoved ? move(before.worker, () => converge(wanted, retiring)) : converge(wanted, retiring);
   },
   delete: async ({ worker }) => {
-    const machine = openHost(worker.host);
-    if (!(await machine.present())) return;
     await refuseWhileRegistered(worker);
-    await machine.call("reconcile", { worker: worker.name, section: "service", desired: null });
+    await takeAway(worker);
     const store = openStoreHere(worker.keys.store);
     await withRecordLock(store, worker.keys.ref, async () => {
       const { record, version } = await store.read(worker.keys.ref, "worker");
-      if (record.holder === worker.host.name) await store.update(worker.keys.ref, version, { ...record, holder: null });
+      if (isHeldAt(record, worker)) await store.update(worker.keys.ref, version, released(record));
     });
   },
 });
 
+/** From one host to another. Whatever goes wrong before the key has changed hands leaves the old one serving. */
+async function move<T>(from: WorkerReference, to: () => Promise<T>): Promise<T> {
+  await stopAt(from);
+  try {
+    const result = await to();
+    await takeAway(from);
+    return result;
+  } catch (error) {
+    await openHost(from.host)
+      .call("revive", { worker: from.name }) // refused there once the key is elsewhere: its secret is gone
+      .catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Lets the sidecar of a host that is moved away from finish what it runs and end; what does not answer is left to the proof of its death. */
+async function stopAt(worker: WorkerReference): Promise<void> {
+  const machine = openHost(worker.host);
+  const isAsked = await ask(machine, worker.name, { op: "drain" }).then(
+    () => true,
+    () => false,
+  );
+  for (const end = systemClock.now() + drainWaitMs; isAsked && systemClock.now() < end; await systemClock.sleep(200))
+    if ((await machine.call("proofOfDeath", { worker: worker.name })).dead) return;
+}
+/** Longest wait for a sidecar that is to end (ms): its jobs' completion timeout, and a little. */
+const drainWaitMs = 180_000;
+
+/** Takes the service off a host, with its journal and its secret. */
+async function takeAway(worker: WorkerReference): Promise<void> {
+  const machine = openHost(worker.host);
+  if (await machine.present())
+    await machine.call("reconcile", { worker: worker.name, section: "service", desired: null });
+}
+
+const isHeldAt = ({ holder, holderAt }: WorkerRecord, { host }: WorkerReference): boolean =>
+  holder === host.name && (holderAt === undefined || holderAt.reference === toJson(host));
+
+/** A sidecar that says nothing is no proof: then the worker leaves, by whoever may sign, or this refuses. */
 async function refuseWhileRegistered(worker: WorkerReference): Promise<void> {
-  if (process.env["LIGHTCHAIN_SKIP_DEREGISTER"] === "1") return;
-  if ((await statusOf(worker))?.registered === true) throw new StillRegistered(worker.name);
+  if (skipDeregister()) return;
+  const status = await statusOf(worker);
+  if (status === undefined) await leave(worker, 60_000);
+  if (status?.registered === true) throw new StillRegistered(worker.name);
 }
 
 /** What the sidecar says of itself; `undefined` when it says nothing. */

@@ -2,7 +2,7 @@ import { chmodSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { parseArgs } from "node:util";
 import { readFile } from "node:fs/promises";
-import { describeError } from "../../schema/errors.js";
+import { describeError, FleetError } from "../../schema/errors.js";
 import { toJson } from "../../schema/json.js";
 import { systemClock } from "../../system/clock.js";
 import { createLogger } from "../../system/log.js";
@@ -10,6 +10,7 @@ import { tryLock } from "../../system/lock.js";
 import { layoutOf } from "../layout.js";
 import { unitSchema } from "../services/unit.js";
 import { notesIn } from "./notes.js";
+import { exitCodes } from "./restart-policy.js";
 import { supervisorRequestSchema, type SupervisorReply } from "./protocol.js";
 import { runUnit } from "./run-unit.js";
 import { Supervisor } from "./supervisor.js";
@@ -28,7 +29,10 @@ async function supervise(root: string): Promise<void> {
   const { supervisor: folders } = layoutOf(root);
   const log = createLogger("supervisor");
   const held = tryLock(folders.lock);
-  if (held === undefined) return process.exit(0); // one is there already
+  if (held === undefined) {
+    log.warn({ code: "LF1314" }, `another supervisor looks after ${root}; this one ends and leaves everything to it`);
+    return process.exit(0);
+  }
   const supervisor = new Supervisor({
     run: runUnit,
     notes: notesIn(folders, systemClock, log),
@@ -83,7 +87,7 @@ async function answer(supervisor: Supervisor, line: string): Promise<{ body: Sup
   }
 }
 
-/** Exit codes pass through; a signal's end is 1, and so is a program that cannot be started: another service manager tries again. */
+/** Exit codes pass through; a signal's end is 1, and so is a program that cannot be started, which another service manager tries again; 78 where that has a code of ours. */
 async function runOne(file: string): Promise<void> {
   try {
     const program = await runUnit(unitSchema.parse(JSON.parse(await readFile(file, "utf8"))));
@@ -91,6 +95,6 @@ async function runOne(file: string): Promise<void> {
     process.exit((await program.ended) ?? 1);
   } catch (error) {
     createLogger("supervisor").error({ file, err: error }, "program could not be started");
-    process.exit(1);
+    process.exit(error instanceof FleetError ? exitCodes.misconfigured : 1);
   }
 }

@@ -1,10 +1,12 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { openSync, closeSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { appendFile, readFile } from "node:fs/promises";
 import type { Writable } from "node:stream";
 import { openSealedForHost } from "../../keystore/sealing.js";
+import { FleetError } from "../../schema/errors.js";
 import { isErrno } from "../../system/files.js";
 import { stopProcess } from "../../system/process.js";
+import { readHostKey } from "../host-key.js";
 import type { Unit } from "../services/unit.js";
 import { sealedFileSchema } from "../sealed-file.js";
 
@@ -29,7 +31,7 @@ export type RunUnit = (unit: Unit) => Promise<RunningProgram>;
 export const runUnit: RunUnit = async (unit) => {
   const [file, ...args] = unit.command;
   if (file === undefined) throw new Error(`unit ${unit.name} has no command`);
-  const secret = unit.secret === null ? undefined : await openSecret(unit.secret);
+  const secret = unit.secret === null ? undefined : await openSecret(unit.secret).catch(saidInLog(unit));
   const log = openSync(unit.log, "a", 0o600);
   let child: ChildProcess;
   try {
@@ -68,8 +70,19 @@ export function killGroup(pid: number): void {
   }
 }
 
+/** Whoever looks for the program's last word finds why it never ran. */
+const saidInLog =
+  ({ log }: Unit) =>
+  async (error: unknown): Promise<never> => {
+    if (error instanceof FleetError) {
+      const { code, summary: msg, fix } = error;
+      await appendFile(log, `${JSON.stringify({ level: "fatal", code, fix, msg })}\n`, { mode: 0o600 });
+    }
+    throw error;
+  };
+
 async function openSecret(secret: NonNullable<Unit["secret"]>): Promise<Uint8Array> {
-  const key = await readFile(secret.hostKey);
+  const key = await readHostKey(secret.hostKey);
   try {
     const { address, sealed } = sealedFileSchema.parse(JSON.parse(await readFile(secret.sealed, "utf8")));
     return openSealedForHost(key, { host: secret.host, address }, sealed).payload;

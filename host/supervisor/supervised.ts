@@ -1,8 +1,9 @@
+import { FleetError } from "../../schema/errors.js";
 import type { Clock } from "../../system/clock.js";
 import type { Logger } from "../../system/log.js";
 import type { Unit, UnitStatus } from "../services/unit.js";
 import type { Notes } from "./notes.js";
-import { afterExit } from "./restart-policy.js";
+import { afterExit, exitCodes } from "./restart-policy.js";
 import type { RunningProgram, RunUnit } from "./run-unit.js";
 
 /** What a supervisor works with. */
@@ -66,7 +67,7 @@ export class Supervised {
     }
   }
 
-  /** Runs the program to its end. @returns its exit code; `null` when a signal ended it or it could not be started */
+  /** Runs the program to its end. @returns its exit code; `null` when a signal ended it or it could not be started, 78 when that has a code of ours */
   private async once(): Promise<number | null> {
     const { run, notes, log } = this.ports;
     const { unit } = this;
@@ -81,7 +82,7 @@ export class Supervised {
       return await program.ended;
     } catch (error) {
       log.error({ unit: unit.name, err: error }, "program could not be started");
-      return null;
+      return error instanceof FleetError ? exitCodes.misconfigured : null; // what has a code does not mend itself
     } finally {
       this.program = undefined;
       await this.note(() => notes.ended(unit.name));

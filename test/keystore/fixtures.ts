@@ -32,6 +32,7 @@ export const livedWorker = (name = "home"): WorkerRecord => {
     leaving: true,
     epoch: 3,
     holder: "gpu-1",
+    holderAt: { sealKey: "5e".repeat(32), reference: '{"kind":"local"}' },
     registeredAt: { number: 12n, hash: `0x${"ab".repeat(32)}`, time: blockTime(1_750_000_000n) },
     sent: [
       {

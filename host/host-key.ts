@@ -1,0 +1,76 @@
+import { randomBytes } from "node:crypto";
+import { readFile, realpath, stat } from "node:fs/promises";
+import nacl from "tweetnacl";
+import { FleetError } from "../schema/errors.js";
+import { isErrno, readIfPresent, writeAtomically } from "../system/files.js";
+import type { Layout } from "./layout.js";
+import { openRoot } from "./root.js";
+
+/** The file beside a host's key that says where the key was made. */
+export const placeOfKey = (hostKey: string): string => `${hostKey}.place`;
+
+/** LF1313: the host's folder is a copy: its key, and every secret sealed to it, belong to the folder it was copied from. */
+export class HostCopied extends FleetError {
+  constructor(hostKey: string, origin: string) {
+    super(
+      "LF1313",
+      `${hostKey} is a copy of a key that was made at ${origin}: nothing that was sealed there runs here.`,
+      {
+        fix: `let one of the two serve. If the other is gone for good: rm ${hostKey} ${placeOfKey(hostKey)}, then LIGHTCHAIN_HOLDER_GONE=<host>#<epoch> pulumi up, as pulumi up then says.`,
+      },
+    );
+  }
+}
+
+/**
+ * The host's X25519 secret; the caller zeroes it. A key knows the path and the file it was made as: a folder that was copied or restored elsewhere would
+ * otherwise open what was sealed to the first, and be a second signer with the same key.
+ * @throws HostCopied LF1313; ENOENT when there is none
+ */
+export async function readHostKey(hostKey: string): Promise<Buffer> {
+  const secret = await readFile(hostKey);
+  const here = await placeOf(hostKey);
+  const made = await readIfPresent(placeOfKey(hostKey));
+  if (made === undefined) await writeAtomically(placeOfKey(hostKey), here, "private");
+  else if (made !== here) {
+    secret.fill(0);
+    throw new HostCopied(hostKey, made.slice(made.indexOf(" ") + 1));
+  }
+  return secret;
+}
+
+/** The public half of the host's own key, which is made at first contact. @throws HostCopied LF1313 */
+export async function hostPublicKey(layout: Layout): Promise<Uint8Array> {
+  await openRoot(layout);
+  const { hostKey } = layout;
+  const secret = await readHostKey(hostKey).catch(async (error: unknown) => {
+    if (!isErrno(error, "ENOENT")) throw error;
+    const fresh = randomBytes(32);
+    await writeAtomically(hostKey, fresh, "private");
+    await writeAtomically(placeOfKey(hostKey), await placeOf(hostKey), "private");
+    return fresh;
+  });
+  return publicHalf(secret);
+}
+
+/** The same, hex, of a key that is there; `null` when there is none. Makes nothing. @throws HostCopied LF1313 */
+export async function presentPublicKey({ hostKey }: Layout): Promise<string | null> {
+  try {
+    return Buffer.from(publicHalf(await readHostKey(hostKey))).toString("hex");
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return null;
+    throw error;
+  }
+}
+
+function publicHalf(secret: Uint8Array): Uint8Array {
+  const { publicKey } = nacl.box.keyPair.fromSecretKey(secret);
+  secret.fill(0);
+  return publicKey;
+}
+
+/** Inode and path: a copy differs in one of them at least, a restart of the machine changes neither. */
+async function placeOf(hostKey: string): Promise<string> {
+  const [path, { ino }] = await Promise.all([realpath(hostKey), stat(hostKey)]);
+  return `${ino} ${path}`;
+}
