@@ -3,11 +3,11 @@ import type { Address } from "../schema/units.js";
 import type { PurposeId, SentTx, StepKind } from "./types.js";
 
 /**
- * What a transaction of a worker, or one for it, can be for. The last five are no steps of its life: the sidecar's daily work, and a transaction that does
+ * What a transaction of a worker, or one for it, can be for. The last six are no steps of its life: the sidecar's daily work, and a transaction that does
  * nothing but use a nonce up.
  */
 export type PurposeKind =
-  Exclude<StepKind, "rehearse"> | "fund" | "claim" | "acknowledge" | "answer" | "complete" | "fill";
+  Exclude<StepKind, "rehearse"> | "fund" | "handover" | "claim" | "acknowledge" | "answer" | "complete" | "fill";
 
 /** The parts of a {@link PurposeId}. */
 export interface Purpose {
@@ -33,6 +33,7 @@ const kinds: Record<PurposeKind, true> = {
   deregister: true,
   sweep: true,
   fund: true,
+  handover: true,
   claim: true,
   acknowledge: true,
   answer: true,
@@ -40,7 +41,14 @@ const kinds: Record<PurposeKind, true> = {
   fill: true,
 };
 /** Purposes that the lifecycle itself plans: while one of these is undecided, what is next is too. */
-const daily: ReadonlySet<PurposeKind> = new Set<PurposeKind>(["claim", "acknowledge", "answer", "complete", "fill"]);
+const daily: ReadonlySet<PurposeKind> = new Set<PurposeKind>([
+  "handover",
+  "claim",
+  "acknowledge",
+  "answer",
+  "complete",
+  "fill",
+]);
 
 /** Writes a purpose in its only spelling. @throws RangeError when a part cannot be written */
 export function purposeId({ chainId, worker, kind, generation, detail }: Purpose): PurposeId {

@@ -1,7 +1,7 @@
 import type { SentTx } from "../lifecycle/types.js";
 import type { FleetError } from "../schema/errors.js";
 import type { Serving } from "../schema/control.js";
-import type { Hash, Hex, JobId, ModelId, RequestId, SessionId } from "../schema/units.js";
+import type { BlockTime, Hash, Hex, JobId, ModelId, RequestId, SessionId } from "../schema/units.js";
 
 /**
  * A job's way, forward only. Each state is written before the outside world can see the step it names.
@@ -74,10 +74,10 @@ export interface Journal {
   /** What `live` last asked for; survives restarts. */
   serving(): Serving | undefined;
   setServing(serving: Serving): void;
-  /** The newest epoch this journal served under, and the key's nonce on chain when that began. */
-  epoch(): { readonly epoch: number; readonly nonce: number } | undefined;
+  /** The newest epoch this journal served under, the key's nonce on chain when that began, and since when if a former holder came before it. */
+  epoch(): { readonly epoch: number; readonly nonce: number; readonly since: BlockTime | null } | undefined;
   /** @throws JournalViolation when it would fall */
-  setEpoch(epoch: number, nonce: number): void;
+  setEpoch(epoch: number, nonce: number, since: BlockTime | null): void;
   /** Leaving this generation (sticky). 0: not leaving. */
   leavingGeneration(): number;
   setLeaving(generation: number): void;

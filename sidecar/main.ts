@@ -27,7 +27,9 @@ import type { Journal } from "./journal.js";
 import { openJournal } from "./journal/sqlite-journal.js";
 import { createMetrics } from "./metrics/metrics.js";
 import type { Identity, Parts } from "./parts.js";
+import type { KeyUse, Transactions } from "./ports.js";
 import { createSidecar, type SidecarEnd } from "./sidecar.js";
+import { soleSigner } from "./sole-signer.js";
 import { exitCodeFor } from "./startup/exit-codes.js";
 import { alreadyRunning, badCommandLine, badSettings } from "./startup/refusals.js";
 import { createTransactions } from "./transactions/manager.js";
@@ -84,11 +86,12 @@ async function run(settings: Settings, credentials: Credentials, exit: Exit, log
   exit.onLeave(() => held.release());
 
   const key = hexToBytes(signingKey);
-  const signer = createLocalSigner(key);
-  key.fill(0);
   const clock = systemClock;
   const { network } = settings;
-  const late: { journal?: Journal } = {};
+  const late: { journal?: Journal; transactions?: Transactions } = {};
+  const use = async (): Promise<KeyUse> => (await late.transactions?.useOfKey()) ?? "unclear";
+  const signer = soleSigner(createLocalSigner(key), { use, clock });
+  key.fill(0);
   const connected = await connectChain({
     network,
     worker: settings.address,
@@ -133,6 +136,7 @@ async function run(settings: Settings, credentials: Credentials, exit: Exit, log
     onHead: (listener) => chain.onHead(listener),
     mark: BigInt(randomInt(4_096)),
   });
+  late.transactions = transactions;
   const identity: Identity = {
     worker: settings.address,
     host: settings.host,

@@ -57,8 +57,16 @@ export interface Chain {
   jobsBetween(from: bigint, to: bigint): Promise<readonly JobSeen[]>;
   /** Earlier jobs of a session: `JobSubmitted` in the look-back before `submitBlock`, ids below `before`, ascending (sidecar reference §3.3). */
   earlierJobs(session: SessionId, before: JobId, submitBlock: bigint): Promise<readonly JobId[]>;
+  /** Transactions of ours to ourselves that carry one blob, by block; both ends inclusive. */
+  ownBlobs(from: bigint, to: bigint): Promise<readonly OwnBlob[]>;
   /** Everything `lifecycle/plan` needs, at one block. */
   observe(about: ObserveOptions): Promise<Observed>;
+}
+/** A blob that this worker's key has published. */
+export interface OwnBlob {
+  readonly hash: Hash;
+  readonly block: bigint;
+  readonly time: BlockTime;
 }
 export interface ObserveOptions {
   readonly models: readonly ModelId[];
@@ -111,11 +119,16 @@ export interface Transactions extends Sender {
   }): Promise<Mined & { versionedHash: Hash }>;
   /** Takes up what the journal says was sent and is undecided. Called once at start, before anything is sent. */
   recover(): Promise<void>;
-  /** The chain's nonce is ahead of everything the journal knows: another holder has signed, or the journal is old. */
-  isStale(): Promise<boolean>;
+  /** Who has used the key, as far as the chain and the journal tell. */
+  useOfKey(): Promise<KeyUse>;
   /** Follows nothing any more; what is open stays so in the journal. Waiting callers are rejected. */
   close(): Promise<void>;
 }
+/**
+ * `foreign`: the chain's nonce is ahead of everything that the journal knows and the epoch vouches for: another holder has signed, or the journal is old. `unclear`: the
+ * last nonce that was used is one we have signed for, and none of our bytes has a receipt (yet).
+ */
+export type KeyUse = "ours" | "unclear" | "foreign";
 /** What goes first when lanes are busy: acknowledgements and completions before claims, claims before releases and the rest. */
 export type Urgency = "job" | "claim" | "settlement";
 

@@ -9,6 +9,8 @@ export interface Purposes {
   answer(job: JobId): PurposeId;
   complete(job: JobId): PurposeId;
   claim(request: RequestId): PurposeId;
+  /** The transaction of nothing that an epoch begins with. */
+  handover(epoch: number): PurposeId;
   /** The blob that the generation's nth rehearsal writes. */
   rehearsal(generation: number, n: number): PurposeId;
 }
@@ -24,6 +26,7 @@ export function purposesOf(parts: Pick<Parts, "ports" | "identity">): Purposes {
     answer: (job) => purpose("answer", ownId, job.toString()),
     complete: (job) => purpose("complete", ownId, job.toString()),
     claim: (request) => purpose("claim", ownId, request.toString()),
+    handover: (epoch) => purpose("handover", ownId, epoch.toString()),
     rehearsal: (generation, n) => purpose("answer", generation, `rehearsal/${n}`),
   };
 }

@@ -19,6 +19,7 @@ import { claimRoom, worstJobCost } from "./sessions/capacity.js";
 import { createClaimer } from "./sessions/claimer.js";
 import { createSettlement } from "./settlement/settlement.js";
 import { checkStart } from "./startup/checks.js";
+import { markHandover } from "./startup/handover.js";
 import { createStaleness } from "./startup/staleness.js";
 
 /** How a sidecar ends by itself. */
@@ -237,6 +238,7 @@ export function createSidecar(parts: Parts): Sidecar {
       await staleness.begin(observed);
       await server.look();
       await ports.transactions.recover();
+      if (staleness.trouble === null) void markHandover(parts, observed);
       void warmUp();
       server.start();
       link.start();

@@ -17,10 +17,10 @@ import { createObserver } from "../../lifecycle/observe.js";
 import type { SentTx } from "../../lifecycle/types.js";
 import type { Network } from "../../schema/network.js";
 import type { Settings } from "../../schema/settings.js";
-import { jobId, modelId, requestId, sessionId, type Address } from "../../schema/units.js";
+import { blockTime, jobId, modelId, requestId, sessionId, type Address } from "../../schema/units.js";
 import type { Clock } from "../../system/clock.js";
 import type { Logger } from "../../system/log.js";
-import type { Chain, Node } from "../ports.js";
+import type { Chain, Node, OwnBlob } from "../ports.js";
 import { asking, unavailable } from "./asking.js";
 import { watchHeads, type Heads } from "./heads.js";
 import { inChunks } from "./logs.js";
@@ -42,6 +42,8 @@ export interface ConnectedChain {
   close(): Promise<void>;
 }
 
+/** Whole blocks that are asked for at a time. */
+const blocksAtOnce = 8n;
 /** Longest wait for one answer of the node, ms. */
 const answerMs = 10_000;
 
@@ -165,6 +167,26 @@ function readsOf(client: PublicClient, contracts: Contracts, heads: Heads, optio
       return [...new Set(logs.map(({ args }) => jobId(args.jobId)))]
         .filter((id) => id < before)
         .sort((a, b) => (a < b ? -1 : 1));
+    },
+    ownBlobs: async (from, to) => {
+      const found: OwnBlob[] = [];
+      for (let first = from; first <= to; first += blocksAtOnce) {
+        const numbers = Array.from({ length: Number(blocksAtOnce) }, (_, at) => first + BigInt(at)).filter(
+          (one) => one <= to,
+        );
+        const blocks = await asking(
+          `blocks ${first} to ${numbers.at(-1) ?? first}`,
+          Promise.all(numbers.map((blockNumber) => client.getBlock({ blockNumber, includeTransactions: true }))),
+        );
+        for (const { number, timestamp, transactions } of blocks)
+          for (const { type, from: sender, to: receiver, blobVersionedHashes: hashes } of transactions) {
+            const [hash, ...more] = hashes ?? [];
+            const isOurs = [sender, receiver].every((one) => one?.toLowerCase() === worker.toLowerCase());
+            if (type !== "eip4844" || !isOurs || hash === undefined || more.length > 0) continue;
+            found.push({ hash, block: number, time: blockTime(timestamp) });
+          }
+      }
+      return found;
     },
     observe: (about) => observer.observe({ ...about, sent: sent() }),
   };

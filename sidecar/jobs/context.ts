@@ -15,8 +15,8 @@ export interface JobContext extends Parts {
   readonly calls: DailyCalls;
   readonly purposes: Purposes;
   /**
-   * Jobs that were acknowledged, and not yet signed, when this process started. A process that runs from a copy of this journal has them as well: what it would sign
-   * differs from what we would.
+   * Jobs that were acknowledged, and not yet signed, when this process started, and those whose answer was recovered. A process that runs from a copy of this
+   * journal has them as well, and what it would sign may differ from what we would: they are signed once the chain holds their answer.
    */
-  readonly inherited: ReadonlySet<JobId>;
+  readonly inherited: Set<JobId>;
 }

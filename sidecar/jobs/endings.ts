@@ -43,6 +43,18 @@ export const answeredElsewhere = (): JobEnds =>
 export const answerTooLong = (bytes: number): JobEnds =>
   new JobEnds("forfeited", "LF1475", "blob_submit_failed", `its answer of ${bytes} bytes does not fit into a blob`);
 
+/** LF1476: a former holder of the key acknowledged it, and what it answered, if it did, is not to be found for certain. */
+export const unrecovered = (found: "none" | "ambiguous", cause: unknown): JobEnds =>
+  new JobEnds(
+    "forfeited",
+    "LF1476",
+    "deadline",
+    found === "none"
+      ? "its former holder acknowledged it and has published no answer"
+      : "its former holder has published answers of its session, and which one is its cannot be told",
+    cause,
+  );
+
 /** A forfeited job as a person reads it, under the code of its ending. */
 export class JobForfeited extends FleetError {
   constructor(job: JobId, ending: JobEnds) {

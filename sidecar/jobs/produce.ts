@@ -12,6 +12,7 @@ import { answeredElsewhere, answerTooLong, JobEnds, tooLate, unanswered, unserva
 import { infer, type Generated } from "./infer.js";
 import { patiently } from "./patience.js";
 import { prepare } from "./prepare.js";
+import { isFromBefore, recoverAnswer } from "./recover.js";
 import { isCompleted, type JobReader } from "./standing.js";
 
 /** How long the model server is waited for between two looks at it, in ms. */
@@ -19,7 +20,7 @@ const lookAgainMs = 500;
 
 /**
  * From a job that was seen to its one ciphertext, stored. Checks come before the acknowledgement, because what cannot be served must not be acknowledged;
- * the model runs while the acknowledgement is being mined. Nothing is signed here.
+ * the model runs while the acknowledgement is being mined. What a former holder has acknowledged is never run: its answer is recovered. Nothing is signed here.
  *
  * @throws JobEnds
  */
@@ -30,6 +31,7 @@ export async function produce(context: JobContext, reader: JobReader, row: JobRo
   if (model === undefined) throw unservable("unknown", `its model ${row.model} is not served here`);
   const onChain = await patiently(context, `reading ${name}`, stop, () => reader.read(row.id));
   if (isCompleted(onChain)) throw answeredElsewhere();
+  if (isFromBefore(context, onChain)) return recoverAnswer(context, row, onChain, stop);
   const begun = row.state === "acking" || row.state === "acked";
   if (onChain.state === "Acknowledged" && !begun) throw answeredElsewhere();
 

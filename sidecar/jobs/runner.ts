@@ -33,7 +33,8 @@ export interface JobEvents {
   ended(id: JobId, ending: JobEnds): void;
 }
 
-const beforeAnswer: readonly JobState[] = ["seen", "admitted", "acking", "acked"];
+const beforeAcknowledgement: readonly JobState[] = ["seen", "admitted"];
+const beforeAnswer: readonly JobState[] = [...beforeAcknowledgement, "acking", "acked"];
 const beforeCompletion: readonly JobState[] = [
   ...beforeAnswer,
   "answered",
@@ -43,12 +44,12 @@ const beforeCompletion: readonly JobState[] = [
   "completing",
 ];
 
-const afterAcknowledgement: readonly JobState[] = ["acking", "acked", "answered"];
-
 export function createJobRunner(given: Omit<JobContext, "inherited">, events: JobEvents): JobRunner {
   const { journal, clock, log, metrics, models } = given;
-  const open = journal.openJobs().filter(({ state }) => afterAcknowledgement.includes(state));
-  const context: JobContext = { ...given, inherited: new Set(open.map(({ id }) => id)) };
+  const unsigned = journal
+    .openJobs()
+    .filter((row) => row.signature === null && !beforeAcknowledgement.includes(row.state));
+  const context: JobContext = { ...given, inherited: new Set(unsigned.map(({ id }) => id)) };
   const reader = createJobReader(context);
   const stopping = new AbortController();
   const running = new Map<JobId, Promise<void>>();

@@ -9,6 +9,7 @@ import type { JobContext } from "./context.js";
 import { leavesTimeToSettle } from "./deadlines.js";
 import { answeredElsewhere, tooLate } from "./endings.js";
 import { patiently } from "./patience.js";
+import { NotSoleSigner } from "../sole-signer.js";
 import { isCompleted, type JobReader } from "./standing.js";
 
 /**
@@ -30,7 +31,7 @@ export async function settle(context: JobContext, reader: JobReader, id: JobId, 
   });
   stopIfAnsweredElsewhere(job, hash);
   const isSure = isCompleted(job) || !context.inherited.has(id);
-  const early = isSure ? await begin(context, id) : undefined;
+  const early = isSure ? await beginEarly(context, id) : undefined;
 
   const limit = time.deadline(job.deadline, 0, stop);
   try {
@@ -72,6 +73,17 @@ async function begin(context: JobContext, id: JobId): Promise<{ readonly deliver
   const signature = await sign(context, row);
   if (isUnpublished(context.journal.job(id)?.state)) context.journal.advance(id, "publishing");
   return { delivered: deliver(context, row, signature) };
+}
+
+/** An answer that may not be signed yet is signed when the chain holds it: then nobody else's can be meant. */
+async function beginEarly(context: JobContext, id: JobId): Promise<Awaited<ReturnType<typeof begin>> | undefined> {
+  try {
+    return await begin(context, id);
+  } catch (error) {
+    if (!(error instanceof NotSoleSigner)) throw error;
+    context.log.warn({ job: id.toString(), reason: error.message }, "an answer is signed only once the chain holds it");
+    return undefined;
+  }
 }
 
 const isUnpublished = (state: JobState | undefined): boolean =>

@@ -1,8 +1,8 @@
 import type { DatabaseSync } from "node:sqlite";
 import { servingSchema, type Serving } from "../../schema/control.js";
 import { toJson } from "../../schema/json.js";
-import type { Hash } from "../../schema/units.js";
-import { JournalViolation } from "../journal.js";
+import { blockTime, type BlockTime, type Hash } from "../../schema/units.js";
+import { JournalViolation, type Journal } from "../journal.js";
 
 /** Single values by name, and the scan cursors. */
 export type Facts = ReturnType<typeof factRows>;
@@ -42,14 +42,17 @@ export function factRows(database: DatabaseSync) {
       return text === undefined ? undefined : servingSchema.parse(JSON.parse(text));
     },
     setServing: (serving: Serving): void => set("serving", toJson(serving)),
-    epoch: (): { epoch: number; nonce: number } | undefined => {
+    epoch: (): ReturnType<Journal["epoch"]> => {
       const nonce = get("epochNonce");
-      return nonce === undefined ? undefined : { epoch: count("epoch"), nonce: Number(nonce) };
+      if (nonce === undefined) return undefined;
+      const since = get("epochSince") ?? ""; // empty, or left out by an older version: it is the first
+      return { epoch: count("epoch"), nonce: Number(nonce), since: since === "" ? null : blockTime(BigInt(since)) };
     },
-    setEpoch: (epoch: number, nonce: number): void => {
+    setEpoch: (epoch: number, nonce: number, since: BlockTime | null): void => {
       if (epoch < count("epoch")) throw new JournalViolation(`the epoch never falls (${count("epoch")} to ${epoch})`);
       set("epoch", String(epoch));
       set("epochNonce", String(nonce));
+      set("epochSince", since === null ? "" : since.toString());
     },
     registeredAt: (): { number: bigint; hash: Hash } | undefined => {
       const [number, hash] = get("registeredAt")?.split(" ") ?? [];

@@ -95,7 +95,7 @@ function journalOver(database: DatabaseSync, path: string, identity: JournalIden
     serving: () => reading(() => facts.serving()),
     setServing: (serving) => atomically(() => facts.setServing(serving)),
     epoch: () => reading(() => facts.epoch()),
-    setEpoch: (epoch, nonce) => atomically(() => facts.setEpoch(epoch, nonce)),
+    setEpoch: (epoch, nonce, since) => atomically(() => facts.setEpoch(epoch, nonce, since)),
     leavingGeneration: () => reading(() => facts.count("leaving")),
     setLeaving: (generation) => atomically(() => facts.set("leaving", String(generation))),
     leftGeneration: () => reading(() => facts.count("left")),

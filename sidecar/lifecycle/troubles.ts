@@ -1,14 +1,17 @@
 import { describeError, FleetError } from "../../schema/errors.js";
 import type { Problem } from "../../schema/control.js";
+import type { Identity } from "../parts.js";
 import type { ModelName } from "../../schema/units.js";
 
 /** LF1412: the key was used where this journal did not see it. */
 export class JournalStale extends FleetError {
-  constructor(worker: string) {
+  constructor({ worker, host, epoch }: Pick<Identity, "worker" | "host" | "epoch">) {
     super(
       "LF1412",
       `The chain knows transactions of ${worker} that this host's journal does not: another host may be serving, or the journal is old.`,
-      { fix: "run `pulumi up`: it confirms that no other host holds the key and starts a new epoch." },
+      {
+        fix: `make sure that no copy of this machine runs elsewhere; then LIGHTCHAIN_HOLDER_GONE=${host}#${epoch} pulumi up starts a new epoch here.`,
+      },
     );
   }
 }

@@ -1,5 +1,4 @@
 import type { Observed } from "../../lifecycle/types.js";
-import { answeredElsewhere } from "../jobs/endings.js";
 import { JournalStale } from "../lifecycle/troubles.js";
 import type { Parts } from "../parts.js";
 
@@ -20,21 +19,11 @@ export function createStaleness(parts: Pick<Parts, "ports" | "journal" | "identi
   const compare = async ({ nonce }: Observed): Promise<void> => {
     const confirmed = journal.epoch()?.nonce ?? 0;
     // The journal has every nonce it ever signed; those below `confirmed` were vouched for by the epoch.
-    const stale = nonce.latest > confirmed && (await ports.transactions.isStale());
-    if (stale && trouble === null) ports.alarm.raise("LF1412", new JournalStale(identity.worker).summary);
-    trouble = stale ? new JournalStale(identity.worker) : null;
+    const stale = nonce.latest > confirmed && (await ports.transactions.useOfKey()) === "foreign";
+    const found = stale ? new JournalStale(identity) : null;
+    if (found !== null && trouble === null) ports.alarm.raise("LF1412", found.summary);
+    trouble = found;
   };
-  /**
-   * Another holder may have answered what this journal had only acknowledged. What it has a ciphertext of is safe: only its own acknowledgement can have come
-   * before it, and nobody runs a job that another has acknowledged.
-   */
-  const giveUpDoubtfulJobs = async (): Promise<void> => {
-    for (const row of journal.openJobs().filter(({ state }) => state === "acking" || state === "acked")) {
-      const { state } = await ports.chain.job(row.id);
-      if (state !== "Submitted") journal.advance(row.id, "forfeited", { cause: answeredElsewhere().message });
-    }
-  };
-
   return {
     get trouble() {
       return trouble;
@@ -43,12 +32,13 @@ export function createStaleness(parts: Pick<Parts, "ports" | "journal" | "identi
       const served = journal.epoch();
       const isHandover = served === undefined ? identity.epoch > 1 : identity.epoch > served.epoch;
       if (isHandover) {
-        await giveUpDoubtfulJobs();
-        journal.setEpoch(identity.epoch, observed.nonce.latest);
+        // What the former holder left in the pools may still be mined, and is vouched for too.
+        journal.setEpoch(identity.epoch, observed.nonce.pending, observed.at.time);
         log.info({ epoch: identity.epoch, nonce: observed.nonce.latest }, "took up a new epoch");
       }
       await compare(observed);
-      if (trouble === null && journal.epoch() === undefined) journal.setEpoch(identity.epoch, observed.nonce.latest);
+      if (trouble === null && journal.epoch() === undefined)
+        journal.setEpoch(identity.epoch, observed.nonce.latest, null);
     },
     look: compare,
   };

@@ -89,7 +89,15 @@ export function createTransactions(options: TransactionsOptions): Transactions {
       watch.start();
       await watch.look();
     },
-    isStale: async () => isBehind((await node.nonces()).latest, book.signed()),
+    useOfKey: async () => {
+      const { latest } = await node.nonces();
+      if (latest <= (journal.epoch()?.nonce ?? 0)) return "ours";
+      if (isBehind(latest, book.signed())) return "foreign";
+      const last = book.slots().find(({ nonce, phase }) => nonce === latest - 1 && phase.kind !== "won");
+      if (last === undefined) return "ours";
+      const receipts = await Promise.all(last.entries.map(({ sent }) => node.receipt(sent.hash)));
+      return receipts.some((receipt) => receipt !== null) ? "ours" : "unclear";
+    },
     close: async () => {
       closing.abort(new Error("the sidecar is stopping"));
       purposes.close();

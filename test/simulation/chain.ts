@@ -42,6 +42,14 @@ export function createSimulatedChain(world: World, journal: Pick<Journal, "allTr
       ),
     earlierJobs: (session, before) =>
       answer(() => world.jobLogs.filter((log) => log.session === session && log.job < before).map(({ job }) => job)),
+    ownBlobs: (from, to) =>
+      answer(() =>
+        world.mined.flatMap(({ blob, mined }) =>
+          blob === undefined || mined === null || mined.block < from || mined.block > to
+            ? []
+            : [{ hash: blob.hash, block: mined.block, time: world.timeOf(mined.block) }],
+        ),
+      ),
     observe: (about) => answer(() => observe(world, journal, about)),
   };
 }

@@ -1,5 +1,6 @@
 import { keccak256 } from "viem";
 import { createLogger } from "../../system/log.js";
+import type { SignableTransaction, Signer } from "../../keystore/store.js";
 import type { SettingsInput } from "../../schema/settings.js";
 import { settingsSchema } from "../../schema/settings.js";
 import { modelName, wei, type Hex } from "../../schema/units.js";
@@ -9,6 +10,7 @@ import { JournalUnwritable } from "../../sidecar/journal/failures.js";
 import { openJournal } from "../../sidecar/journal/sqlite-journal.js";
 import { createMetrics, type Metrics } from "../../sidecar/metrics/metrics.js";
 import type { Parts } from "../../sidecar/parts.js";
+import { soleSigner } from "../../sidecar/sole-signer.js";
 import { createSidecar, type Sidecar } from "../../sidecar/sidecar.js";
 import { createSimulatedBlobs } from "./blobs.js";
 import { chainId, createSimulatedChain } from "./chain.js";
@@ -40,10 +42,12 @@ export interface Simulation {
   readonly signed: Hex[];
   /** What is on the host's disk. */
   readonly journal: Journal;
-  /** The disk itself: while it is full, nothing more goes into the journal. */
+  /** The host's disk itself: while it is full, nothing more goes into the journal. */
   readonly disk: { full: boolean };
-  /** Starts a process, which dies at the given moment. */
-  boot(options?: { readonly dieAt?: Moment; readonly epoch?: number }): Run;
+  /** Another host's journal, with nothing in it. */
+  emptyDisk(): Journal;
+  /** Starts a process, which dies at the given moment. @param on default: the host's own journal */
+  boot(options?: { readonly dieAt?: Moment; readonly epoch?: number; readonly on?: Journal }): Run;
 }
 
 export const encryptionKey: Hex = `0x04${"11".repeat(64)}`;
@@ -95,23 +99,35 @@ export function createSimulation(options: { seed?: number; jobs?: Partial<Settin
   const behaviour = newModelBehaviour();
   const gateway = newGatewaySeen();
   const signed: Hex[] = [];
-  const journal = openJournal(":memory:", { chainId, jobRegistry: contracts.jobRegistry, worker });
+  const emptyDisk = (): Journal => openJournal(":memory:", { chainId, jobRegistry: contracts.jobRegistry, worker });
+  const journal = emptyDisk();
   const disk = { full: false };
   const log = createLogger("sim", { level: process.env["SIM_LOG"] ?? "silent" });
 
   return {
-    ...{ clock, world, behaviour, gateway, signed, journal, disk },
-    boot: ({ dieAt, epoch = 1 } = {}) => {
+    ...{ clock, world, behaviour, gateway, signed, journal, disk, emptyDisk },
+    boot: ({ dieAt, epoch = 1, on = journal } = {}) => {
       const gate = createGate(dieAt ?? Infinity);
-      const gatedJournal = gate.aroundSync("journal", onDisk(journal, disk), journalWrites);
+      const gatedJournal = gate.aroundSync("journal", onDisk(on, disk), journalWrites);
       const processClock = gate.clock(clock);
       const metrics = createMetrics();
       const alarms: string[] = [];
       const chain = createSimulatedChain(world, gatedJournal);
+      const transactions = createSimulatedTransactions(world, gatedJournal, () =>
+        signer.signTransaction({} as SignableTransaction),
+      );
+      const signer: Signer = soleSigner(
+        {
+          address: worker,
+          signTransaction: async () => "0x00",
+          signMessage: async (message: Uint8Array) => `0x${keccak256(message).slice(2).repeat(2)}1b` as Hex,
+        },
+        { use: () => transactions.useOfKey(), clock: processClock },
+      );
       const parts: Parts = {
         ports: {
           chain: gate.around("chain", chain, { sync: ["onHead"] }),
-          transactions: gate.around("transactions", createSimulatedTransactions(world, gatedJournal)),
+          transactions: gate.around("transactions", transactions),
           blobs: gate.around("blobs", createSimulatedBlobs(world)),
           gateway: gate.around("gateway", createSimulatedGateway(world, gateway), { sync: ["open", "offer"] }),
           inference: {
@@ -119,11 +135,11 @@ export function createSimulation(options: { seed?: number; jobs?: Partial<Settin
             answer: (...args) => createSimulatedInference(processClock, behaviour).answer(...args),
           },
           signer: gate.around("signer", {
-            address: worker,
-            signTransaction: () => Promise.reject(new Error("not here")),
+            ...signer,
             signMessage: async (message: Uint8Array) => {
-              signed.push(keccak256(message));
-              return `0x${keccak256(message).slice(2).repeat(2)}1b` as Hex;
+              const signature = await signer.signMessage(message);
+              signed.push(keccak256(message)); // it was let out
+              return signature;
             },
           }),
           unwrap: (wrapped) => new Uint8Array(wrapped),

@@ -9,8 +9,13 @@ import { blobHash, rules, worker, type PendingTx, type World } from "./world.js"
 /**
  * The transaction manager's contract over the simulated world: a purpose is achieved at most once, open bytes are followed and never signed again. (The real one has
  * its own tests against nodes that lie.)
+ * @param signTransaction asked before anything new is sent; what it throws is thrown
  */
-export function createSimulatedTransactions(world: World, journal: Journal): Transactions {
+export function createSimulatedTransactions(
+  world: World,
+  journal: Journal,
+  signTransaction: () => Promise<unknown>,
+): Transactions {
   /** The nonce after the last one this journal signed. */
   const signed = (): number => 1 + Math.max(-1, ...journal.allTransactions().map(({ nonce }) => nonce));
   const everything = (): readonly PendingTx[] => [...world.mempool, ...world.mined];
@@ -22,6 +27,7 @@ export function createSimulatedTransactions(world: World, journal: Journal): Tra
     if (sent === undefined) {
       const why = world.wouldRevert(call);
       if (why !== null) throw new SendRefused(call.purpose, "reverted", why);
+      await signTransaction();
       const nonce = Math.max(world.nonce + world.mempool.length, signed());
       const hash = keccak256(stringToBytes(`${call.purpose} ${nonce}`));
       sent = {
@@ -73,7 +79,7 @@ export function createSimulatedTransactions(world: World, journal: Journal): Tra
       return { ...mined, versionedHash: tx.blob!.hash };
     },
     recover: async () => undefined,
-    isStale: async () => world.nonce > signed(),
+    useOfKey: async () => (world.nonce > (journal.epoch()?.nonce ?? 0) && world.nonce > signed() ? "foreign" : "ours"),
     close: async () => undefined,
   };
 }

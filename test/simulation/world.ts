@@ -65,6 +65,8 @@ export interface World {
   readonly clock: VirtualClock;
   readonly chance: Chance;
   head: BlockRef;
+  /** Time of a block that was mined since the world began. */
+  timeOf(block: bigint): BlockTime;
   readonly listeners: Set<(head: BlockRef) => void>;
   readonly jobs: Map<JobId, Mutable<Job>>;
   readonly sessions: Map<SessionId, Mutable<Session>>;
@@ -108,11 +110,13 @@ export function createWorld(clock: VirtualClock, chance: Chance): World {
     time: blockTime(BigInt(Math.floor(clock.now() / 1_000))),
   });
   const now = (): BlockTime => world.head.time;
+  const times = new Map<bigint, BlockTime>();
 
   const world: World = {
     clock,
     chance,
     head: blockAt(1_000n),
+    timeOf: (block) => times.get(block) ?? world.head.time,
     listeners: new Set(),
     jobs: new Map(),
     sessions: new Map(),
@@ -322,6 +326,7 @@ export function createWorld(clock: VirtualClock, chance: Chance): World {
 
   const mine = (): void => {
     world.head = blockAt(world.head.number + 1n);
+    times.set(world.head.number, world.head.time);
     for (const tx of world.mempool.splice(0)) {
       const reverted = evaluate(tx.call, true) !== null;
       if (tx.blob !== undefined) world.blobs.set(tx.blob.hash, { block: world.head.number, payload: tx.blob.payload });

@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { jobId, modelId, requestId, sessionId, wei } from "../../../schema/units.js";
+import { blockTime, jobId, modelId, requestId, sessionId, wei } from "../../../schema/units.js";
 import { guarded } from "../../../sidecar/journal/failures.js";
 import { openJournal } from "../../../sidecar/journal/sqlite-journal.js";
 import { identity, sentTx } from "./fixtures.js";
@@ -36,7 +36,7 @@ describe("a journal that is opened again", () => {
     first.setRehearsal("llama3-8b on home");
     first.setRegisteredAt({ number: 77n, hash: `0x${"77".repeat(32)}` });
     first.setAcknowledgedOffences(2n);
-    first.setEpoch(3, 41);
+    first.setEpoch(3, 41, blockTime(7n));
     first.close();
 
     const again = openJournal(path, identity);
@@ -59,7 +59,7 @@ describe("a journal that is opened again", () => {
     expect([again.leavingGeneration(), again.leftGeneration(), again.rehearsal()]).toEqual([2, 1, "llama3-8b on home"]);
     expect(again.registeredAt()).toEqual({ number: 77n, hash: `0x${"77".repeat(32)}` });
     expect(again.acknowledgedOffences()).toBe(2n);
-    expect(again.epoch()).toEqual({ epoch: 3, nonce: 41 });
+    expect(again.epoch()).toEqual({ epoch: 3, nonce: 41, since: 7n });
     again.close();
   });
 

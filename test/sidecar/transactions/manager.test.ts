@@ -291,16 +291,16 @@ test("a sweep of less than its own fee is refused", async () => {
 describe("a journal is stale", () => {
   test("when the key was used by somebody else, until its own transactions are the newest again", async () => {
     const world = createWorld();
-    expect(await world.settled(world.transactions.isStale())).toBe(false);
+    expect(await world.settled(world.transactions.useOfKey())).toBe("ours");
     await world.settled(world.transactions.send(callFor("ack")));
-    expect(await world.settled(world.transactions.isStale())).toBe(false);
+    expect(await world.settled(world.transactions.useOfKey())).toBe("ours");
     world.node.plantForeign(1, "plain", 90n * gwei);
     await world.blocks(2);
-    expect(await world.settled(world.transactions.isStale())).toBe(true);
+    expect(await world.settled(world.transactions.useOfKey())).toBe("foreign");
     const next = await world.restart();
-    expect(await world.settled(next.isStale())).toBe(true);
+    expect(await world.settled(next.useOfKey())).toBe("foreign");
     await world.settled(next.send(callFor("release")));
-    expect(await world.settled(next.isStale())).toBe(false);
+    expect(await world.settled(next.useOfKey())).toBe("ours");
   });
 });
 

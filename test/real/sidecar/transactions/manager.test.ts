@@ -108,7 +108,7 @@ test("what a former holder left hanging as a blob gives way to our plain transac
   await former.stop();
 
   const one = await open();
-  expect(await one.transactions.isStale()).toBe(false);
+  expect(await one.transactions.useOfKey()).toBe("ours");
   const sending = one.transactions.send(callFor(one, "ack"));
   await until(() => one.journal.allTransactions().some(({ lane }) => lane === "blob"));
   chain.faults.clear();
@@ -136,7 +136,7 @@ test("another holder's transaction makes the journal stale", async () => {
   const [key] = signers.slice(-1);
   const one = await open();
   await one.transactions.send(callFor(one, "work"));
-  expect(await one.transactions.isStale()).toBe(false);
+  expect(await one.transactions.useOfKey()).toBe("ours");
   const raw = await key!.signTransaction({
     type: "legacy",
     chainId: 48221,
@@ -149,7 +149,7 @@ test("another holder's transaction makes the journal stale", async () => {
   });
   await one.node.broadcast(raw);
   await until(async () => (await one.node.receipt(hashOf(raw))) !== null);
-  expect(await one.transactions.isStale()).toBe(true);
+  expect(await one.transactions.useOfKey()).toBe("foreign");
 });
 
 test("a plain transaction follows a blob within a block or two, though the pool frees the account late", async () => {

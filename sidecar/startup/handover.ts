@@ -1,0 +1,24 @@
+import type { Observed } from "../../lifecycle/types.js";
+import { describeError } from "../../schema/errors.js";
+import { wei } from "../../schema/units.js";
+import type { Parts } from "../parts.js";
+import { purposesOf } from "../purposes.js";
+
+/**
+ * Makes a handover visible where every former holder looks: a transfer of nothing to ourselves, once an epoch, uses up a nonce that none of them has signed for. One that
+ * was only paused, or runs from an old copy, then finds the chain ahead of its journal and signs nothing more. It costs the gas of a transfer; a worker that is not
+ * registered has nothing that a former holder could spoil.
+ */
+export async function markHandover(
+  parts: Pick<Parts, "ports" | "journal" | "identity" | "log">,
+  observed: Observed,
+): Promise<void> {
+  const { ports, journal, identity, log } = parts;
+  if ((journal.epoch()?.since ?? null) === null || observed.registration === null) return;
+  const purpose = purposesOf(parts).handover(identity.epoch);
+  try {
+    await ports.transactions.send({ purpose, to: identity.worker, data: "0x", value: wei(0n) }, undefined, "job");
+  } catch (error) {
+    log.warn({ epoch: identity.epoch, reason: describeError(error) }, "the new epoch could not be marked on the chain");
+  }
+}
