@@ -7,6 +7,7 @@ import type { Clock } from "../system/clock.js";
 import { lock } from "../system/lock.js";
 import { collectable, isEmpty, isModelWanted, readDocument, withoutRetired, withSection } from "./document.js";
 import { writeDocument, type RetiredModel } from "./document.js";
+import { presentPublicKey } from "./host-key.js";
 import type { Layout } from "./layout.js";
 import { openRoot, removeRoot } from "./root.js";
 import { ensureModel, removeModel } from "./sections/model.js";
@@ -78,7 +79,9 @@ export async function revive(worker: string, host: string, machine: Machine): Pr
   });
 }
 
+/** @throws HostBusy LF1334, HostCopied LF1313 */
 async function alone<T>({ layout, clock }: Machine, work: () => Promise<T>): Promise<T> {
+  await presentPublicKey(layout);
   const held = await lock(layout.reconcileLock, 300_000, clock);
   if (held === undefined) throw new HostBusy(layout.root);
   try {

@@ -7,6 +7,7 @@ import { toJson } from "../../schema/json.js";
 import { systemClock } from "../../system/clock.js";
 import { createLogger } from "../../system/log.js";
 import { tryLock } from "../../system/lock.js";
+import { presentPublicKey } from "../host-key.js";
 import { layoutOf } from "../layout.js";
 import { unitSchema } from "../services/unit.js";
 import { notesIn } from "./notes.js";
@@ -26,8 +27,17 @@ else if (values.root !== undefined) void supervise(values.root);
 else process.exit(64);
 
 async function supervise(root: string): Promise<void> {
-  const { supervisor: folders } = layoutOf(root);
+  const layout = layoutOf(root);
+  const { supervisor: folders } = layout;
   const log = createLogger("supervisor");
+  try {
+    // In a copy of a host's folder the notes are about the first one's programs, and must not be acted on.
+    await presentPublicKey(layout);
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    log.fatal({ code: error.code, fix: error.fix }, error.summary);
+    return process.exit(exitCodes.misconfigured);
+  }
   const held = tryLock(folders.lock);
   if (held === undefined) {
     log.warn({ code: "LF1314" }, `another supervisor looks after ${root}; this one ends and leaves everything to it`);

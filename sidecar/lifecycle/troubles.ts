@@ -10,7 +10,7 @@ export class JournalStale extends FleetError {
       "LF1412",
       `The chain knows transactions of ${worker} that this host's journal does not: another host may be serving, or the journal is old.`,
       {
-        fix: `make sure that no copy of this machine runs elsewhere; then LIGHTCHAIN_HOLDER_GONE=${host}#${epoch} pulumi up starts a new epoch here.`,
+        fix: `make sure that no copy of this machine runs elsewhere; then LIGHTCHAIN_HOLDER_GONE=${host}#${epoch} pulumi up (or pulumi destroy) starts a new epoch here.`,
       },
     );
   }
