@@ -3,9 +3,11 @@ import type { Clock } from "../system/clock.js";
 import { ChainUnavailable } from "./failures.js";
 import type { KeyUse } from "./ports.js";
 
-/** A look at the chain counts for so long from when it was asked for, in ms. Another holder needs longer than that to be proven stopped, replaced and started. */
-const believedForMs = 3_000;
-/** Looks in a row that took longer than that, before it is given up. */
+/** A look at the chain serves for so long from when it was asked for, in ms. */
+const servesForMs = 1_000;
+/** An answer that took longer than this, in ms, is asked for again: nobody is proven stopped, replaced and started in less. */
+const oldAfterMs = 5_000;
+/** Looks in a row whose answers took too long, before it is given up. */
 const mostLooks = 3;
 
 /** A signature that was not let out: somebody else has used the key, or it cannot be told yet who did. */
@@ -33,11 +35,11 @@ export function soleSigner(signer: Signer, { use, clock }: SoleSignerOptions): S
   let seen: { readonly use: KeyUse; readonly askedMs: number } | null = null;
 
   const look = async (): Promise<KeyUse> => {
+    if (seen?.use === "ours" && clock.now() - seen.askedMs <= servesForMs) return seen.use;
     for (let looks = 0; looks < mostLooks; looks++) {
-      if (seen?.use === "ours" && clock.now() - seen.askedMs <= believedForMs) return seen.use;
       const askedMs = clock.now();
       seen = { use: await use(), askedMs };
-      if (seen.use !== "ours") return seen.use;
+      if (seen.use !== "ours" || clock.now() - askedMs <= oldAfterMs) return seen.use;
     }
     throw new ChainUnavailable("the use of the key", new Error("its answers take too long"));
   };

@@ -27,6 +27,8 @@ export interface RealWorker {
   log(): Promise<string>;
   /** The same worker once more, in another folder that begins as a copy of this one as it is now: what a copied disk or a restored machine image is. */
   copy(folder: string): Promise<RealWorker>;
+  /** The same worker in a folder with nothing in it: what a new host is. */
+  elsewhere(folder: string): Promise<RealWorker>;
 }
 
 /** The compiled sidecar as its host starts it: settings in a file, the secret on a pipe, nothing in argv or environment. */
@@ -128,6 +130,10 @@ async function inFolder(
       await rm(other, { recursive: true, force: true });
       const isContent = (path: string): boolean => !path.endsWith(".sock");
       await cp(stateFolder, join(other, "state"), { recursive: true, filter: isContent });
+      return inFolder(other, record, options);
+    },
+    elsewhere: async (other) => {
+      await rm(other, { recursive: true, force: true });
       return inFolder(other, record, options);
     },
   };

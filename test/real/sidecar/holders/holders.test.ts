@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { stopProcess } from "../../../../system/process.js";
 import { randomOf, soak } from "../../soak.js";
 import { prepareGround } from "../kills/ground.js";
-import { playRound, type Chances, type Holders } from "./round.js";
+import type { Holders } from "./places.js";
+import { kinds, playRound, type Chances } from "./round.js";
 
 let holders: Holders;
 beforeAll(async () => {
@@ -18,19 +19,22 @@ afterAll(async () => {
 const chancesOf = (seed: number): Chances => {
   const random = randomOf(seed);
   return {
-    copyMs: Math.floor(random() * 900),
+    kind: kinds[seed % kinds.length] ?? kinds[0],
+    afterMs: Math.floor(random() * 900),
     isKilled: random() < 0.3,
     restartMs: random() < 0.4 ? Math.floor(random() * 2_000) : null,
     heldAfter: random() < 0.6 ? Math.floor(random() * 6) : null,
+    isEmpty: random() < 0.5,
+    hasPublished: random() < 0.5,
   };
 };
 
-const seeds = Array.from({ length: soak.rounds(5) }, (_, round) => soak.seed + round);
-test.each(seeds)(
-  "of a worker whose disk is copied in the middle of a job, nobody signs a second answer (seed %i)",
-  async (seed) => {
-    const wrong = await playRound(holders, chancesOf(seed));
-    soak.report({ what: "a copied disk", seed, wrong });
+const rounds = Array.from({ length: soak.rounds(kinds.length) }, (_, round) => chancesOf(soak.seed + round));
+test.each(rounds.map((chances, round) => [chances.kind, soak.seed + round, chances] as const))(
+  "after %s nobody has signed a second answer (seed %i)",
+  async (what, seed, chances) => {
+    const wrong = await playRound(holders, chances);
+    soak.report({ what, seed, wrong });
     expect(wrong, soak.replay(seed)).toEqual([]);
   },
   180_000,

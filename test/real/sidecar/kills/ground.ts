@@ -8,6 +8,7 @@ import { privateKeyToAccount } from "viem/accounts";
 import { createConsumer, type Consumer } from "../../../../devnet/consumer/consumer.js";
 import { startDevnet, type Devnet } from "../../../../devnet/network.js";
 import { modelIdOf } from "../../../../protocol/model-id.js";
+import type { ControlRequest } from "../../../../schema/control.js";
 import { wei } from "../../../../schema/units.js";
 import { stopProcess } from "../../../../system/process.js";
 import { loadKzg } from "../../../../system/kzg.js";
@@ -42,6 +43,17 @@ export interface View {
 }
 
 export const model = "tiny-poet:1b";
+
+/** What a worker of this ground is told when it is to serve. */
+export const goLive: ControlRequest = {
+  op: "live",
+  serving: {
+    generation: 1,
+    models: [modelIdOf(model)],
+    stake: { kind: "minimum", max: wei(parseEther("5000")) },
+    gasReserve: wei(parseEther("5")),
+  },
+};
 
 export async function prepareGround(): Promise<Ground> {
   const folder = await mkdtemp(join(tmpdir(), "lf-kills-"));
@@ -80,15 +92,7 @@ export async function prepareGround(): Promise<Ground> {
       chain: null,
     });
     await client.waitForTransactionReceipt({ hash, pollingInterval: 50 });
-    await worker.call({
-      op: "live",
-      serving: {
-        generation: 1,
-        models: [modelIdOf(model)],
-        stake: { kind: "minimum", max: wei(parseEther("5000")) },
-        gasReserve: wei(parseEther("5")),
-      },
-    });
+    await worker.call(goLive);
     await worker.until(({ mode, claiming }) => mode === "live" && claiming, "live");
     const account = privateKeyToAccount(accounts.consumers[0]!.privateKey);
     const consumer = await createConsumer({ network, account, kzg: await loadKzg() });
