@@ -30,7 +30,7 @@ export const suites = {
     tests: "test/real/sidecar/holders",
     rounds: 100,
     about:
-      "A worker's disk is copied, restored or started twice in the middle of a job, and all copies run on. Nobody may have signed a second answer, and the answer that was delivered must verify.",
+      "A worker's disk is copied in the middle of a job, an old copy restored, a second process started, a paused holder woken after another has taken over, or a new host goes on; and all of them run on. Nobody may have signed a second answer, and the answer that was delivered must verify.",
   },
   engine: {
     title: "An engine is interrupted on the way in and on the way out",

@@ -70,6 +70,7 @@ async function openLook(
   const { ports, keys } = context;
   const opened = new Map<Hash, Uint8Array | null>();
   const blobs = new Map<Hash, OwnBlob>();
+  const session = sessionJobs(context, row);
   let next = job.submitBlockNumber;
   const acknowledgedAt = job.ackTimestamp ?? job.submittedAt;
   (await keys.of(row.session)).fill(0); // ours at all?
@@ -89,12 +90,12 @@ async function openLook(
     const { number: head } = await ports.chain.head();
     if (head - job.submitBlockNumber > mostBlocks) return { kind: "ambiguous" };
     for (const blob of await ports.chain.ownBlobs(next, head)) blobs.set(blob.hash, blob);
-    next = most(job.submitBlockNumber, head - unsettled);
     // Read after the blobs: whatever was completed meanwhile has claimed its own.
-    const { unanswered, committed } = await jobsOf(context, row, head);
+    const unanswered = await session.unanswered(next, head);
+    next = most(job.submitBlockNumber, head - unsettled);
     const answers: PublishedAnswer[] = [];
     for (const blob of blobs.values()) {
-      if (committed.has(blob.hash)) continue;
+      if (session.committed.has(blob.hash)) continue;
       const ciphertext = await answerIn(blob, signal);
       if (ciphertext !== null) answers.push({ hash: blob.hash, time: blob.time, ciphertext });
     }
@@ -102,31 +103,41 @@ async function openLook(
   };
 }
 
-/** What became of the session's jobs that were ours. */
-async function jobsOf(
-  { ports, identity }: JobContext,
-  row: JobRow,
-  head: bigint,
-): Promise<{ unanswered: UnansweredJob[]; committed: Set<Hash> }> {
-  const [earlier, later] = await Promise.all([
-    ports.chain.earlierJobs(row.session, row.id, row.submitBlock),
-    ports.chain.jobsBetween(row.submitBlock, head),
-  ]);
-  const ids = new Set<JobId>([
-    row.id,
-    ...earlier,
-    ...later.filter(({ session }) => session === row.session).map(({ job }) => job),
-  ]);
-  const unanswered: UnansweredJob[] = [];
+/** The session's jobs that were ours, and what became of them. */
+interface SessionJobs {
+  /** Blobs that completed jobs have committed to; grows. */
+  readonly committed: ReadonlySet<Hash>;
+  /** Acknowledged, and not completed. @param from jobs submitted before this block were asked for already, except the first time */
+  unanswered(from: bigint, to: bigint): Promise<UnansweredJob[]>;
+}
+
+function sessionJobs({ ports, identity }: JobContext, row: JobRow): SessionJobs {
   const committed = new Set<Hash>();
-  for (const id of ids) {
-    const { worker, responseBlobHash, ackTimestamp, ...one } = await ports.chain.job(id);
-    if (worker !== identity.worker) continue;
-    if (responseBlobHash !== null) committed.add(responseBlobHash);
-    else if (ackTimestamp !== null && !isCompleted({ worker, responseBlobHash, ackTimestamp, ...one }))
-      unanswered.push({ id, acknowledgedAt: ackTimestamp });
-  }
-  return { unanswered, committed };
+  /** Those whose end is not known yet. */
+  const open = new Set<JobId>([row.id]);
+  const done = new Set<JobId>();
+  let isFirst = true;
+  return {
+    committed,
+    unanswered: async (from, to) => {
+      const earlier = isFirst ? await ports.chain.earlierJobs(row.session, row.id, row.submitBlock) : [];
+      const later = (await ports.chain.jobsBetween(from, to)).filter(({ session }) => session === row.session);
+      isFirst = false;
+      for (const id of [...earlier, ...later.map(({ job }) => job)]) if (!done.has(id)) open.add(id);
+      const unanswered: UnansweredJob[] = [];
+      for (const id of open) {
+        const one = await ports.chain.job(id);
+        const isOver = isCompleted(one) || one.worker !== identity.worker;
+        if (isOver) {
+          open.delete(id);
+          done.add(id);
+        }
+        if (one.responseBlobHash !== null) committed.add(one.responseBlobHash);
+        if (!isOver && one.ackTimestamp !== null) unanswered.push({ id, acknowledgedAt: one.ackTimestamp });
+      }
+      return unanswered;
+    },
+  };
 }
 
 function opens(key: Uint8Array, payload: Uint8Array): boolean {
