@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { JobId, SessionId } from "../../schema/units.js";
+import type { PurposeId } from "../../lifecycle/types.js";
+import { wei, type JobId, type SessionId } from "../../schema/units.js";
 import type { Journal } from "../../sidecar/journal.js";
 import { createSimulation, serving, type Run, type Simulation } from "../simulation/simulation.js";
+import { worker } from "../simulation/world.js";
 import { violations } from "../simulation/invariants.js";
 
 const minute = 60_000;
@@ -149,6 +151,25 @@ describe("a new epoch", () => {
     sim.boot({ epoch: 2, on: disk });
     await sim.clock.run(minute);
     expect(marks(sim).map(({ call }) => call.purpose.split("/").slice(2).join("/"))).toEqual(["handover/g0/2"]);
+  });
+
+  test("vouches for what the former holder left in the pools", async () => {
+    const sim = createSimulation();
+    const former = sim.boot();
+    await live(sim, former);
+    await sim.clock.run(5_000);
+    former.gate.die();
+    const call = {
+      purpose: "a leftover" as PurposeId,
+      to: worker,
+      data: "0x",
+      value: wei(0n),
+    } as const;
+    sim.world.submitTx({ call, hash: `0x${"1e".repeat(32)}`, mined: null });
+    const next = sim.boot({ epoch: 2, disk: sim.emptyDisk() });
+    serve(next);
+    await sim.clock.runUntil(() => next.sidecar.status().mode === "live", 2 * minute, "live");
+    expect(next.alarms).toEqual([]);
   });
 
   test("stops whoever goes on under the former one, before it lets another signature out", async () => {

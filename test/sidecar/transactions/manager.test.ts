@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { PurposeId } from "../../../lifecycle/types.js";
-import { wei } from "../../../schema/units.js";
+import { blockTime, wei } from "../../../schema/units.js";
 import { BroadcastRefused, CallReverted, EstimateRefused, SendRefused } from "../../../sidecar/failures.js";
 import { SendRefused as AnySendRefused } from "../../../lifecycle/errors.js";
 import { decodeRaw } from "../../../sidecar/transactions/raw.js";
@@ -301,6 +301,33 @@ describe("a journal is stale", () => {
     expect(await world.settled(next.useOfKey())).toBe("foreign");
     await world.settled(next.send(callFor("release")));
     expect(await world.settled(next.useOfKey())).toBe("ours");
+  });
+});
+
+describe("who has used the key", () => {
+  test("is no question for nonces that the epoch vouches for: a former holder's, and what it left in the pools", async () => {
+    const world = createWorld();
+    world.node.plantForeign(0, "plain", 90n * gwei);
+    await world.blocks(2);
+    expect(await world.settled(world.transactions.useOfKey())).toBe("foreign");
+    world.journal.setEpoch(2, 2, blockTime(7n));
+    world.node.plantForeign(1, "plain", 90n * gwei);
+    await world.blocks(2);
+    expect(await world.settled(world.transactions.useOfKey())).toBe("ours");
+    world.node.plantForeign(2, "plain", 90n * gwei);
+    await world.blocks(2);
+    expect(await world.settled(world.transactions.useOfKey())).toBe("foreign");
+  });
+
+  test("is unclear while the newest used nonce is one we have signed for and none of our bytes was mined there", async () => {
+    const world = createWorld();
+    world.node.withhold(true);
+    void world.transactions.send(callFor("ack")).catch(() => undefined);
+    await world.blocks(1);
+    world.node.plantForeign(0, "plain", 90n * gwei);
+    world.node.withhold(false);
+    await world.blocks(1);
+    expect(await world.settled(world.transactions.useOfKey())).toBe("unclear");
   });
 });
 
