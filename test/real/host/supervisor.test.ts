@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -127,6 +127,16 @@ describe("a program", () => {
     await ensure(shell("a", "exit 78", { secret: await sealedSecret() }));
     await until(async () => (await statusOf("a"))?.state === "refused", "the refusal");
     expect(await statusOf("a")).toEqual({ state: "refused", pid: null, lastExit: 78 });
+  });
+
+  test("whose secret's key was copied from another folder stays down, and its log says why", async () => {
+    const secret = (await sealedSecret())!;
+    const copied = join(root, "copied-key");
+    for (const end of ["", ".place"]) await copyFile(`${secret.hostKey}${end}`, `${copied}${end}`);
+    await ensure(shell("a", "sleep 60", { secret: { ...secret, hostKey: copied } }));
+    await until(async () => (await statusOf("a"))?.state === "refused", "the refusal");
+    expect(await statusOf("a")).toEqual({ state: "refused", pid: null, lastExit: 78 });
+    expect(await readFile(join(root, "a.log"), "utf8")).toMatch(/"LF1313".*is a copy of a key that was made at/);
   });
 
   test("that is killed leaves nothing of its own behind", async () => {

@@ -138,7 +138,7 @@ const plays: Record<Kind, (round: Round, session: ConsumerSession) => Promise<vo
     ground.ollama.resume();
     await takeOver(round, job);
     ground.devnet.faults.clear();
-    if (chances.hasPublished && (await answered(round, job)) !== "verified")
+    if (chances.hasPublished && (await answered(round, job, 60_000)) !== "verified")
       wrong.push("an answer that was published was lost");
   },
 };
@@ -189,11 +189,12 @@ async function takeOver({ holders, chances: { isEmpty } }: Round, job: PendingJo
 
 /** The answer may be given up: that costs, but it is no crime. */
 async function answered(
-  { holders: { ground }, chances: { hasPublished } }: Round,
+  { holders: { ground } }: Round,
   pending: PendingJob,
+  withinMs = 10_000,
 ): Promise<"verified" | "wrong" | "given up"> {
   const follow = ground.consumer.follow(pending).then(({ verified }) => (verified === "verified" ? verified : "wrong"));
-  return Promise.race([follow, pause(hasPublished ? 40_000 : 10_000, "given up" as const)]);
+  return Promise.race([follow, pause(withinMs, "given up" as const)]);
 }
 
 /** Waits until at most one place does something, and ends them all, so that their journals can be read. */
