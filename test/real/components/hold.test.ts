@@ -65,6 +65,22 @@ describe("two stacks with one key store", () => {
     await expect(first!.updateService()).rejects.toThrow(/LF1504: .*home-host \(epoch 2\)/);
   });
 
+  test("a move that fails leaves the old host serving", async () => {
+    const nowhere = await ground.place("nowhere");
+    await rm(join(nowhere.root, "bundles"), { recursive: true });
+    await expect(nowhere.updateService(second)).rejects.toThrow(/LF1520/);
+    expect(await holder()).toEqual({ epoch: 2, root: second!.root });
+    await until(
+      () =>
+        second!.status().then(
+          () => true,
+          () => false,
+        ),
+      "the old one's sidecar",
+    );
+    expect(await second!.status()).toMatchObject({ epoch: 2 });
+  });
+
   test("a stack that moves its host lets the old one finish, and takes the service off it", async () => {
     await first!.updateService(second);
     expect(await holder()).toEqual({ epoch: 3, root: first!.root });
@@ -92,6 +108,9 @@ describe("a worker's host whose folder is gone", () => {
     await expect(second.createService()).rejects.toThrow(
       /LF1504: .*is not there any more.*LIGHTCHAIN_HOLDER_GONE=home-host#3 pulumi up/,
     );
+    const fresh = await ground.place("first"); // a new host in its place knows nothing of it
+    await expect(second.createService()).rejects.toThrow(/LF1504: .*another host is at .*first now/);
+    await expect(fresh.createService()).rejects.toThrow(/LF1504: .*another host is at .*first now/);
     told("home-host#2");
     await expect(second.createService()).rejects.toThrow(/LF1504/);
     told("home-host#3");
