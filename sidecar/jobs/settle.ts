@@ -3,6 +3,7 @@ import type { Job } from "../../abi/job.js";
 import { answerDigest, ciphertextHash, toFrameSignature } from "../../protocol/signature.js";
 import { describeError } from "../../schema/errors.js";
 import type { Hash, Hex, JobId, ModelName } from "../../schema/units.js";
+import { ChainUnavailable } from "../failures.js";
 import type { JobRow, JobState } from "../journal.js";
 import { acknowledge } from "./acknowledge.js";
 import type { JobContext } from "./context.js";
@@ -80,7 +81,7 @@ async function beginEarly(context: JobContext, id: JobId): Promise<Awaited<Retur
   try {
     return await begin(context, id);
   } catch (error) {
-    if (!(error instanceof NotSoleSigner)) throw error;
+    if (!(error instanceof NotSoleSigner || error instanceof ChainUnavailable)) throw error;
     context.log.warn({ job: id.toString(), reason: error.message }, "an answer is signed only once the chain holds it");
     return undefined;
   }
