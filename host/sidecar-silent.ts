@@ -13,7 +13,7 @@ export class SidecarSilent extends FleetError {
   }
 }
 
-/** LF1321: a worker's sidecar ends at its start, for the reason that it gives itself. */
+/** LF1321: a worker's sidecar ends at its start, for the reason that it gives itself. Next: what that reason asks for. */
 export class SidecarEnds extends FleetError {
   constructor(worker: string, because: { code: string; msg: string; fix: string }, cause: unknown) {
     super("LF1321", `The sidecar of worker ${worker} cannot start: ${because.code}: ${because.msg}`, {

@@ -131,7 +131,9 @@ function errorsMadeIn({ name, text }: Source): Made[] {
       const code = given[at];
       const fix = [...given.slice(at + 1).map(fixIn), textOf(given[at + 2])].find((found) => found !== undefined);
       if (code !== undefined) made.push(...codesOf(code).map((one) => ({ code: one, fix, where: name })));
-      const line = /^(LF1\d{3}): .* Next: (.*)$/.exec(textOf(given[0]) ?? "");
+    }
+    if (isText(node)) {
+      const line = /^(LF1\d{3}): .* Next: (.*)$/.exec(textOf(node) ?? "");
       if (line) made.push({ code: line[1] ?? "", fix: line[2], where: name });
     }
     if (ts.isObjectLiteralExpression(node)) {
@@ -143,6 +145,9 @@ function errorsMadeIn({ name, text }: Source): Made[] {
   visit(file);
   return made;
 }
+
+const isText = (node: ts.Node): node is ts.Expression =>
+  ts.isStringLiteralLike(node) || ts.isTemplateExpression(node) || ts.isBinaryExpression(node);
 
 /** The codes that an expression may be. */
 function codesOf(node: ts.Expression): string[] {

@@ -40,6 +40,7 @@ async function supervise(root: string): Promise<void> {
   }
   const held = tryLock(folders.lock);
   if (held === undefined) {
+    // LF1314: another supervisor looks after this host's folder. Next: nothing; this one has ended and left everything to it.
     log.warn({ code: "LF1314" }, `another supervisor looks after ${root}; this one ends and leaves everything to it`);
     return process.exit(0);
   }

@@ -104,7 +104,12 @@ describe("without a word of the operator's", () => {
     expect(await recordNow()).toEqual(record);
   });
 
-  test.each(["service", "model", "host"] as const)("a %s asks no chain, only its machine", (kind) => deleted(kind));
+  test("a service whose sidecar says nothing is not given up either: only the chain could say that the worker has left", async () => {
+    await expect(deleted("service")).rejects.toThrow(/^LF1512: /);
+    expect(await recordNow()).toEqual(record);
+  });
+
+  test.each(["model", "host"] as const)("a %s asks no chain, only its machine", (kind) => deleted(kind));
 });
 
 describe("with LIGHTCHAIN_SKIP_DEREGISTER=1", () => {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { isProvenGone, takeBack } from "../../components/keys/holder.js";
+import { released } from "../../keystore/hold.js";
 import type { RecordRef, WorkerRecord } from "../../keystore/store.js";
 import { livedWorker, temporaryStore } from "../keystore/fixtures.js";
 
@@ -29,7 +30,7 @@ async function storeWith(different: Partial<WorkerRecord> = {}) {
 
 test("a key is taken back under a new epoch, and leaves for good", async () => {
   const { store, record, read } = await storeWith();
-  const taken = { ...record, holder: null, epoch: 4, leaving: true };
+  const taken = { ...released(record), epoch: 4, leaving: true };
   expect(await takeBack(store, ref, "gpu-1#3")).toEqual(taken);
   expect((await read()).record).toEqual(taken);
 });
