@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { bytesToHex, hexToBytes } from "viem";
 
-/** Commitments and proofs of blobs (EIP-4844, the ceremony's trusted setup). Each call keeps the thread busy: 10-100 ms native. */
+/** Commitments and proofs of blobs (EIP-4844, EIP-7594, the ceremony's trusted setup). Each call keeps the thread busy: 10-100 ms native, for cells 0.4 s. */
 export interface Kzg {
   /** `wasm` is for emergencies: its setup takes ten times as long and each proof eight times. */
   readonly kind: "native" | "wasm";
@@ -10,6 +10,8 @@ export interface Kzg {
   commitment(blob: Uint8Array): Uint8Array;
   /** @returns 48 bytes */
   proof(blob: Uint8Array, commitment: Uint8Array): Uint8Array;
+  /** A proof of each of the blob's 128 cells, 48 bytes each, in their order (EIP-7594). */
+  cellProofs(blob: Uint8Array): readonly Uint8Array[];
   /** Whether the proof shows that the commitment is to this blob. */
   verify(blob: Uint8Array, commitment: Uint8Array, proof: Uint8Array): boolean;
 }
@@ -19,6 +21,7 @@ interface NativeKzg {
   loadTrustedSetup(precompute: number, file: string): void;
   blobToKzgCommitment(blob: Uint8Array): Uint8Array;
   computeBlobKzgProof(blob: Uint8Array, commitment: Uint8Array): Uint8Array;
+  computeCellsAndKzgProofs(blob: Uint8Array): [cells: Uint8Array[], proofs: Uint8Array[]];
   verifyBlobKzgProof(blob: Uint8Array, commitment: Uint8Array, proof: Uint8Array): boolean;
 }
 
@@ -44,6 +47,7 @@ function loadNative(nativeFile: string | undefined): Kzg | undefined {
       kind: "native",
       commitment: (blob) => native.blobToKzgCommitment(blob),
       proof: (blob, commitment) => native.computeBlobKzgProof(blob, commitment),
+      cellProofs: (blob) => native.computeCellsAndKzgProofs(blob)[1],
       verify: (blob, commitment, proof) => native.verifyBlobKzgProof(blob, commitment, proof),
     };
   } catch {
@@ -59,6 +63,7 @@ async function loadWasm(): Promise<Kzg> {
     kind: "wasm",
     commitment: (blob) => bytes(wasm.blobToKZGCommitment(bytesToHex(blob))),
     proof: (blob, commitment) => bytes(wasm.computeBlobKZGProof(bytesToHex(blob), bytesToHex(commitment))),
+    cellProofs: (blob) => wasm.computeCellsAndProofs(bytesToHex(blob))[1].map(bytes),
     verify: (blob, commitment, proof) =>
       wasm.verifyBlobKZGProof(bytesToHex(blob), bytesToHex(commitment), bytesToHex(proof)),
   };
