@@ -6,6 +6,7 @@ import { ensureFolder, readIfPresent } from "../system/files.js";
 import { tryLock } from "../system/lock.js";
 import { compiled } from "../system/package-root.js";
 import { isAlive, startProcess, stopProcess } from "../system/process.js";
+import type { Forks } from "./chain/genesis.js";
 import { stopOrphan } from "./chain/orphan.js";
 import { filesIn, readDocument, runningSchema, type Running } from "./documents.js";
 import { DevnetDidNotStart, DevnetDidNotStop, DevnetRunning } from "./errors.js";
@@ -15,14 +16,16 @@ import { DevnetDidNotStart, DevnetDidNotStop, DevnetRunning } from "./errors.js"
  * @param options.program the compiled `devnet/main.js`. Default: this package's
  * @throws DevnetRunning (LF1022), DevnetDidNotStart (LF1025) with the end of its log
  */
-export async function startInBackground(options: { dir: string; geth: string; program?: string }): Promise<Running> {
+export async function startInBackground(
+  options: { dir: string; geth: string; program?: string } & Forks,
+): Promise<Running> {
   const { dir, geth, program = compiled("devnet/main.js") } = options;
   const files = filesIn(dir);
   await ensureFolder(dir, "private");
   if (isRunning(dir)) throw new DevnetRunning(dir);
   await rm(files.running, { force: true }); // of a process that was killed
   const log = await open(files.log, "w", 0o600);
-  const child = startProcess(process.execPath, [program, "up", "--dir", dir], {
+  const child = startProcess(process.execPath, [program, "up", "--dir", dir, ...forkArguments(options)], {
     // Only this, since it lives long: what else this process was given is not the network's business.
     env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? dir, LIGHTCHAIN_GETH: geth },
     stdio: ["ignore", log.fd, log.fd],
@@ -47,6 +50,10 @@ export async function startInBackground(options: { dir: string; geth: string; pr
   }
 }
 
+const forkArguments = ({ fork, osakaAfter }: Forks): string[] => [
+  ...(fork === undefined ? [] : ["--fork", fork]),
+  ...(osakaAfter === undefined ? [] : ["--osaka-after", String(osakaAfter)]),
+];
 const START_WITHIN_MS = 120_000;
 const STOP_WITHIN_MS = 60_000;
 /** For what a callback changes behind the compiler's back. */

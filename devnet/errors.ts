@@ -85,3 +85,17 @@ export class SetUpFailed extends FleetError {
     });
   }
 }
+
+/** LF1039: the folder's chain was made with other rules than are asked for now. A chain keeps its rules. */
+export class OtherForks extends FleetError {
+  constructor(folder: string, kept: number | null, asked: number | null) {
+    super("LF1039", `The rehearsal chain in ${folder} ${rules(kept)}, and one that ${rules(asked)} is asked for.`, {
+      fix: "leave --fork and --osaka-after out to go on with it, or name another folder with --dir",
+    });
+  }
+}
+
+const rules = (osakaAfter: number | null): string => {
+  if (osakaAfter === null) return "follows Prague's rules";
+  return osakaAfter === 0 ? "follows Osaka's rules" : `follows Osaka's rules after ${osakaAfter} s`;
+};

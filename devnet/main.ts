@@ -1,10 +1,11 @@
 import { resolve } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { describeError, FleetError } from "../schema/errors.js";
 import { ownExit } from "../system/exit.js";
 import { createLogger } from "../system/log.js";
 import { askOnce } from "./ask.js";
 import { runningIn, startInBackground, stopDevnet } from "./background.js";
+import type { Forks } from "./chain/genesis.js";
 import { steer } from "./control-client.js";
 import { filesIn } from "./documents.js";
 import { DevnetNotRunning, GethMissing } from "./errors.js";
@@ -23,14 +24,18 @@ const command = (name: string, description: string): Command =>
 command("up", "start it, or start it again; Ctrl-C stops it")
   .option("--geth <path>", "geth program", process.env["LIGHTCHAIN_GETH"])
   .option("--detach", "leave it running in the background")
-  .action(async (options: { dir: string; geth?: string; detach?: boolean }) => {
+  .addOption(new Option("--fork <fork>", "rules of its blocks; its folder keeps them").choices(["prague", "osaka"]))
+  .option("--osaka-after <seconds>", "seconds on the chain after which Osaka's rules hold", Number)
+  .action(async (options: { dir: string; geth?: string; detach?: boolean } & Forks) => {
     const dir = resolve(options.dir);
     if (options.geth === undefined) throw new GethMissing();
-    if (options.detach === true) {
-      await startInBackground({ dir, geth: options.geth });
+    const { geth, detach, fork, osakaAfter } = options;
+    const forks: Forks = { ...(fork && { fork }), ...(osakaAfter !== undefined && { osakaAfter }) };
+    if (detach === true) {
+      await startInBackground({ dir, geth, ...forks });
       return status(dir);
     }
-    return runUntilAsked(dir, options.geth);
+    return runUntilAsked(dir, geth, forks);
   });
 
 command("down", "stop the one that runs in the folder; what it holds stays").action(async ({ dir }: { dir: string }) =>
@@ -59,11 +64,11 @@ program.parseAsync().catch((error: unknown) => {
   process.exitCode = 1;
 });
 
-async function runUntilAsked(dir: string, geth: string): Promise<void> {
+async function runUntilAsked(dir: string, geth: string, forks: Forks): Promise<void> {
   const log = createLogger("devnet", { level: "warn" });
   const exit = ownExit(log, 60_000);
   const byControl = new AbortController();
-  const devnet = await startDevnet({ dir, tools: { geth }, log, onStopAsked: () => byControl.abort() });
+  const devnet = await startDevnet({ dir, tools: { geth }, ...forks, log, onStopAsked: () => byControl.abort() });
   exit.onLeave(() => devnet.stop());
   void devnet.broken.then((how) => {
     log.fatal({ how }, "geth has ended");

@@ -7,6 +7,7 @@ import { tryLock } from "../system/lock.js";
 import { createLogger, type Logger } from "../system/log.js";
 import { startChain, type Chain } from "./chain/chain.js";
 import type { DriverSettings } from "./chain/driver.js";
+import { osakaAfterIn, type Forks } from "./chain/genesis.js";
 import { addresses } from "./contracts/addresses.js";
 import type { ContractSettings } from "./contracts/settings.js";
 import { controlApp } from "./control.js";
@@ -35,7 +36,7 @@ import { setUpContracts } from "./setup.js";
 export const DEVNET_CHAIN_ID = 48_221;
 
 /** What a rehearsal network is started with. */
-export interface DevnetOptions {
+export interface DevnetOptions extends Forks {
   /** Its folder; one that was used before goes on with the chain, accounts and ports it holds. */
   readonly dir: string;
   /** Paths of the programs it needs. */
@@ -78,7 +79,7 @@ export interface Devnet {
 /**
  * Starts a rehearsal network: contracts and chain, beacon node, gateway and relay, model registry, control API. Writes `network.json`,
  * `accounts.json` and `devnet.json` into its folder; when it resolves, a worker can be brought up on it.
- * @throws DevnetRunning (LF1022), GethDidNotStart (LF1020), PortTaken (LF1021), SetUpFailed (LF1027), CompilationFailed (LF1028)
+ * @throws DevnetRunning (LF1022), GethDidNotStart (LF1020), PortTaken (LF1021), SetUpFailed (LF1027), CompilationFailed (LF1028), OtherForks (LF1039)
  */
 export async function startDevnet(options: DevnetOptions): Promise<Devnet> {
   const { dir, clock = systemClock, models: texts = tinyModels } = options;
@@ -107,6 +108,7 @@ export async function startDevnet(options: DevnetOptions): Promise<Devnet> {
       faults,
       clock,
       ...options.blocks,
+      osakaAfter: osakaAfterIn(options),
       ...(ports ? { ports } : {}),
       onError: (error) => log.warn({ err: error }, "a block could not be built"),
     });

@@ -1,6 +1,7 @@
 import { rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import type { Fork } from "../devnet/chain/genesis.js";
 import { describeError, FleetError } from "../schema/errors.js";
 import { toJson } from "../schema/json.js";
 import { writeAtomically } from "../system/files.js";
@@ -18,16 +19,18 @@ const program = new Command("npm start --")
   .option("--json <file>", "write what happened as data, too")
   .option("--keep", "leave network and worker running, and say how to ask and how to stop")
   .option("--prompt <text>", "what to ask the worker", "Tell me about the river.")
+  .addOption(new Option("--fork <fork>", "rules of the chain's blocks").choices(["prague", "osaka"]))
   .option("--dir <folder>", "where to keep everything (default: .fleet/devnet of this checkout)");
 
 void main();
 
 async function main(): Promise<void> {
-  const options = program.parse().opts<{ json?: string; keep?: boolean; prompt: string; dir?: string }>();
+  const options = program.parse().opts<{ json?: string; keep?: boolean; prompt: string; fork?: Fork; dir?: string }>();
   const folders = foldersIn(options.dir);
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   try {
-    const report = await rehearse({ folders, prompt: options.prompt, keep: options.keep ?? false, say });
+    const { prompt, keep = false, fork } = options;
+    const report = await rehearse({ folders, prompt, keep, ...(fork && { fork }), say });
     if (options.keep === true) return say(howToGoOn(folders));
     say(renderReport(report));
     if (options.json !== undefined)

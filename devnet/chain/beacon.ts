@@ -1,12 +1,12 @@
 import { Hono, type Context } from "hono";
+import { versionedHash } from "../../protocol/blob.js";
 import type { Hex } from "../../schema/units.js";
 import { concerns, faultMiddleware, type Faults } from "../faults.js";
 import type { Fork } from "./genesis.js";
-import { SLOTS_WITH_BLOBS, type Slot, type SlotStore } from "./slots.js";
+import { SLOTS_WITH_BLOBS, type Sidecar, type Slot, type SlotStore } from "./slots.js";
 
 /** What the beacon node says about its chain. */
 export interface BeaconFacts {
-  readonly fork: Fork;
   readonly chainId: number;
   /** Unix seconds of the first execution block. */
   readonly genesisTime: number;
@@ -14,6 +14,8 @@ export interface BeaconFacts {
   readonly secondsPerSlot: number;
 }
 
+/** The consensus layer's names for the forks. */
+const names: Record<Fork, string> = { prague: "electra", osaka: "fulu" };
 const SLOTS_PER_EPOCH = 32;
 const NO_SIGNATURE: Hex = `0x${"00".repeat(96)}`;
 const ZERO_ROOT: Hex = `0x${"00".repeat(32)}`;
@@ -21,6 +23,9 @@ const ZERO_ROOT: Hex = `0x${"00".repeat(32)}`;
 /**
  * The routes of the beacon node API (ethereum/beacon-APIs) by which blobs are found: sidecar reference §4.2, consumer reference §4. Roots are real
  * hash tree roots of the headers served; signatures and inclusion proofs are zeros. A slot without a block is a 404.
+ *
+ * Each fork has one route for blobs, so that whoever reads them has to know both: before Fulu `blob_sidecars`, as nodes have it that are older than the
+ * other; from Fulu on `blobs`, and `blob_sidecars` is refused in the way of a node that keeps data columns only (Lodestar: 400).
  * @param finalized the number of the last block that can't be undone
  */
 export function beaconApp(facts: BeaconFacts, slots: SlotStore, faults: Faults, finalized: () => number): Hono {
@@ -56,17 +61,23 @@ export function beaconApp(facts: BeaconFacts, slots: SlotStore, faults: Faults, 
     const slot = find(context.req.param("id"));
     return slot ? context.json({ ...flags(slot), data: described(slot) }) : notFound(context, "Block");
   });
+  /** The slot's blobs, unless they are withheld. */
+  const blobsOf = (slot: Slot, { req: { method, path } }: Context): readonly Sidecar[] => {
+    const request = { method, path };
+    const withheld = faults.strike("beacon", (fault) => fault.kind === "withhold" && concerns(fault, request));
+    return withheld ? [] : slots.sidecars(slot.header.slot);
+  };
   app.get("/eth/v1/beacon/blob_sidecars/:id", (context) => {
     const slot = find(context.req.param("id"));
     if (!slot) return notFound(context, "Block");
-    const request = { method: context.req.method, path: context.req.path };
-    const withheld = faults.strike("beacon", (fault) => fault.kind === "withhold" && concerns(fault, request));
-    const wanted = context.req.queries("indices")?.flatMap((list) => list.split(",").map(Number));
-    const sidecars = withheld ? [] : slots.sidecars(slot.header.slot);
+    const version = names[slot.fork];
+    if (slot.fork === "osaka")
+      return context.json({ code: 400, message: `Use getBlobs to retrieve blobs for post-fulu fork=${version}` }, 400);
+    const wanted = listed(context, "indices")?.map(Number);
     return context.json({
-      version: facts.fork === "osaka" ? "fulu" : "electra",
+      version,
       ...flags(slot),
-      data: sidecars
+      data: blobsOf(slot, context)
         .filter(({ index }) => wanted === undefined || wanted.includes(index))
         .map(({ index, blob, commitment, proof }) => ({
           index: String(index),
@@ -77,6 +88,17 @@ export function beaconApp(facts: BeaconFacts, slots: SlotStore, faults: Faults, 
           kzg_commitment_inclusion_proof: Array.from({ length: 17 }, () => ZERO_ROOT),
         })),
     });
+  });
+  app.get("/eth/v1/beacon/blobs/:id", (context) => {
+    const slot = find(context.req.param("id"));
+    if (!slot) return notFound(context, "Block");
+    if (slot.fork === "prague") return context.notFound();
+    const wanted = listed(context, "versioned_hashes")?.map((hash) => hash.toLowerCase());
+    const named = blobsOf(slot, context).filter(({ commitment }) => {
+      const hash = versionedHash(Buffer.from(commitment.slice(2), "hex"));
+      return wanted?.includes(hash) ?? true;
+    });
+    return context.json({ ...flags(slot), data: named.map(({ blob }) => blob) });
   });
   app.get("/eth/v1/beacon/genesis", (context) =>
     context.json({
@@ -104,6 +126,10 @@ export function beaconApp(facts: BeaconFacts, slots: SlotStore, faults: Faults, 
   app.notFound((context) => context.json({ code: 404, message: "Not found" }, 404));
   return app;
 }
+
+/** A query parameter that is a list: repeated, or with commas. */
+const listed = (context: Context, name: string): string[] | undefined =>
+  context.req.queries(name)?.flatMap((list) => list.split(","));
 
 const notFound = (context: Context, what: string) => context.json({ code: 404, message: `${what} not found` }, 404);
 

@@ -16,9 +16,9 @@ export async function buildBlock(
   options: { pool: "empty" | "maybe" | "expected"; clock: Clock; newRandao: () => Hex },
 ): Promise<BuiltBlock> {
   for (const [attempt, wait] of waitsMs[options.pool].entries()) {
-    const id = await engine.startBlock(choice, { ...attributes, prevRandao: options.newRandao() });
+    const building = await engine.startBlock(choice, { ...attributes, prevRandao: options.newRandao() });
     if (wait > 0) await options.clock.sleep(wait);
-    const built = await engine.finishBlock(id);
+    const built = await engine.finishBlock(building);
     const last = attempt === waitsMs[options.pool].length - 1;
     if (last || built.executionPayload.transactions.length > 0) return built;
   }

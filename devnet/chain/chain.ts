@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import { systemClock, type Clock } from "../../system/clock.js";
 import { ensureFolder, readIfPresent, writeAtomically } from "../../system/files.js";
+import { OtherForks } from "../errors.js";
 import type { Faults } from "../faults.js";
 import { serveOnLoopback } from "../loopback.js";
 import { beaconApp } from "./beacon.js";
 import { startDriver, type ConsensusDriver, type DriverSettings } from "./driver.js";
-import { chainGenesis, type Fork, type Genesis, type GenesisAlloc } from "./genesis.js";
+import { chainGenesis, forkAt, osakaAfterOf, type Genesis, type GenesisAlloc } from "./genesis.js";
 import { startGeth, type Geth } from "./geth.js";
 import { startProducer } from "./producer.js";
 import { startRpcProxy } from "./rpc-proxy.js";
@@ -21,8 +22,11 @@ export interface ChainOptions extends DriverSettings {
   /** First state, on top of the system contracts. Asked for only when the folder has no chain yet. */
   readonly alloc: () => Promise<GenesisAlloc>;
   readonly faults: Faults;
-  /** Rules of the chain; fixed when it is made. Default `prague`. */
-  readonly fork?: Fork;
+  /**
+   * Seconds after its first block from which it follows Osaka's rules: 0 is from the start, `null` never. Default: what the folder's chain was made
+   * with; never, for a new one.
+   */
+  readonly osakaAfter?: number | null | undefined;
   /** Ports of the endpoints. Default: ones that are free. */
   readonly ports?: { readonly rpc?: number; readonly beacon?: number };
   readonly clock?: Clock;
@@ -44,11 +48,11 @@ export interface Chain {
   stop(): Promise<void>;
 }
 
-/** Starts a chain, or the one that the folder holds again. @throws GethDidNotStart (LF1020), PortTaken (LF1021) */
+/** Starts a chain, or the one that the folder holds again. @throws GethDidNotStart (LF1020), PortTaken (LF1021), OtherForks (LF1039) */
 export async function startChain(options: ChainOptions): Promise<Chain> {
-  const { dir, faults, clock = systemClock, fork = "prague" } = options;
+  const { dir, faults, clock = systemClock } = options;
   await ensureFolder(dir, "private");
-  const genesis = await genesisOf(options, fork, clock);
+  const genesis = await genesisOf(options, clock);
   const started: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (let undo = started.pop(); undo; undo = started.pop()) await undo();
@@ -61,17 +65,16 @@ export async function startChain(options: ChainOptions): Promise<Chain> {
     const driver = await startDriver({
       ...options,
       geth,
-      fork,
+      forkOf: (timestamp) => forkAt(genesis, timestamp),
       slots,
       clock,
       startProducer: (chain) =>
-        startProducer({ program: options.geth, dir: join(dir, "producer"), genesis, fork, chain, clock }),
+        startProducer({ program: options.geth, dir: join(dir, "producer"), genesis, chain, clock }),
     });
     started.push(() => driver.stop());
     const proxy = await startRpcProxy({ target: geth, faults, clock, ...portOf(options.ports?.rpc) });
     started.push(() => proxy.stop());
     const facts = {
-      fork,
       chainId: options.chainId,
       genesisTime: Number(genesis.timestamp),
       secondsPerSlot: Math.max(1, Math.round((options.blockIntervalMs ?? 1000) / 1000)),
@@ -95,13 +98,27 @@ export async function startChain(options: ChainOptions): Promise<Chain> {
 }
 
 /** The genesis that the folder's chain was made with; made and kept at the first start. */
-async function genesisOf(options: ChainOptions, fork: Fork, clock: Clock): Promise<Genesis> {
-  const file = join(options.dir, "genesis.json");
-  const known = await readIfPresent(file);
-  if (known !== undefined) return JSON.parse(known) as Genesis;
+async function genesisOf(options: ChainOptions, clock: Clock): Promise<Genesis> {
+  const { dir, chainId, osakaAfter } = options;
+  const known = await keptGenesis(dir, osakaAfter);
+  if (known !== undefined) return known;
   const timestamp = Math.floor(clock.now() / 1000);
-  const genesis = chainGenesis({ chainId: options.chainId, fork, timestamp, alloc: await options.alloc() });
-  await writeAtomically(file, JSON.stringify(genesis), "private");
+  const genesis = chainGenesis({ chainId, osakaAfter: osakaAfter ?? null, timestamp, alloc: await options.alloc() });
+  await writeAtomically(join(dir, "genesis.json"), JSON.stringify(genesis), "private");
+  return genesis;
+}
+
+/**
+ * The genesis of the chain that a folder holds; `undefined` when it holds none.
+ * @param osakaAfter when Osaka's rules are to begin; `undefined` leaves it to the folder
+ * @throws OtherForks (LF1039)
+ */
+export async function keptGenesis(dir: string, osakaAfter: number | null | undefined): Promise<Genesis | undefined> {
+  const text = await readIfPresent(join(dir, "genesis.json"));
+  if (text === undefined) return undefined;
+  const genesis = JSON.parse(text) as Genesis;
+  const kept = osakaAfterOf(genesis);
+  if (osakaAfter !== undefined && osakaAfter !== kept) throw new OtherForks(dir, kept, osakaAfter);
   return genesis;
 }
 

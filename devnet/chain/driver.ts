@@ -71,7 +71,8 @@ const ZERO_ROOT: Hex = `0x${"00".repeat(32)}`;
 export async function startDriver(
   options: {
     geth: Pick<Geth, "httpUrl" | "wsUrl" | "engineUrl" | "jwtSecret">;
-    fork: Fork;
+    /** The rules of a block of a time (Unix seconds). */
+    forkOf: (timestamp: number) => Fork;
     slots: SlotStore;
     faults: Faults;
     clock: Clock;
@@ -80,11 +81,11 @@ export async function startDriver(
   } & DriverSettings,
 ): Promise<ConsensusDriver> {
   const { slots, faults, clock, blockIntervalMs = 1000, eagerGapMs = 30, finalityDepth = 2 } = options;
-  const engine = connectEngine(options.geth, options.fork);
+  const engine = connectEngine(options.geth, options.forkOf);
   const rpc = connectRpc(options.geth.httpUrl);
   const oneAtATime = queue();
 
-  let head = await recoverHead(rpc, slots);
+  let head = await recoverHead(rpc, slots, options.forkOf);
   let offsetSeconds = Math.max(0, Number(head.timestamp) - wallSeconds(clock));
   let held = false;
   let wanted: "by and by" | "because of an arrival" | "now" = "by and by";
@@ -138,6 +139,7 @@ export async function startDriver(
       slot: slots.highest() + 1 + missed,
       parentRoot: head.slot.root,
       block: { number: Number(payload.blockNumber), hash: payload.blockHash, stateRoot: payload.stateRoot },
+      fork: options.forkOf(attributes.timestamp),
       blobs: built.blobsBundle,
     });
     missed = 0;
@@ -269,7 +271,7 @@ const wallSeconds = (clock: Clock): number => Math.floor(clock.now() / 1000);
 const randomRoot = (): Hex => `0x${randomBytes(32).toString("hex")}`;
 
 /** The node's head with its slot; a head that the store does not know gets one (the first block, or a store that was lost). */
-async function recoverHead(rpc: Rpc, slots: SlotStore): Promise<Head> {
+async function recoverHead(rpc: Rpc, slots: SlotStore, forkOf: (timestamp: number) => Fork): Promise<Head> {
   const block = await rpc<Record<"number" | "hash" | "timestamp" | "stateRoot" | "parentBeaconBlockRoot", Hex>>(
     "eth_getBlockByNumber",
     ["latest", false],
@@ -282,6 +284,7 @@ async function recoverHead(rpc: Rpc, slots: SlotStore): Promise<Head> {
       slot: slots.highest() + 1,
       parentRoot: number === 0 ? ZERO_ROOT : block.parentBeaconBlockRoot,
       block: { number, hash: block.hash, stateRoot: block.stateRoot },
+      fork: forkOf(Number(block.timestamp)),
     });
   return { number, hash: block.hash, timestamp: blockTime(BigInt(block.timestamp)), slot };
 }

@@ -27,7 +27,7 @@ export interface ExecutionPayload {
   readonly excessBlobGas: Hex;
 }
 
-/** The blobs of a block; lists of the same order and, before Osaka, the same length. */
+/** The blobs of a block; lists of the same order and, before Osaka, the same length: then each blob has 128 proofs, one after the other. */
 export interface BlobsBundle {
   readonly blobs: readonly Hex[];
   readonly commitments: readonly Hex[];
@@ -65,47 +65,47 @@ export interface ForkChoice {
   readonly finalized: Hex;
 }
 
+/** A block that geth is building. */
+export interface Building {
+  readonly id: Hex;
+  readonly fork: Fork;
+}
+
 /** The Engine API of one geth. Every method throws {@link ConsensusRefused} (LF1023) when geth does not call the outcome valid. */
 export interface Engine {
   /** Makes a block the head. */
   choose(choice: ForkChoice): Promise<void>;
-  /** Begins to build a block on the head. @returns its id, for {@link finishBlock} */
-  startBlock(choice: ForkChoice, attributes: BlockAttributes): Promise<Hex>;
+  /** Begins to build a block on the head. @returns what {@link finishBlock} takes */
+  startBlock(choice: ForkChoice, attributes: BlockAttributes): Promise<Building>;
   /** The block as far as it is built; ends the building. */
-  finishBlock(id: Hex): Promise<BuiltBlock>;
+  finishBlock(building: Building): Promise<BuiltBlock>;
   /** Executes and stores a block. */
   importBlock(block: ImportableBlock): Promise<void>;
 }
 
-/** Engine API methods change their version with the fork. */
-const methods: Record<Fork, { getPayload: string; newPayload: string; forkchoice: string }> = {
-  prague: {
-    getPayload: "engine_getPayloadV4",
-    newPayload: "engine_newPayloadV4",
-    forkchoice: "engine_forkchoiceUpdatedV3",
-  },
-  osaka: {
-    getPayload: "engine_getPayloadV5",
-    newPayload: "engine_newPayloadV4",
-    forkchoice: "engine_forkchoiceUpdatedV3",
-  },
-};
+/** The one method among those used that changes its version with the fork: blobs come with one proof each, then with those of their cells. */
+const getPayload: Record<Fork, string> = { prague: "engine_getPayloadV4", osaka: "engine_getPayloadV5" };
 
 interface PayloadStatus {
   readonly status: string;
   readonly validationError: string | null;
 }
 
-/** @param node `engineUrl` and the secret its tokens are signed with (HS256) */
-export function connectEngine(node: { engineUrl: string; jwtSecret: Uint8Array }, fork: Fork): Engine {
+/**
+ * @param node `engineUrl` and the secret its tokens are signed with (HS256)
+ * @param forkOf the rules of a block of a time (Unix seconds)
+ */
+export function connectEngine(
+  node: { engineUrl: string; jwtSecret: Uint8Array },
+  forkOf: (timestamp: number) => Fork,
+): Engine {
   const rpc = connectRpc(node.engineUrl, async () => {
     const token = await new SignJWT({}).setProtectedHeader({ alg: "HS256" }).setIssuedAt().sign(node.jwtSecret);
     return { authorization: `Bearer ${token}` };
   });
-  const names = methods[fork];
   const forkchoice = async (choice: ForkChoice, attributes: object | null): Promise<Hex | null> => {
     const state = { headBlockHash: choice.head, safeBlockHash: choice.finalized, finalizedBlockHash: choice.finalized };
-    const answer = await rpc<{ payloadStatus: PayloadStatus; payloadId: Hex | null }>(names.forkchoice, [
+    const answer = await rpc<{ payloadStatus: PayloadStatus; payloadId: Hex | null }>("engine_forkchoiceUpdatedV3", [
       state,
       attributes,
     ]);
@@ -125,11 +125,11 @@ export function connectEngine(node: { engineUrl: string; jwtSecret: Uint8Array }
         parentBeaconBlockRoot: attributes.parentBeaconRoot,
       });
       if (id === null) throw new ConsensusRefused("to build a block", choice);
-      return id;
+      return { id, fork: forkOf(attributes.timestamp) };
     },
-    finishBlock: (id) => rpc<BuiltBlock>(names.getPayload, [id]),
+    finishBlock: ({ id, fork }) => rpc<BuiltBlock>(getPayload[fork], [id]),
     importBlock: async ({ payload, versionedHashes, parentBeaconRoot, executionRequests }) => {
-      const answer = await rpc<PayloadStatus>(names.newPayload, [
+      const answer = await rpc<PayloadStatus>("engine_newPayloadV4", [
         payload,
         versionedHashes,
         parentBeaconRoot,

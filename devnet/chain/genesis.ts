@@ -1,10 +1,24 @@
 import type { Address, Hex } from "../../schema/units.js";
 
 /**
- * Which rules the chain runs by from its first block. `prague` takes blob transactions with version-0 sidecars (one KZG proof a blob,
- * EIP-4844) and refuses version 1; `osaka` is the other way round (cell proofs, EIP-7594).
+ * Which rules a block is made by. `prague` takes blob transactions with version-0 sidecars (one KZG proof a blob, EIP-4844) and refuses
+ * version 1; `osaka` is the other way round (cell proofs, EIP-7594).
  */
 export type Fork = "prague" | "osaka";
+
+/** Which rules are asked for. A folder keeps those that its chain was made with: with others it does not start. */
+export interface Forks {
+  /** Those of the first block. Default: what the folder has; `prague` in a new one. */
+  readonly fork?: Fork;
+  /** Seconds after the first block from which a chain that begins by Prague's rules follows Osaka's. Default: never. */
+  readonly osakaAfter?: number;
+}
+
+/** The same in one number: seconds after the first block from which Osaka's rules hold, `null` for never; `undefined` leaves it to the folder. */
+export function osakaAfterIn({ fork, osakaAfter }: Forks): number | null | undefined {
+  if (fork === "osaka") return 0;
+  return osakaAfter ?? (fork === "prague" ? null : undefined);
+}
 
 /** An account's part of the genesis state. Numbers are hex quantities. */
 export interface GenesisAccount {
@@ -17,23 +31,26 @@ export type GenesisAlloc = Readonly<Record<Address, GenesisAccount>>;
 
 /** geth's genesis file, as far as this chain uses it. */
 export interface Genesis {
-  readonly config: { readonly chainId: number } & Readonly<Record<string, unknown>>;
+  readonly config: { readonly chainId: number; readonly osakaTime?: number } & Readonly<Record<string, unknown>>;
   readonly timestamp: Hex;
   readonly alloc: GenesisAlloc;
   readonly [field: string]: unknown;
 }
 
 /**
- * The genesis of a proof-of-stake chain with every fork up to `fork` at block 0, the two system contracts that blocks of these forks need
+ * The genesis of a proof-of-stake chain with every fork up to Prague at block 0, the two system contracts that blocks of these forks need
  * (EIP-4788 beacon roots, EIP-2935 block hashes) and the accounts given.
+ * @param options.osakaAfter seconds after block 0 from which blocks follow Osaka's rules: 0 is from the start, `null` never
  * @param options.timestamp Unix seconds of block 0; later blocks are later than it
  */
 export function chainGenesis(options: {
   chainId: number;
-  fork: Fork;
+  osakaAfter: number | null;
   timestamp: number;
   alloc: GenesisAlloc;
 }): Genesis {
+  const { osakaAfter } = options;
+  const blobs = { target: 6, max: 9, baseFeeUpdateFraction: 5_007_716 };
   return {
     config: {
       chainId: options.chainId,
@@ -42,12 +59,12 @@ export function chainGenesis(options: {
       shanghaiTime: 0,
       cancunTime: 0,
       pragueTime: 0,
-      ...(options.fork === "osaka" ? { osakaTime: 0 } : {}),
+      ...(osakaAfter === null ? {} : { osakaTime: options.timestamp + osakaAfter }),
       depositContractAddress: "0x00000000219ab540356cbb839cbe05303d7705fa",
       blobSchedule: {
         cancun: { target: 3, max: 6, baseFeeUpdateFraction: 3_338_477 },
-        prague: { target: 6, max: 9, baseFeeUpdateFraction: 5_007_716 },
-        ...(options.fork === "osaka" ? { osaka: { target: 6, max: 9, baseFeeUpdateFraction: 5_007_716 } } : {}),
+        prague: blobs,
+        ...(osakaAfter === null ? {} : { osaka: blobs }),
       },
     },
     nonce: "0x0",
@@ -61,6 +78,16 @@ export function chainGenesis(options: {
     alloc: { ...systemContracts, ...options.alloc },
   };
 }
+
+/** The rules of a block of this time (Unix seconds) on the chain of a genesis. */
+export function forkAt(genesis: Genesis, timestamp: number): Fork {
+  const { osakaTime } = genesis.config;
+  return osakaTime !== undefined && timestamp >= osakaTime ? "osaka" : "prague";
+}
+
+/** When the chain of a genesis changes to Osaka's rules: seconds after its first block, `null` for never. */
+export const osakaAfterOf = ({ config, timestamp }: Genesis): number | null =>
+  config.osakaTime === undefined ? null : config.osakaTime - Number(timestamp);
 
 const blockForks = [
   ...["homestead", "eip150", "eip155", "eip158", "byzantium", "constantinople", "petersburg", "istanbul"],

@@ -10,7 +10,7 @@ import {
   type ForkChoice,
   type ImportableBlock,
 } from "./engine.js";
-import type { Fork, Genesis } from "./genesis.js";
+import { forkAt, type Genesis } from "./genesis.js";
 import { startGeth } from "./geth.js";
 import { connectRpc, RpcRefused, type Rpc } from "./rpc.js";
 
@@ -40,14 +40,13 @@ export async function startProducer(options: {
   program: string;
   dir: string;
   genesis: Genesis;
-  fork: Fork;
   chain: Rpc;
   clock: Clock;
 }): Promise<Producer> {
   for (const poolFile of ["blobpool", "transactions.rlp"])
     await rm(join(options.dir, "data", "geth", poolFile), { recursive: true, force: true });
   const geth = await startGeth(options);
-  const engine = connectEngine(geth, options.fork);
+  const engine = connectEngine(geth, (timestamp) => forkAt(options.genesis, timestamp));
   const rpc = connectRpc(geth.httpUrl);
 
   const catchUp = async (choice: ForkChoice): Promise<void> => {

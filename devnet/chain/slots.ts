@@ -3,6 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { Hex } from "../../schema/units.js";
 import { headerRoot, type BeaconHeader } from "./beacon-header.js";
 import type { BlobsBundle } from "./engine.js";
+import type { Fork } from "./genesis.js";
 
 /** A slot that has a beacon block, and the execution block that this one carries. */
 export interface Slot {
@@ -11,9 +12,11 @@ export interface Slot {
   readonly block: { readonly number: number; readonly hash: Hex };
   /** Whether it is part of the chosen chain; a block that a reorganisation undid is not. */
   readonly canonical: boolean;
+  /** The rules its block was made by. */
+  readonly fork: Fork;
 }
 
-/** One blob of a slot, with the proof that belongs to it (before Osaka: the blob proof). */
+/** One blob of a slot, with the proof that belongs to it (before Osaka: the blob proof; then the first cell's). */
 export interface Sidecar {
   readonly index: number;
   readonly blob: Hex;
@@ -39,7 +42,8 @@ export class SlotStore {
       PRAGMA synchronous = OFF;
       CREATE TABLE IF NOT EXISTS slots (
         slot INTEGER PRIMARY KEY, root TEXT NOT NULL UNIQUE, parent_root TEXT NOT NULL, state_root TEXT NOT NULL,
-        body_root TEXT NOT NULL, block_number INTEGER NOT NULL, block_hash TEXT NOT NULL, canonical INTEGER NOT NULL);
+        body_root TEXT NOT NULL, block_number INTEGER NOT NULL, block_hash TEXT NOT NULL, canonical INTEGER NOT NULL,
+        fork TEXT NOT NULL);
       CREATE INDEX IF NOT EXISTS slots_by_parent ON slots (parent_root);
       CREATE INDEX IF NOT EXISTS slots_by_block ON slots (block_hash);
       CREATE INDEX IF NOT EXISTS slots_by_number ON slots (block_number);
@@ -47,6 +51,10 @@ export class SlotStore {
         slot INTEGER NOT NULL, position INTEGER NOT NULL, blob BLOB NOT NULL, commitment TEXT NOT NULL, proof TEXT NOT NULL,
         PRIMARY KEY (slot, position)) WITHOUT ROWID;
     `);
+    // A folder from before there were forks.
+    const columns = this.#database.prepare("PRAGMA table_info(slots)").all();
+    if (!columns.some(({ name }) => name === "fork"))
+      this.#database.exec("ALTER TABLE slots ADD COLUMN fork TEXT NOT NULL DEFAULT 'prague'");
   }
 
   /** Gives an execution block its beacon block in a slot, and takes others of its height off the chosen chain. @returns the new slot's record */
@@ -54,6 +62,7 @@ export class SlotStore {
     slot: number;
     parentRoot: Hex;
     block: { number: number; hash: Hex; stateRoot: Hex };
+    fork: Fork;
     blobs?: BlobsBundle;
   }): Slot {
     const bodyRoot: Hex = `0x${createHash("sha256").update(entry.block.hash).digest("hex")}`;
@@ -62,8 +71,8 @@ export class SlotStore {
     const root = headerRoot(header);
     this.undoAbove(entry.block.number - 1);
     this.#database
-      .prepare("INSERT INTO slots VALUES (?, ?, ?, ?, ?, ?, ?, 1)")
-      .run(entry.slot, root, entry.parentRoot, stateRoot, bodyRoot, entry.block.number, entry.block.hash);
+      .prepare("INSERT INTO slots VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?)")
+      .run(entry.slot, root, entry.parentRoot, stateRoot, bodyRoot, entry.block.number, entry.block.hash, entry.fork);
     const insert = this.#database.prepare("INSERT INTO sidecars VALUES (?, ?, ?, ?, ?)");
     const { blobs = [], commitments = [], proofs = [] } = entry.blobs ?? {};
     const proofsEach = blobs.length === 0 ? 1 : proofs.length / blobs.length;
@@ -77,7 +86,8 @@ export class SlotStore {
       ),
     );
     this.#database.prepare("DELETE FROM sidecars WHERE slot < ?").run(entry.slot - SLOTS_WITH_BLOBS);
-    return { root, header, block: { number: entry.block.number, hash: entry.block.hash }, canonical: true };
+    const block = { number: entry.block.number, hash: entry.block.hash };
+    return { root, header, block, canonical: true, fork: entry.fork };
   }
 
   /** The slot of a beacon block root, canonical or not. */
@@ -157,6 +167,7 @@ export class SlotStore {
         },
         block: { number: row["block_number"] as number, hash: row["block_hash"] as Hex },
         canonical: row["canonical"] === 1,
+        fork: row["fork"] as Fork,
       }));
   }
 }

@@ -1,5 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { runningIn, startInBackground, stopDevnet } from "../../devnet/background.js";
+import { keptGenesis } from "../../devnet/chain/chain.js";
+import { osakaAfterIn, type Fork } from "../../devnet/chain/genesis.js";
 import { steer } from "../../devnet/control-client.js";
 import { accountsSchema, filesIn } from "../../devnet/documents.js";
 import type { Folders } from "./folders.js";
@@ -17,11 +19,21 @@ export interface RunningNetwork {
   stop(): Promise<void>;
 }
 
-/** Starts the network in its folder, or takes the one that runs there. */
-export async function startNetwork(folders: Folders, tools: { readonly geth: string }): Promise<RunningNetwork> {
+/**
+ * Starts the network in its folder, or takes the one that runs there.
+ * @param fork rules of its blocks. Default: what the folder has; `prague` in a new one
+ * @throws OtherForks (LF1039) when one with other rules runs there, and what {@link startInBackground} throws
+ */
+export async function startNetwork(
+  folders: Folders,
+  tools: { readonly geth: string },
+  fork?: Fork,
+): Promise<RunningNetwork> {
   const dir = folders.network;
-  const running = (await runningIn(dir)) ?? (await startInBackground({ dir, geth: tools.geth }));
   const files = filesIn(dir);
+  const forks = fork === undefined ? {} : { fork };
+  const running = (await runningIn(dir)) ?? (await startInBackground({ dir, geth: tools.geth, ...forks }));
+  await keptGenesis(files.chain, osakaAfterIn(forks));
   const accounts = accountsSchema.parse(JSON.parse(await readFile(files.accounts, "utf8")));
   return {
     networkFile: files.network,

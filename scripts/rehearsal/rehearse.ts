@@ -1,6 +1,7 @@
 import { jobStateOf } from "../../abi/job.js";
 import { jobRegistryAbi } from "../../abi/job-registry.js";
 import { workerRegistryAbi } from "../../abi/worker-registry.js";
+import type { Fork } from "../../devnet/chain/genesis.js";
 import type { Address, Hash } from "../../schema/units.js";
 import { resolveToolchain } from "../toolchain/resolve.js";
 import { archiveEndedLife } from "./archive.js";
@@ -20,6 +21,8 @@ export interface RehearsalOptions {
   readonly prompt: string;
   /** Stop after the job, with everything running. */
   readonly keep: boolean;
+  /** Rules of the network's blocks. Default: what its folder has; `prague` in a new one. */
+  readonly fork?: Fork;
   readonly say: (line: string) => void;
   /** Called before the network stops, with the hashes of everything the worker sent. */
   readonly beforeStop?: (sent: readonly Hash[]) => Promise<void>;
@@ -32,7 +35,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Report> {
   const tools = await resolveToolchain();
   const archived = await archiveEndedLife(folders);
   if (archived !== undefined) say(`the sealed keys of the former rehearsal are in ${archived}`);
-  const network = await phases.run("rehearsal network", () => startNetwork(folders, tools));
+  const network = await phases.run("rehearsal network", () => startNetwork(folders, tools, options.fork));
   const stage = await prepareStage(folders, tools, network, say);
 
   await phases.run("pulumi up", () => stage.engine.run("up"));

@@ -19,6 +19,7 @@ function countingDriver(): ConsensusDriver {
       header: { slot, proposerIndex: 0, parentRoot: hash("c"), stateRoot: hash("d"), bodyRoot: hash("e") },
       block: { number, hash: hash("a") },
       canonical: true,
+      fork: "prague",
     },
   });
   const mine = async (blocks = 1): Promise<Head> => {

@@ -4,6 +4,7 @@ import { beaconApp } from "../../../devnet/chain/beacon.js";
 import { headerRoot } from "../../../devnet/chain/beacon-header.js";
 import { SlotStore } from "../../../devnet/chain/slots.js";
 import { Faults } from "../../../devnet/faults.js";
+import { versionedHash } from "../../../protocol/blob.js";
 import type { Hex } from "../../../schema/units.js";
 
 const hash = (number: number): Hex => `0x${number.toString(16).padStart(64, "0")}`;
@@ -15,15 +16,23 @@ const bundle = (...bytes: number[]) => ({
   proofs: bytes.map((byte): Hex => `0x${(byte + 1).toString(16).padStart(96, "0")}`),
 });
 
-/** Slots 0, 1, 2 and 5 (3 and 4 were missed); two blobs in slot 2. */
+/** As nodes give it from Osaka on: 128 proofs a blob. */
+const cellBundle = (...bytes: number[]) => {
+  const { proofs, ...rest } = bundle(...bytes);
+  return { ...rest, proofs: proofs.flatMap((proof) => Array.from({ length: 128 }, () => proof)) };
+};
+const nameOf = (byte: number) => versionedHash(Buffer.from(bundle(byte).commitments[0]!.slice(2), "hex"));
+
+/** Slots 0, 1, 2 and 5 (3 and 4 were missed); two blobs in slot 2, and two in slot 5, the first of Osaka. */
 function smallChain() {
   const slots = new SlotStore(":memory:");
-  const genesis = slots.add({ slot: 0, parentRoot: hash(0), block: block(0) });
-  const first = slots.add({ slot: 1, parentRoot: genesis.root, block: block(1) });
-  const second = slots.add({ slot: 2, parentRoot: first.root, block: block(2), blobs: bundle(7, 8) });
-  const third = slots.add({ slot: 5, parentRoot: second.root, block: block(3) });
+  const [prague, osaka] = [{ fork: "prague" }, { fork: "osaka" }] as const;
+  const genesis = slots.add({ slot: 0, parentRoot: hash(0), block: block(0), ...prague });
+  const first = slots.add({ slot: 1, parentRoot: genesis.root, block: block(1), ...prague });
+  const second = slots.add({ slot: 2, parentRoot: first.root, block: block(2), ...prague, blobs: bundle(7, 8) });
+  const third = slots.add({ slot: 5, parentRoot: second.root, block: block(3), ...osaka, blobs: cellBundle(9, 10) });
   const faults = new Faults();
-  const facts = { fork: "prague", chainId: 48221, genesisTime: 1_700_000_000, secondsPerSlot: 1 } as const;
+  const facts = { chainId: 48221, genesisTime: 1_700_000_000, secondsPerSlot: 1 } as const;
   const app = beaconApp(facts, slots, faults, () => 1);
   const get = async (path: string) => {
     const answer = await app.request(path);
@@ -99,16 +108,34 @@ describe("the beacon node", () => {
     expect(body.data).toHaveLength(1);
   });
 
+  test("serves blobs from Fulu on by the newer route: all of a slot in order, or those asked for by name", async () => {
+    const { get } = smallChain();
+    const all = await get("/eth/v1/beacon/blobs/5");
+    expect([all.status, all.body.data]).toEqual([200, [blob(9), blob(10)]]);
+    const some = async (...names: string[]) =>
+      (await get(`/eth/v1/beacon/blobs/5?versioned_hashes=${names.join("&versioned_hashes=")}`)).body.data;
+    expect(await some(nameOf(10))).toEqual([blob(10)]);
+    expect(await some(nameOf(10).toUpperCase().replace("0X", "0x"), nameOf(9))).toEqual([blob(9), blob(10)]);
+    expect(await some(nameOf(7))).toEqual([]);
+  });
+
+  test("refuses the older route for slots from Fulu on, and does not know the newer one before", async () => {
+    const { get } = smallChain();
+    expect(await get("/eth/v1/beacon/blob_sidecars/5")).toMatchObject({ status: 400, body: { code: 400 } });
+    expect((await get("/eth/v1/beacon/blobs/2")).status).toBe(404);
+    expect((await get("/eth/v1/beacon/blobs/3")).status).toBe(404);
+  });
+
   test("serves an empty list for a block without blobs", async () => {
     const { status, body } = await smallChain().get("/eth/v1/beacon/blob_sidecars/1");
     expect([status, body.data]).toEqual([200, []]);
   });
 
-  test("leaves blobs out as long as they are withheld", async () => {
+  test.each(["blob_sidecars/2", "blobs/5"])("leaves blobs out as long as they are withheld: %s", async (path) => {
     const { get, faults } = smallChain();
     faults.add({ part: "beacon", kind: "withhold", times: 1 });
-    expect((await get("/eth/v1/beacon/blob_sidecars/2")).body.data).toEqual([]);
-    expect((await get("/eth/v1/beacon/blob_sidecars/2")).body.data).toHaveLength(2);
+    expect((await get(`/eth/v1/beacon/${path}`)).body.data).toEqual([]);
+    expect((await get(`/eth/v1/beacon/${path}`)).body.data).toHaveLength(2);
   });
 
   test("forgets nothing but follows the chosen chain when a block is replaced by another of its height", async () => {
@@ -116,6 +143,7 @@ describe("the beacon node", () => {
     const other = slots.add({
       slot: 6,
       parentRoot: roots[1]!,
+      fork: "prague",
       block: { number: 2, hash: hash(999), stateRoot: hash(1) },
     });
     expect((await get(`/eth/v1/beacon/headers?parent_root=${roots[1]!}`)).body.data).toMatchObject([

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { once } from "node:events";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { keptGenesis } from "../../../devnet/chain/chain.js";
 import { steer } from "../../../devnet/control-client.js";
 import { runningSchema } from "../../../devnet/documents.js";
 import { isAlive, runProcess, startProcess } from "../../../system/process.js";
@@ -24,10 +25,11 @@ describe("the rehearsal network as a program", () => {
   const running = async () => runningSchema.parse(JSON.parse(await readFile(join(dir, "devnet.json"), "utf8")));
   const gethId = async () => Number(await readFile(join(dir, "chain", "node", "geth.pid"), "utf8"));
 
-  test("stays in the background, lets time pass, and is gone after `down`", async () => {
-    const up = await run("up", "--detach");
+  test("stays in the background with the rules it was given, lets time pass, and is gone after `down`", async () => {
+    const up = await run("up", "--detach", "--fork", "osaka");
     expect(up).toMatchObject({ code: 0, stdout: expect.stringContaining("network.json") as unknown });
     const { control } = await running();
+    expect(await keptGenesis(join(dir, "chain"), 0)).toBeDefined();
     const before = await steer({ control }, "GET", "/status");
     expect(await run("advance", "86400")).toMatchObject({ code: 0 });
     const after = await steer({ control }, "GET", "/status");

@@ -1,4 +1,5 @@
 import type { Kzg } from "viem";
+import type { ProofKind } from "../../../../protocol/blob-transaction.js";
 import type { Hex } from "../../../../schema/units.js";
 
 /**
@@ -19,6 +20,10 @@ const multiples: readonly string[] = [
   "a85ae765588126f5e860d019c0e26235f567a9c0c0b2d8ff30f3e8d436b1082596e5e7462d20f5be3764fd473e57f9cf",
 ];
 const INFINITY = Buffer.from(`c0${"00".repeat(47)}`, "hex");
+
+/** The proofs of every constant blob, whole or cell by cell. */
+export const constantProofs = (kind: ProofKind): Hex[] =>
+  Array.from({ length: kind === "cells" ? 128 : 1 }, (): Hex => `0x${INFINITY.toString("hex")}`);
 
 /** What viem asks of a KZG library, for {@link constantBlob}s of 1 to 8. */
 export const constantBlobKzg: Kzg = {

@@ -1,10 +1,21 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createPublicClient, createWalletClient, defineChain, http, parseEther, toHex, type Hash } from "viem";
+import {
+  createPublicClient,
+  createWalletClient,
+  defineChain,
+  hexToBytes,
+  http,
+  parseEther,
+  toHex,
+  type Hash,
+} from "viem";
 import { generatePrivateKey, privateKeyToAccount, type PrivateKeyAccount } from "viem/accounts";
 import { startChain, type ChainOptions } from "../../../../devnet/chain/chain.js";
 import { Faults } from "../../../../devnet/faults.js";
+import { withSidecar, type BlobSidecar } from "../../../../protocol/blob-transaction.js";
+import { versionedHash } from "../../../../protocol/blob.js";
 import { tool } from "../../toolchain.js";
 import { constantBlob, constantBlobKzg } from "./constant-blobs.js";
 
@@ -66,6 +77,27 @@ export async function startTestChain(options: Partial<ChainOptions> = {}, accoun
         kzg: constantBlobKzg,
         ...others,
       });
+    },
+    /** The same with a sidecar of the test's own; the nonce is the account's next unless `fields` say. */
+    sendWrapped: async (
+      account: PrivateKeyAccount,
+      sidecar: BlobSidecar,
+      fields: Partial<BlobFields> = {},
+    ): Promise<Hash> => {
+      const signed = await account.signTransaction({
+        type: "eip4844",
+        chainId: CHAIN_ID,
+        nonce: await client.getTransactionCount({ address: account.address, blockTag: "pending" }),
+        to: account.address,
+        gas: 21_000n,
+        maxPriorityFeePerGas: gwei(1),
+        maxFeePerGas: gwei(100),
+        maxFeePerBlobGas: gwei(1),
+        blobVersionedHashes: [versionedHash(hexToBytes(sidecar.commitment))],
+        ...fields,
+        sidecars: false,
+      });
+      return wallet.sendRawTransaction({ serializedTransaction: withSidecar(signed, sidecar) });
     },
     receipt: (hash: Hash) => client.waitForTransactionReceipt({ hash, timeout: 30_000, retryCount: 0 }),
     isMined: async (hash: Hash) => ((await client.getTransaction({ hash })).blockNumber as bigint | null) !== null,
