@@ -3,6 +3,7 @@ import { z } from "zod";
 import { unpackBlob, versionedHash } from "../../protocol/blob.js";
 import type { Hash } from "../../schema/units.js";
 import type { Clock } from "../../system/clock.js";
+import type { Kzg } from "../../system/kzg.js";
 import { retry } from "../../system/retry.js";
 
 /** How many blocks back a blob may have been mined before the transaction that names it (sidecar reference §4.2). */
@@ -14,6 +15,7 @@ const MISSED_SLOTS = 32;
 export interface BlobPlace {
   readonly client: PublicClient;
   readonly beaconUrl: string;
+  readonly kzg: Pick<Kzg, "commitment">;
   readonly clock: Clock;
 }
 
@@ -35,9 +37,9 @@ async function search(place: BlobPlace, hash: Hash, fromBlock: bigint): Promise<
     const { parentBeaconBlockRoot } = await place.client.getBlock({ blockNumber: number });
     if (parentBeaconBlockRoot === undefined) throw new Error(`block ${number} names no beacon block`);
     const slot = await slotAfter(place.beaconUrl, parentBeaconBlockRoot);
-    const sidecars = slot === undefined ? [] : await sidecarsAt(place.beaconUrl, slot);
-    const found = sidecars.find((sidecar) => versionedHash(bytes(sidecar.kzg_commitment)) === hash);
-    if (found) return unpackBlob(bytes(found.blob));
+    const blobs = slot === undefined ? [] : await blobsAt(place.beaconUrl, slot, hash);
+    const found = blobs.find((blob) => versionedHash(place.kzg.commitment(blob)) === hash);
+    if (found) return unpackBlob(found);
   }
   return undefined;
 }
@@ -45,8 +47,8 @@ async function search(place: BlobPlace, hash: Hash, fromBlock: bigint): Promise<
 const header = z.object({ header: z.object({ message: z.object({ slot: z.coerce.number().int() }) }) });
 const oneHeader = z.object({ data: header });
 const headers = z.object({ data: z.array(header) });
-const sidecar = z.object({ blob: z.string(), kzg_commitment: z.string() });
-const sidecarList = z.object({ data: z.array(sidecar) });
+const sidecars = z.object({ data: z.array(z.object({ blob: z.string() })) });
+const blobs = z.object({ data: z.array(z.string()) });
 
 /** The slot of the beacon block that follows the one with this root: asked for directly, else by walking over missed slots. */
 async function slotAfter(beaconUrl: string, parentRoot: Hash): Promise<number | undefined> {
@@ -63,14 +65,18 @@ async function slotAfter(beaconUrl: string, parentRoot: Hash): Promise<number | 
   return undefined;
 }
 
-async function sidecarsAt(beaconUrl: string, slot: number): Promise<z.infer<typeof sidecar>[]> {
-  return (await get(`${beaconUrl}/eth/v1/beacon/blob_sidecars/${slot}`, sidecarList))?.data ?? [];
+/** A slot's blobs: by the route that the protocol names, or, where the node does not serve that (any more), by the one that came with Fulu. */
+async function blobsAt(beaconUrl: string, slot: number, hash: Hash): Promise<Uint8Array[]> {
+  const base = `${beaconUrl}/eth/v1/beacon`;
+  const known = await get(`${base}/blob_sidecars/${slot}`, sidecars, [400, 404, 405, 410]);
+  if (known) return known.data.map(({ blob }) => bytes(blob));
+  return ((await get(`${base}/blobs/${slot}?versioned_hashes=${hash}`, blobs))?.data ?? []).map(bytes);
 }
 
-/** `undefined` for 404. */
-async function get<T>(url: string, schema: z.ZodType<T>): Promise<T | undefined> {
+/** `undefined` when the node has no such thing, or (`refusals`) does not do it. */
+async function get<T>(url: string, schema: z.ZodType<T>, refusals: readonly number[] = [404]): Promise<T | undefined> {
   const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
-  if (response.status === 404) return undefined;
+  if (refusals.includes(response.status)) return undefined;
   if (!response.ok) throw new Error(`the beacon node answered ${response.status} to ${new URL(url).pathname}`);
   return schema.parse(await response.json());
 }

@@ -56,7 +56,7 @@ export async function createConsumer(options: {
   const { jobRegistry } = chain.contracts;
   const sender = createSender(network, chain.client, account, kzg);
   const { relay: relayUrl, beacon: beaconUrl } = network.endpoints;
-  const ports = { chain, chainId: network.chainId, jobRegistry, beaconUrl, clock };
+  const ports = { chain, chainId: network.chainId, jobRegistry, beaconUrl, kzg, clock };
 
   const submit = async (session: ConsumerSession, prompt: PromptInput): Promise<PendingJob> => {
     const begun = clock.now();

@@ -4,6 +4,7 @@ import { FrameError, parseRelayFrame, type RelayFrame } from "../../protocol/fra
 import { decodeAnswer } from "../../protocol/response.js";
 import type { Address, Hash, JobId } from "../../schema/units.js";
 import type { Clock } from "../../system/clock.js";
+import type { Kzg } from "../../system/kzg.js";
 import { createAnswerStream, type AnswerStream } from "./answer-stream.js";
 import { readBlob } from "./blob-reader.js";
 import type { ConsumerChain } from "./chain.js";
@@ -76,6 +77,7 @@ export interface FollowPorts {
   readonly chainId: number;
   readonly jobRegistry: Address;
   readonly beaconUrl: string;
+  readonly kzg: Pick<Kzg, "commitment">;
   readonly clock: Clock;
 }
 
@@ -169,14 +171,14 @@ async function settled(chain: ConsumerChain, jobId: JobId): Promise<Job | undefi
 
 /** The ciphertext that both relay and chain vouch for. @throws AnswerMismatch, AnswerUnavailable */
 async function verified(
-  { chain, chainId, jobRegistry, beaconUrl, clock }: FollowPorts,
+  { chain, chainId, jobRegistry, beaconUrl, kzg, clock }: FollowPorts,
   jobId: JobId,
   job: Job,
   stream: AnswerStream,
 ): Promise<{ ciphertext: Uint8Array; checks: Checks }> {
   const end = stream.end();
   const relayed = end && end.payload.length > 0 ? { ciphertext: end.payload, signature: end.signature } : null;
-  const stored = await storedAnswer({ client: chain.client, beaconUrl, clock }, chain, job);
+  const stored = await storedAnswer({ client: chain.client, beaconUrl, kzg, clock }, chain, job);
   const ciphertext = relayed?.ciphertext ?? stored;
   if (ciphertext === null) throw new AnswerUnavailable(jobId, job.responseBlobHash);
   const checks = await checkAnswer({ chainId, jobRegistry, jobId, job, relayed, stored });

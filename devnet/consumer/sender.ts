@@ -10,6 +10,7 @@ import {
 } from "viem";
 import { revertOf, type Revert } from "../../abi/revert.js";
 import { packBlob, versionedHash } from "../../protocol/blob.js";
+import { proofsAskedFor, withSidecar, type BlobSidecar, type ProofKind } from "../../protocol/blob-transaction.js";
 import type { Network } from "../../schema/network.js";
 import { wei, type Address, type Hash, type Hex, type Wei } from "../../schema/units.js";
 import { TransactionFailed } from "./errors.js";
@@ -47,6 +48,36 @@ export function createSender(network: Network, client: PublicClient, account: Lo
     if (receipt.status !== "success") throw new TransactionFailed(what, "it was reverted", hash);
     return receipt;
   };
+  /** viem would put version-0 sidecars beside a blob and nothing else, so these are put there by hand. */
+  const signedBlob = async (hash: Hash): Promise<Hex> => {
+    const [nonce, { maxFeePerGas, maxPriorityFeePerGas }, maxFeePerBlobGas] = await Promise.all([
+      client.getTransactionCount({ address: account.address, blockTag: "pending" }),
+      client.estimateFeesPerGas(),
+      blobFee(client),
+    ]);
+    return account.signTransaction({
+      type: "eip4844",
+      chainId: network.chainId,
+      nonce,
+      to: account.address,
+      gas: 21_000n,
+      maxFeePerGas,
+      maxPriorityFeePerGas,
+      maxFeePerBlobGas,
+      blobVersionedHashes: [hash],
+      sidecars: false,
+    });
+  };
+  const sidecarFor = async (blob: Uint8Array, commitment: Uint8Array): Promise<BlobSidecar> => {
+    const kind = await proofsNow(client);
+    const proofs = kind === "cells" ? kzg.cellProofs(blob) : [kzg.proof(blob, commitment)];
+    return {
+      blob: bytesToHex(blob),
+      commitment: bytesToHex(commitment),
+      kind,
+      proofs: proofs.map((proof) => bytesToHex(proof)),
+    };
+  };
   return {
     call: (what, to, data, value = wei(0n)) =>
       inTurn(() =>
@@ -60,21 +91,21 @@ export function createSender(network: Network, client: PublicClient, account: Lo
       inTurn(async () => {
         const blob = packBlob(payload);
         const commitment = kzg.commitment(blob);
-        const proof = kzg.proof(blob, commitment);
         const hash = versionedHash(commitment);
         const receipt = await mined(what, async () =>
-          wallet.sendTransaction({
-            type: "eip4844",
-            to: account.address,
-            gas: 21_000n,
-            blobVersionedHashes: [hash],
-            sidecars: [{ blob: bytesToHex(blob), commitment: bytesToHex(commitment), proof: bytesToHex(proof) }],
-            maxFeePerBlobGas: await blobFee(client),
+          client.sendRawTransaction({
+            serializedTransaction: withSidecar(await signedBlob(hash), await sidecarFor(blob, commitment)),
           }),
         );
         return { receipt, versionedHash: hash };
       }),
   };
+}
+
+/** Which proofs this chain's rules ask for now; of a node that does not say, those from before Osaka. */
+async function proofsNow(client: PublicClient): Promise<ProofKind> {
+  const config: unknown = await client.request({ method: "eth_config" } as never).catch(() => undefined);
+  return proofsAskedFor(config) ?? "blob";
 }
 
 /** Twice what a blob costs now, and at least 1 gwei. */

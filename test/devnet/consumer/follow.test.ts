@@ -17,8 +17,8 @@ import {
 } from "./parts.js";
 
 const ciphertext = seal(key, utf8("Rivers remember."));
-const beaconHas = (payload: Uint8Array) => {
-  const app = beaconWith(payload);
+const beaconHas = (payload: Uint8Array, fork?: "fulu") => {
+  const app = beaconWith(payload, fork);
   vi.stubGlobal("fetch", async (url: string) => app.request(url));
 };
 beforeEach(() => beaconHas(ciphertext));
@@ -68,6 +68,16 @@ describe("following a job", () => {
     );
     expect(answer).toMatchObject({ answer: "Rivers remember.", streamed: "Riv", verified: "unverified" });
     expect(answer.checks).toEqual({ commitment: "held", signature: "missing", availability: "held" });
+  });
+
+  test("takes the answer from the chain after Fulu too, where beacon nodes have another route for blobs", async () => {
+    beaconHas(ciphertext, "fulu");
+    const { pending } = pendingWith([]);
+    const answer = await followJob(
+      portsWith(() => completedJob(ciphertext)),
+      pending,
+    );
+    expect(answer).toMatchObject({ answer: "Rivers remember.", checks: { availability: "held" } });
   });
 
   test("tells when the worker begins again", async () => {

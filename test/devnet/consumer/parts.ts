@@ -88,8 +88,11 @@ export function steppedClock(onSleep: (now: number) => void = () => undefined) {
   };
 }
 
-/** A beacon node with one blob, in the block before the one that names it, and a slot missed in between. */
-export function beaconWith(payload: Uint8Array): Hono {
+/**
+ * A beacon node with one blob, in the block before the one that names it, and a slot missed in between.
+ * @param fork after Fulu it refuses the older route for blobs, before it does not know the newer one
+ */
+export function beaconWith(payload: Uint8Array, fork: "electra" | "fulu" = "electra"): Hono {
   const header = (slot: number) => ({ header: { message: { slot: String(slot) } } });
   const blob = { index: "0", blob: hex(packBlob(payload)), kzg_commitment: hex(commitment) };
   const app = new Hono();
@@ -101,8 +104,15 @@ export function beaconWith(payload: Uint8Array): Hono {
     return slot === undefined ? context.json({ code: 404 }, 404) : context.json({ data: header(slot) });
   });
   app.get("/eth/v1/beacon/blob_sidecars/:slot", (context) =>
-    context.json({ data: context.req.param("slot") === "202" ? [blob] : [] }),
+    fork === "fulu"
+      ? context.json({ code: 400, message: "Use getBlobs" }, 400)
+      : context.json({ data: context.req.param("slot") === "202" ? [blob] : [] }),
   );
+  app.get("/eth/v1/beacon/blobs/:slot", (context) => {
+    if (fork === "electra") return context.notFound();
+    const isWanted = context.req.query("versioned_hashes") === versionedHash(commitment);
+    return context.json({ data: context.req.param("slot") === "202" && isWanted ? [blob.blob] : [] });
+  });
   return app;
 }
 const rootOf = (block: bigint): `0x${string}` => `0x${block.toString(16).padStart(64, "0")}`;
@@ -120,7 +130,8 @@ export function portsWith(
     job: async () => job(),
     head: async () => ({ number: 110n, time: blockTime(options.time?.() ?? 1020n) }),
   } as unknown as ConsumerChain;
-  return { chain, chainId, jobRegistry, beaconUrl: "http://beacon", clock: options.clock ?? steppedClock() };
+  const kzg = { commitment: () => commitment };
+  return { chain, chainId, jobRegistry, beaconUrl: "http://beacon", kzg, clock: options.clock ?? steppedClock() };
 }
 
 export function pendingWith(texts: readonly string[], relay = true) {

@@ -61,7 +61,7 @@ export async function startScriptedWorker(devnet: Devnet, kzg: Kzg, model: strin
       const { sessionId, promptBlobHash, submitBlockNumber } = await chain.job(job);
       const session = await chain.session(sessionId);
       const key = unwrapSessionKey(Buffer.from(session.encWorkerKey.slice(2), "hex"), keys);
-      const place = { client: chain.client, beaconUrl: network.endpoints.beacon, clock: systemClock };
+      const place = { client: chain.client, beaconUrl: network.endpoints.beacon, kzg, clock: systemClock };
       const sealed = await readBlob(place, promptBlobHash!, submitBlockNumber);
       return { text: Buffer.from(open(key, sealed!)).toString(), key, sessionId };
     },
