@@ -3,8 +3,7 @@ import { privateKeyToAccount } from "viem/accounts";
 import type { SignableTransaction, Signer } from "./store.js";
 
 /**
- * Signs with a key in this process. Signatures are deterministic (RFC 6979) with low s; legacy transactions carry the chain id (EIP-155), and blob
- * transactions come in network form with version-0 proofs (EIP-4844).
+ * Signs with a key in this process. Signatures are deterministic (RFC 6979) with low s; legacy transactions carry the chain id (EIP-155).
  * @param privateKey 32 bytes; copied, so the caller may zero its own
  */
 export function createLocalSigner(privateKey: Uint8Array): Signer {
@@ -22,9 +21,7 @@ function serializable(
   switch (transaction.type) {
     case "legacy":
       return transaction;
-    case "eip4844": {
-      const { sidecar, ...rest } = transaction;
-      return { ...rest, sidecars: [sidecar] };
-    }
+    case "eip4844":
+      return { ...transaction, sidecars: false };
   }
 }

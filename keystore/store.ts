@@ -118,7 +118,7 @@ export interface SecretStore {
 /** Signs with one key, wherever that key lives: in this process today, behind a policy signer later. */
 export interface Signer {
   readonly address: Address;
-  /** RLP bytes of the signed transaction. */
+  /** RLP bytes of the signed transaction; of a blob transaction without its sidecar, which no signature covers. */
   signTransaction(transaction: SignableTransaction): Promise<Hex>;
   /** EIP-191 personal_sign over raw bytes; 65 bytes with v 27/28. */
   signMessage(message: Uint8Array): Promise<Hex>;
@@ -148,6 +148,4 @@ export type SignableTransaction =
       readonly value: bigint;
       readonly data: Hex;
       readonly blobVersionedHashes: readonly Hex[];
-      /** EIP-4844 network form: one blob, its commitment and proof. */
-      readonly sidecar: { readonly blob: Hex; readonly commitment: Hex; readonly proof: Hex };
     };

@@ -65,6 +65,9 @@ const chain = {
       .default("1000000000"),
     { doc: "maxFeePerBlobGas of an answer's blob (wei)." },
   ),
+  blobProofs: about(z.enum(["auto", "blob", "cells"]).default("auto"), {
+    doc: "A blob's proofs: one of the blob, one of each cell (Osaka), or as the node asks.",
+  }),
   gasLimitPercent: count(150, { doc: "Gas limit as a percentage of the node's estimate." }),
   pollMs: ms(1_000, { doc: "How often new blocks are looked for where they are not pushed." }),
   ackTimeoutMs: ms(15_000, { doc: "Budget of an acknowledgement until it is mined.", env: "ACK_TX_TIMEOUT" }),

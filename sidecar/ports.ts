@@ -1,6 +1,7 @@
 import type { Job, Session, SessionRequest } from "../abi/job.js";
 import type { Signer } from "../keystore/store.js";
 import type { BlockRef, Call, Mined, Observed, Sender } from "../lifecycle/types.js";
+import type { ProofKind } from "../protocol/blob-transaction.js";
 import type { GenerationCounts } from "../protocol/ollama-stream.js";
 import type { ChatMessage, ConversationPrompt, TextPrompt } from "../protocol/prompt.js";
 import type {
@@ -90,6 +91,8 @@ export interface Node {
   balance(): Promise<bigint>;
   /** @throws BroadcastRefused (certainly not in a pool) or BroadcastUnclear (ask the chain) */
   broadcast(raw: Hex): Promise<Hash>;
+  /** Which proofs the newest block's rules ask of a blob's sidecar; `null` when the node does not say (`eth_config`, EIP-7910). */
+  blobProofs(): Promise<ProofKind | null>;
   /** `null` while it is not mined. */
   receipt(hash: Hash): Promise<Receipt | null>;
   /** Whether the node knows it, mined or pending. */
@@ -104,9 +107,9 @@ export interface Receipt {
   readonly fee: bigint;
 }
 
-/** Why a node did not take a transaction for certain: nothing is in a pool, the nonce is free. */
+/** Why a node did not take a transaction for certain: nothing is in a pool, the nonce is free. `proofs`: its sidecar has the other kind of proofs than are asked for. */
 export type RefusalKind =
-  "nonceTooLow" | "nonceTooHigh" | "reserved" | "underpriced" | "replacementUnderpriced" | "funds" | "other";
+  "nonceTooLow" | "nonceTooHigh" | "reserved" | "underpriced" | "replacementUnderpriced" | "funds" | "proofs" | "other";
 
 /** The one sender of the worker's key: two lanes that take turns, bytes stored before they are sent (`sidecar/transactions`). */
 export interface Transactions extends Sender {
@@ -136,15 +139,16 @@ export type Urgency = "job" | "claim" | "settlement";
 export interface Blobs {
   /** Loads the trusted setup; the sidecar is not ready before. */
   warmUp(): Promise<void>;
-  /** Finds the blob with this hash in `block` or up to 100 before it, unpacks it (sidecar reference §4.2). @throws BlobNotFound, BeaconUnavailable */
+  /** Finds the blob with this hash in `block` or up to 100 before it, unpacks it (sidecar reference §4.2). @throws BlobNotFound, BeaconUnavailable, KzgUnavailable */
   fetch(hash: Hash, block: bigint, signal?: AbortSignal): Promise<Uint8Array>;
-  /** Packs a payload and computes commitment and proof, off the main thread. @throws PayloadTooLarge */
+  /** Packs a payload and commits to it, off the main thread. @throws PayloadTooLarge, KzgUnavailable */
   build(payload: Uint8Array): Promise<BuiltBlob>;
+  /** The proof of a blob, or of each of its cells, off the main thread: a tenth of a second, or half of one. @throws KzgUnavailable */
+  prove(blob: Pick<BuiltBlob, "blob" | "commitment">, kind: ProofKind): Promise<readonly Hex[]>;
 }
 export interface BuiltBlob {
   readonly blob: Hex;
   readonly commitment: Hex;
-  readonly proof: Hex;
   readonly versionedHash: Hash;
 }
 

@@ -44,15 +44,18 @@ export function createBlobs(options: BlobsOptions): Blobs & { close(): Promise<v
     if (parentBeaconBlockRoot === undefined) throw unavailable(`block ${block}`, new Error("it names no beacon block"));
     return parentBeaconBlockRoot;
   };
+  /** A node that gives no commitments might have ignored which blob was asked for. */
+  const commitmentTo = (blob: Uint8Array): Promise<Uint8Array> => kzg.commit(blob).catch(unusable);
   const search = async (hash: Hash, from: bigint, signal?: AbortSignal): Promise<Uint8Array> => {
     const last = from > blocksBack ? from - blocksBack : 0n;
     for (let block = from; block >= last; block--) {
       signal?.throwIfAborted();
       const slot = await beacon.slotAfter(await parentRootOf(block), signal);
       if (slot === null) continue;
-      const blobs = await beacon.blobsAt(slot, signal);
-      const found = blobs.find(({ commitment }) => versionedHash(commitment) === hash);
-      if (found) return unpackBlob(found.blob());
+      for (const found of await beacon.blobsAt(slot, hash, signal)) {
+        const commitment = found.commitment ?? (await commitmentTo(found.blob()));
+        if (versionedHash(commitment) === hash) return unpackBlob(found.blob());
+      }
     }
     throw new BlobNotFound(hash, from, last);
   };
@@ -60,9 +63,7 @@ export function createBlobs(options: BlobsOptions): Blobs & { close(): Promise<v
   return {
     warmUp: async () => {
       const begun = clock.now();
-      const kind = await kzg.ready().catch((error: unknown) => {
-        throw new KzgUnavailable(error);
-      });
+      const kind = await kzg.ready().catch(unusable);
       log.info({ event: "kzg.ready", kzg: kind, ms: clock.now() - begun }, "KZG setup loaded");
       if (kind === "wasm") log.warn({ event: "kzg.slow" }, "KZG runs in WebAssembly, about eight times slower");
     },
@@ -76,19 +77,18 @@ export function createBlobs(options: BlobsOptions): Blobs & { close(): Promise<v
     build: async (payload) => {
       if (payload.length > blobCapacityBytes) throw new PayloadTooLarge(payload.length, blobCapacityBytes);
       const blob = packBlob(payload);
-      const { commitment, proof } = await kzg.commit(blob).catch((error: unknown) => {
-        throw new KzgUnavailable(error);
-      });
-      return {
-        blob: hex(blob),
-        commitment: hex(commitment),
-        proof: hex(proof),
-        versionedHash: versionedHash(commitment),
-      };
+      const commitment = await kzg.commit(blob).catch(unusable);
+      return { blob: hex(blob), commitment: hex(commitment), versionedHash: versionedHash(commitment) };
     },
+    prove: async ({ blob, commitment }, kind) =>
+      (await kzg.prove(bytes(blob), bytes(commitment), kind).catch(unusable)).map(hex),
     close: () => kzg.close(),
   };
 }
 
+const unusable = (error: unknown): never => {
+  throw new KzgUnavailable(error);
+};
+const bytes = (text: Hex): Uint8Array => new Uint8Array(Buffer.from(text.slice(2), "hex"));
 const hex = (bytes: Uint8Array): Hex =>
   `0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex")}`;

@@ -1,6 +1,13 @@
-import { TransactionNotFoundError, TransactionReceiptNotFoundError, type PublicClient } from "viem";
+import {
+  MethodNotFoundRpcError,
+  MethodNotSupportedRpcError,
+  TransactionNotFoundError,
+  TransactionReceiptNotFoundError,
+  type PublicClient,
+} from "viem";
 import { revertOf } from "../../abi/revert.js";
 import { nameOf } from "../../lifecycle/reverts.js";
+import { proofsAskedFor } from "../../protocol/blob-transaction.js";
 import type { Address } from "../../schema/units.js";
 import { EstimateRefused } from "../failures.js";
 import type { Node } from "../ports.js";
@@ -47,6 +54,14 @@ export function nodeFor(client: PublicClient, broadcaster: PublicClient, chainId
         const failure = broadcastFailure(error);
         if (failure) throw failure;
         return hashOf(raw); // it has it already
+      }
+    },
+    blobProofs: async () => {
+      try {
+        return proofsAskedFor(await client.request({ method: "eth_config" } as never));
+      } catch (error) {
+        if (error instanceof MethodNotFoundRpcError || error instanceof MethodNotSupportedRpcError) return null;
+        throw unavailable("its rules", error);
       }
     },
     receipt: async (hash) => {

@@ -1,8 +1,8 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import type { PurposeId, SentTx } from "../../lifecycle/types.js";
+import { withoutSidecar } from "../../protocol/blob-transaction.js";
 import { wei, type Address, type Hash, type Hex } from "../../schema/units.js";
 import { JournalViolation } from "../journal.js";
-import { withoutBlob } from "../transactions/raw.js";
 
 /** A mined blob's bytes are kept this many blocks longer: a reorganisation may ask for them again. Two epochs. */
 const keepBlobBlocks = 64n;
@@ -31,7 +31,7 @@ export function transactionRows(database: DatabaseSync) {
 
   const dropBlobs = (upTo: bigint): void => {
     for (const row of settledBlobs.all(upTo))
-      replaceRaw.run(bytesOf(withoutBlob(hexOf(row["raw"] as Uint8Array))), row["hash"] as string);
+      replaceRaw.run(bytesOf(withoutSidecar(hexOf(row["raw"] as Uint8Array))), row["hash"] as string);
   };
 
   return {

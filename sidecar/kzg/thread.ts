@@ -1,31 +1,29 @@
 import { Worker } from "node:worker_threads";
+import type { ProofKind } from "../../protocol/blob-transaction.js";
 import { loadKzg } from "../../system/kzg.js";
+import { work, type KzgTask } from "./tasks.js";
 
 /** To the thread. */
 export interface KzgQuestion {
   readonly id: number;
-  readonly blob: Uint8Array;
+  readonly task: KzgTask;
 }
 /** From the thread. */
 export type KzgAnswer =
   | { readonly ready: "native" | "wasm" }
   /** No library could be loaded; the thread will never be of use. */
   | { readonly unusable: string }
-  | { readonly id: number; readonly commitment: Uint8Array; readonly proof: Uint8Array }
+  | { readonly id: number; readonly points: readonly Uint8Array[] }
   | { readonly id: number; readonly error: string };
 
-/** What a blob transaction carries beside the blob; 48 bytes each. */
-export interface Committed {
-  readonly commitment: Uint8Array;
-  readonly proof: Uint8Array;
-}
-
-/** What is asked of KZG here. */
+/** What is asked of KZG here. What comes back has 48 bytes each. */
 export interface KzgThread {
   /** Resolves when the setup is loaded. @returns which library it is */
   ready(): Promise<"native" | "wasm">;
   /** Answers in the order of the questions; what is asked before the setup is loaded waits for it. */
-  commit(blob: Uint8Array): Promise<Committed>;
+  commit(blob: Uint8Array): Promise<Uint8Array>;
+  /** The proof of a blob, or of each of its cells. */
+  prove(blob: Uint8Array, commitment: Uint8Array, kind: ProofKind): Promise<readonly Uint8Array[]>;
   close(): Promise<void>;
 }
 
@@ -33,8 +31,8 @@ export interface KzgThread {
 const mostDeaths = 5;
 
 interface Waiting {
-  readonly blob: Uint8Array;
-  readonly resolve: (result: Committed) => void;
+  readonly task: KzgTask;
+  readonly resolve: (points: readonly Uint8Array[]) => void;
   readonly reject: (error: Error) => void;
   deaths: number;
 }
@@ -69,7 +67,7 @@ export function startKzgThread(program: string, nativeKzg?: string): KzgThread {
     const question = waiting.get(answer.id);
     waiting.delete(answer.id);
     if ("error" in answer) question?.reject(new Error(answer.error));
-    else question?.resolve(answer);
+    else question?.resolve(answer.points);
   }
   function restart(): void {
     if (ended) return;
@@ -79,7 +77,7 @@ export function startKzgThread(program: string, nativeKzg?: string): KzgThread {
     const [busyWith] = waiting.values();
     if (busyWith) busyWith.deaths++;
     for (const [id, question] of waiting) {
-      if (question.deaths < 2) worker.postMessage({ id, blob: question.blob } satisfies KzgQuestion);
+      if (question.deaths < 2) worker.postMessage({ id, task: question.task } satisfies KzgQuestion);
       else {
         waiting.delete(id);
         question.reject(new Error(`the KZG thread died twice on this blob: ${lastWords}`));
@@ -94,15 +92,17 @@ export function startKzgThread(program: string, nativeKzg?: string): KzgThread {
     void worker.terminate();
   }
 
+  const ask = (task: KzgTask): Promise<readonly Uint8Array[]> =>
+    new Promise((resolve, reject) => {
+      if (ended) return reject(ended);
+      const id = next++;
+      waiting.set(id, { task, resolve, reject, deaths: 0 });
+      worker.postMessage({ id, task } satisfies KzgQuestion);
+    });
+
   return {
     ready: () => ready.promise,
-    commit: (blob) =>
-      new Promise((resolve, reject) => {
-        if (ended) return reject(ended);
-        const id = next++;
-        waiting.set(id, { blob, resolve, reject, deaths: 0 });
-        worker.postMessage({ id, blob } satisfies KzgQuestion);
-      }),
+    ...questions(ask),
     close: async () => {
       ended ??= new Error("the sidecar is stopping");
       end(ended);
@@ -111,17 +111,22 @@ export function startKzgThread(program: string, nativeKzg?: string): KzgThread {
   };
 }
 
+const questions = (ask: (task: KzgTask) => Promise<readonly Uint8Array[]>): Pick<KzgThread, "commit" | "prove"> => ({
+  commit: async (blob) => {
+    const [commitment] = await ask({ want: "commitment", blob });
+    if (commitment === undefined) throw new Error("no commitment came back");
+    return commitment;
+  },
+  prove: (blob, commitment, kind) => ask({ want: kind, blob, commitment }),
+});
+
 /** KZG on the thread that asks, for tests that run from source. */
 export function kzgInPlace(nativeKzg?: string): KzgThread {
   let loading: ReturnType<typeof loadKzg> | undefined;
   const load = () => (loading ??= loadKzg(nativeKzg));
   return {
     ready: async () => (await load()).kind,
-    commit: async (blob) => {
-      const kzg = await load();
-      const commitment = kzg.commitment(blob);
-      return { commitment, proof: kzg.proof(blob, commitment) };
-    },
+    ...questions(async (task) => work(await load(), task)),
     close: async () => undefined,
   };
 }

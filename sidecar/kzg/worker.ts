@@ -1,8 +1,9 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { loadKzg } from "../../system/kzg.js";
+import { work } from "./tasks.js";
 import type { KzgAnswer, KzgQuestion } from "./thread.js";
 
-/** The thread that computes: one blob keeps it busy for a tenth of a second, in which the sidecar's streams go on. */
+/** The thread that computes: a blob keeps it busy for up to half a second, in which the sidecar's streams go on. */
 const port = parentPort;
 if (port !== null) {
   const loading = loadKzg((workerData as { nativeKzg?: string }).nativeKzg);
@@ -10,12 +11,9 @@ if (port !== null) {
     ({ kind }) => port.postMessage({ ready: kind } satisfies KzgAnswer),
     (error: unknown) => port.postMessage({ unusable: String(error) } satisfies KzgAnswer),
   );
-  port.on("message", ({ id, blob }: KzgQuestion) => {
+  port.on("message", ({ id, task }: KzgQuestion) => {
     void loading
-      .then((kzg) => {
-        const commitment = kzg.commitment(blob);
-        port.postMessage({ id, commitment, proof: kzg.proof(blob, commitment) } satisfies KzgAnswer);
-      })
+      .then((kzg) => port.postMessage({ id, points: work(kzg, task) } satisfies KzgAnswer))
       .catch((error: unknown) => port.postMessage({ id, error: String(error) } satisfies KzgAnswer));
   });
 }

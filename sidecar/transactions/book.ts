@@ -1,4 +1,5 @@
 import type { Mined, PurposeId, SentTx } from "../../lifecycle/types.js";
+import type { ProofKind } from "../../protocol/blob-transaction.js";
 import { wei } from "../../schema/units.js";
 import type { Journal } from "../journal.js";
 import type { Receipt } from "../ports.js";
@@ -9,7 +10,10 @@ import { decodeRaw, type Draft } from "./raw.js";
 /** Signed bytes that may still be mined, or that were. */
 export interface Entry {
   readonly sent: SentTx;
-  readonly draft: Draft;
+  /** Of a blob, with the proofs it was last offered with: the stored bytes may have others. */
+  draft: Draft;
+  /** The kind of proofs with which this process saw it taken into a pool; `null` when it did not, or it has no blob. */
+  pooledWith: ProofKind | null;
   /** Whether a pool may ever have had these bytes. Only while it is `false` does a refusal mean that they are nowhere. */
   maybeOut: boolean;
 }
@@ -122,7 +126,7 @@ export function openBook(options: {
       if (sent.mined) highestMined = Math.max(highestMined, sent.nonce);
       const { mined } = sent;
       if (mined && mined.block + finalDepth <= newest) continue;
-      const entry: Entry = { sent, draft: decodeRaw(sent.raw), maybeOut: true };
+      const entry: Entry = { sent, draft: decodeRaw(sent.raw), pooledWith: null, maybeOut: true };
       const hold = slots.get(sent.nonce)?.hold ?? lanes.occupy(sent.lane);
       const slot = add(entry, hold, { at: options.now, block: null });
       if (mined) slot.phase = { kind: "won", by: entry, block: mined.block };
@@ -134,7 +138,7 @@ export function openBook(options: {
     slots: () => [...slots.values()].sort((a, b) => a.nonce - b.nonce),
     record: (sent, draft, hold, offered) => {
       journal.recordSent(sent);
-      const entry: Entry = { sent, draft, maybeOut: false };
+      const entry: Entry = { sent, draft, pooledWith: null, maybeOut: false };
       return { slot: add(entry, hold, offered), entry };
     },
     win: (slot, entry, receipt) => {

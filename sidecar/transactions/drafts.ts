@@ -2,9 +2,10 @@ import type { Call, PurposeId } from "../../lifecycle/types.js";
 import type { Settings } from "../../schema/settings.js";
 import { wei, type Address, type Hex } from "../../schema/units.js";
 import { CallReverted, EstimateRefused, SendRefused } from "../failures.js";
-import type { BuiltBlob, Node } from "../ports.js";
+import type { Node } from "../ports.js";
 import { blobFees, feeLimits, outbidPlain, plainFees, replaceBlob, replacePlain, type NodePrices } from "./fees.js";
 import type { Draft } from "./raw.js";
+import type { WrappedBlob } from "./wrapping.js";
 
 /** Gas of a transfer without data, blobs included (yellow paper; EIP-4844 changes nothing). */
 const transferGas = 21_000n;
@@ -14,13 +15,16 @@ export interface Drafting {
   readonly prices: () => Promise<NodePrices>;
   /** @throws CallReverted, SendRefused, ChainUnavailable: nothing was signed */
   call(call: Call): Promise<Draft>;
-  blob(built: BuiltBlob): Promise<Draft>;
+  blob(blob: WrappedBlob): Promise<Draft>;
   /** The same once more, as it would be sent now. @throws as `call` */
   again(purpose: PurposeId, draft: Draft): Promise<Draft>;
   /** A transfer of nothing to oneself, to use a nonce up. */
   nothing(): Promise<Draft>;
-  /** The same at a price at which nodes let it replace the former one; `null` when the settings do not allow it. */
-  raised(draft: Draft, tried: Draft["fees"], prices: NodePrices): Draft | null;
+  /**
+   * The same at a price at which nodes let it replace the former one; `null` when the settings do not allow it.
+   * @param isLastChance without it the account stays blocked: a blob may be doubled once more than otherwise
+   */
+  raised(draft: Draft, tried: Draft["fees"], prices: NodePrices, isLastChance?: boolean): Draft | null;
   /** The same at a price far enough above that of a stranger's transaction at its nonce; `null` when the settings do not allow it. */
   outbidding(draft: Draft, tried: Draft["fees"], prices: NodePrices): Draft | null;
 }
@@ -49,9 +53,9 @@ export function createDrafting(node: Node, self: Address, settings: Settings["ch
   return {
     prices,
     call,
-    blob: async ({ blob, commitment, proof, versionedHash }) => ({
+    blob: async ({ versionedHash, sidecar }) => ({
       lane: "blob",
-      body: { to: self, gas: transferGas, versionedHash, sidecar: { blob, commitment, proof } },
+      body: { to: self, gas: transferGas, versionedHash, sidecar },
       fees: blobFees(await prices(), limits),
     }),
     again: async (purpose, draft) => {
@@ -64,9 +68,9 @@ export function createDrafting(node: Node, self: Address, settings: Settings["ch
       body: { to: self, data: "0x", value: 0n, gas: transferGas },
       fees: await plainPrice(),
     }),
-    raised: (draft, tried, now) => {
+    raised: (draft, tried, now, isLastChance) => {
       if (draft.lane === "blob") {
-        const fees = isBlobFees(tried) ? replaceBlob(tried, now, limits) : draft.fees;
+        const fees = isBlobFees(tried) ? replaceBlob(tried, now, limits, isLastChance) : draft.fees;
         return fees && { ...draft, fees };
       }
       return repriced(draft, isBlobFees(tried) ? draft.fees : replacePlain(tried, now, limits));

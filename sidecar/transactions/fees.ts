@@ -58,14 +58,20 @@ const blobDoublings = 3n;
  *
  * The limit per gas then stands above the cap, but it is a limit: what is paid is base fee and tip, so a replacement is made only while these are within the
  * cap. `null` otherwise, and after three doublings.
+ * @param isLastChance one doubling more is allowed
  */
-export function replaceBlob(previous: BlobFees, node: NodePrices, limits: FeeLimits): BlobFees | null {
+export function replaceBlob(
+  previous: BlobFees,
+  node: NodePrices,
+  limits: FeeLimits,
+  isLastChance = false,
+): BlobFees | null {
   const doubled: BlobFees = {
     maxFeePerGas: previous.maxFeePerGas * 2n,
     maxPriorityFeePerGas: most(previous.maxPriorityFeePerGas * 2n, node.priorityFee, 1n),
     maxFeePerBlobGas: previous.maxFeePerBlobGas * 2n,
   };
-  const tooOften = doubled.maxFeePerGas > limits.maxGasPrice << blobDoublings;
+  const tooOften = doubled.maxFeePerGas > limits.maxGasPrice << (isLastChance ? blobDoublings + 1n : blobDoublings);
   const tooDear = node.gasPrice > limits.maxGasPrice || doubled.maxPriorityFeePerGas > limits.maxGasPrice;
   return tooOften || tooDear ? null : doubled;
 }

@@ -1,13 +1,14 @@
 import type { PurposeId } from "../../lifecycle/types.js";
 import type { Address } from "../../schema/units.js";
 import type { Logger } from "../../system/log.js";
-import type { Blobs, Node, RefusalKind } from "../ports.js";
+import type { Node, RefusalKind } from "../ports.js";
 import type { Book } from "./book.js";
 import type { Drafting } from "./drafts.js";
 import type { Lanes } from "./lanes.js";
 import type { Offers } from "./offers.js";
 import type { Draft } from "./raw.js";
 import type { InTurn } from "./turns.js";
+import type { Wrapping } from "./wrapping.js";
 
 type FillLane = "plain" | "blob";
 
@@ -26,7 +27,7 @@ const emptyPayload = Uint8Array.of(0);
 export function createFiller(options: {
   node: Node;
   self: Address;
-  blobs: Pick<Blobs, "build">;
+  wrapping: Wrapping;
   book: Book;
   lanes: Lanes;
   drafting: Drafting;
@@ -34,7 +35,7 @@ export function createFiller(options: {
   inTurn: InTurn;
   log: Logger;
 }): Filler {
-  const { node, self, blobs, book, lanes, drafting, offers, log } = options;
+  const { node, self, wrapping, book, lanes, drafting, offers, log } = options;
   return {
     fill: (nonce, lane, block) =>
       options.inTurn(async () => {
@@ -47,7 +48,7 @@ export function createFiller(options: {
   /** @returns how the node refused it in the end, if it did */
   async function tryLane(nonce: number, lane: FillLane, block: bigint | null): Promise<RefusalKind | undefined> {
     const purpose = `${node.chainId}/${self.toLowerCase()}/fill/g0/n${nonce}` as PurposeId;
-    const fresh = lane === "plain" ? await drafting.nothing() : await drafting.blob(await blobs.build(emptyPayload));
+    const fresh = lane === "plain" ? await drafting.nothing() : await drafting.blob(await wrapping.build(emptyPayload));
     const prices = await drafting.prices();
     const slot = book.slots().find((other) => other.nonce === nonce);
     let draft: Draft | null = slot === undefined ? fresh : drafting.outbidding(fresh, slot.triedFees, prices);

@@ -6,6 +6,7 @@ import type { Book, Entry, Slot } from "./book.js";
 import type { Drafting } from "./drafts.js";
 import type { Filler } from "./filler.js";
 import type { Offers } from "./offers.js";
+import type { Wrapping } from "./wrapping.js";
 
 /** Brings everything in the book to its end, one look at the chain after the other. */
 export interface Follower {
@@ -22,6 +23,7 @@ export interface FollowerOptions {
   readonly offers: Offers;
   readonly drafting: Drafting;
   readonly filler: Filler;
+  readonly wrapping: Wrapping;
   readonly settings: Settings["chain"];
   readonly finalDepth: bigint;
   readonly clock: Clock;
@@ -34,7 +36,7 @@ interface Winner {
 }
 
 export function createFollower(options: FollowerOptions): Follower {
-  const { node, book, offers, drafting, filler, settings, finalDepth, clock, log } = options;
+  const { node, book, offers, drafting, filler, wrapping, settings, finalDepth, clock, log } = options;
   let seen: bigint | null = null;
 
   return {
@@ -133,8 +135,21 @@ export function createFollower(options: FollowerOptions): Follower {
     const waited = clock.now() - slot.offered.at >= settings.replaceAfterMs && head > (slot.offered.block ?? head);
     const isOutbid = slot.trouble?.refusal === "underpriced" || slot.trouble?.refusal === "replacementUnderpriced";
     // Only the lowest nonce can be waiting for its price; those above it wait for the lowest.
-    if (isOutbid || (waited && slot.inPool && slot.nonce === latest)) await replace(slot, head);
-    else if (waited && !slot.inPool && slot.trouble !== null && slot.nonce === latest) await giveWay(slot, head);
+    const isNext = slot.nonce === latest;
+    if (isOutbid || (isNext && slot.inPool && (waited || (await isOutlived(slot))))) await replace(slot, head);
+    else if (waited && !slot.inPool && slot.trouble !== null && isNext) await giveWay(slot, head);
+  }
+
+  /**
+   * A blob that a pool took before the fork stays there with its old proofs: geth puts it into no block any more, and knows it already when it is sent with
+   * new ones. Only a transaction with another hash takes its place.
+   */
+  async function isOutlived(slot: Slot): Promise<boolean> {
+    return slot.entries.at(-1)?.pooledWith === "blob" && (await wrapping.wanted()) === "cells";
+  }
+  /** The same where this process cannot know with which proofs a pool took it. */
+  async function mayBeOutlived({ draft, pooledWith }: Entry): Promise<boolean> {
+    return draft.lane === "blob" && pooledWith !== "cells" && (await wrapping.mayWantCells());
   }
 
   /** The newest bytes first; older ones when the newest are refused, for instance because the balance fell. */
@@ -150,15 +165,21 @@ export function createFollower(options: FollowerOptions): Follower {
     const newest = slot.entries.at(-1);
     if (newest === undefined) return;
     const prices = await drafting.prices();
-    const draft = slot.inPool
-      ? drafting.raised(newest.draft, slot.triedFees, prices)
-      : drafting.outbidding(newest.draft, slot.triedFees, prices);
+    const { triedFees } = slot;
+    const raised = slot.inPool
+      ? drafting.raised(newest.draft, triedFees, prices)
+      : drafting.outbidding(newest.draft, triedFees, prices);
+    // The last price there is goes to nothing but what gets the account on.
+    const isLastChance = raised === null && slot.inPool && (await mayBeOutlived(newest));
+    const draft = isLastChance ? drafting.raised(newest.draft, triedFees, prices, true) : raised;
     if (draft === null) {
       log.warn(
         { event: "transaction.capped", purpose: newest.sent.purpose, nonce: slot.nonce },
         "no higher fee is allowed",
       );
       slot.offered = { at: clock.now(), block: head };
+      // The dearest bytes may never have arrived, and what the pool has instead may have no future there.
+      if (!(await node.knows(newest.sent.hash))) await offers.offer(slot, newest);
       return;
     }
     const { purpose } = newest.sent;
@@ -167,7 +188,9 @@ export function createFollower(options: FollowerOptions): Follower {
       { event: "transaction.replaced", purpose, nonce: slot.nonce, hash: entry.sent.hash },
       "transaction replaced",
     );
-    await offers.offer(slot, entry);
+    const offered = await offers.offer(slot, entry, isLastChance ? "cells" : undefined);
+    // Refused for something else than its price: that price is still to be tried.
+    if (offered.kind === "refused" && !/underpriced/i.test(offered.refusal)) slot.triedFees = triedFees;
   }
 
   /**
@@ -176,7 +199,7 @@ export function createFollower(options: FollowerOptions): Follower {
    */
   async function giveWay(slot: Slot, head: bigint): Promise<void> {
     const refusal = slot.trouble?.refusal;
-    if (refusal !== "reserved" && refusal !== "other") return;
+    if (refusal !== "reserved" && refusal !== "proofs" && refusal !== "other") return;
     const lane = refusal === "reserved" && slot.entries[0]?.sent.lane === "plain" ? "blob" : "plain";
     slot.offered = { at: clock.now(), block: head };
     await filler.fill(slot.nonce, lane, head);

@@ -1,5 +1,6 @@
 import type { Signer } from "../../keystore/store.js";
 import type { PurposeId } from "../../lifecycle/types.js";
+import { withoutSidecar } from "../../protocol/blob-transaction.js";
 import type { Settings } from "../../schema/settings.js";
 import type { Hash } from "../../schema/units.js";
 import type { Clock } from "../../system/clock.js";
@@ -16,16 +17,17 @@ import { createLanes } from "./lanes.js";
 import { isBehind } from "./nonces.js";
 import { createOffers } from "./offers.js";
 import { createPurposes } from "./purposes.js";
-import { decodeRaw, withoutBlob } from "./raw.js";
+import { decodeRaw } from "./raw.js";
 import { createSubmitter, type Order } from "./submitter.js";
 import { createTurns } from "./turns.js";
 import { createWatch } from "./watch.js";
+import { createWrapping, type Wrapping } from "./wrapping.js";
 
 export interface TransactionsOptions {
   readonly node: Node;
   readonly signer: Signer;
   readonly journal: Journal;
-  readonly blobs: Pick<Blobs, "build">;
+  readonly blobs: Pick<Blobs, "build" | "prove">;
   readonly clock: Clock;
   readonly settings: Settings["chain"];
   readonly log: Logger;
@@ -56,9 +58,12 @@ export function createTransactions(options: TransactionsOptions): Transactions {
   const inTurn = createTurns();
   const book = openBook({ journal, lanes, now: clock.now(), finalDepth, onLost: sendAgain });
   const drafting = createDrafting(node, signer.address, settings, options.mark ?? 0n);
-  const offers = createOffers({ node, signer, book, clock, log });
-  const filler = createFiller({ node, self: signer.address, blobs, book, lanes, drafting, offers, inTurn, log });
-  const follower = createFollower({ node, book, offers, drafting, filler, settings, finalDepth, clock, log });
+  const wrapping = createWrapping({ node, blobs, proofs: settings.blobProofs, log });
+  const offers = createOffers({ node, signer, book, wrapping, clock, log });
+  const filler = createFiller({ node, self: signer.address, wrapping, book, lanes, drafting, offers, inTurn, log });
+  const follower = createFollower({
+    ...{ node, book, offers, drafting, filler, wrapping, settings, finalDepth, clock, log },
+  });
   const watch = createWatch({ follower, book, pollMs: settings.pollMs, onHead: options.onHead, clock, log });
   const submitter = createSubmitter({ node, book, lanes, drafting, offers, filler, inTurn, watch, clock, settings });
   const purposes = createPurposes({ journal, book, submitter, watch });
@@ -72,8 +77,8 @@ export function createTransactions(options: TransactionsOptions): Transactions {
       ),
     publish: async ({ purpose, payload, signal }) => {
       // Built at most once, and before its turn comes: building takes longer than anything else here.
-      let built: ReturnType<Blobs["build"]> | undefined;
-      const build = () => (built ??= blobs.build(payload));
+      let built: ReturnType<Wrapping["build"]> | undefined;
+      const build = () => (built ??= wrapping.build(payload));
       const mined = await purposes.achieve(
         { purpose, lane: "blob", urgency: "job", ready: build, draft: async () => drafting.blob(await build()) },
         signal,
@@ -123,7 +128,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
 
   function versionedHashOf(purpose: PurposeId, hash: Hash): Hash {
     const sent = journal.sentFor(purpose).find((one) => one.hash === hash);
-    const draft = sent && decodeRaw(withoutBlob(sent.raw));
+    const draft = sent && decodeRaw(withoutSidecar(sent.raw));
     if (draft?.lane !== "blob") throw new Error(`${purpose}: transaction ${hash} carries no blob`);
     return draft.body.versionedHash;
   }

@@ -74,7 +74,7 @@ export function createSubmitter(options: {
 
         refusedSince ??= clock.now();
         const { refusal, reason } = last;
-        const isHopeless = refusal === "funds" || refusal === "other";
+        const isHopeless = refusal === "funds" || refusal === "proofs" || refusal === "other";
         if (isHopeless || clock.now() - refusedSince >= patience * settings.replaceAfterMs)
           throw new SendRefused(order.purpose, refusal, reason);
         if (refusal === "reserved") await unstickIfDue(order, signal);

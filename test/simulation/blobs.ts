@@ -11,6 +11,7 @@ export function createSimulatedBlobs(world: World): Blobs {
       if (blob === undefined || blob.block > world.head.number) throw new BlobNotFound(hash, block, block - 100n);
       return new Uint8Array(blob.payload);
     },
-    build: async (payload) => ({ blob: "0x", commitment: "0x", proof: "0x", versionedHash: blobHash(payload) }),
+    build: async (payload) => ({ blob: "0x", commitment: "0x", versionedHash: blobHash(payload) }),
+    prove: async () => ["0x"],
   };
 }

@@ -6,16 +6,21 @@ import { createPublicClient, createWalletClient, formatEther, http, parseEther }
 import { privateKeyToAccount } from "viem/accounts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createConsumer, type Consumer } from "../../../devnet/consumer/consumer.js";
+import type { Answer } from "../../../devnet/consumer/follow.js";
+import type { ConsumerSession } from "../../../devnet/consumer/open-session.js";
 import { loadKzg } from "../../../system/kzg.js";
 import { startDevnet, type Devnet } from "../../../devnet/network.js";
 import { modelIdOf } from "../../../protocol/model-id.js";
-import { wei } from "../../../schema/units.js";
+import { wei, type Address } from "../../../schema/units.js";
 import { stopProcess } from "../../../system/process.js";
+import { until } from "../devnet/chain/harness.js";
 import { startOllama } from "../devnet/model/ollama.js";
 import { tool } from "../toolchain.js";
 import { exitOf, realWorker, type RealWorker } from "./started.js";
 
 const model = "tiny-poet:1b";
+/** Seconds on the chain until Osaka's rules hold: more than the life before it takes. */
+const osakaAfter = 7_200;
 let folder: string;
 let devnet: Devnet;
 let ollama: Awaited<ReturnType<typeof startOllama>>;
@@ -28,7 +33,7 @@ const client = () => createPublicClient({ transport: http(devnet.network.endpoin
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "lf-sidecar-"));
   [devnet, ollama] = await Promise.all([
-    startDevnet({ dir: join(folder, "devnet"), tools: { geth: await tool("geth") } }),
+    startDevnet({ dir: join(folder, "devnet"), tools: { geth: await tool("geth") }, osakaAfter }),
     startOllama(await tool("ollama")),
   ]);
   const pull = devnet.models.find(({ name }) => name === model)!.pull;
@@ -54,7 +59,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-test("stands by, goes live, answers and is paid, survives a kill, leaves with everything, and exits 0", async () => {
+test("stands by, goes live, answers and is paid, survives a kill and the fork to Osaka, leaves with everything, exits 0", async () => {
   running = worker.start();
   const standby = await worker.until(({ block }) => block !== null, "started");
   expect(standby).toMatchObject({ mode: "standby", registered: false, trouble: null, worker: worker.address });
@@ -94,8 +99,11 @@ test("stands by, goes live, answers and is paid, survives a kill, leaves with ev
   const second = await consumer.follow(pending);
   expect(second.verified).toBe("verified");
 
+  const later = await sessionBeforeTheFork();
+  expect((await answerAcrossTheFork(later)).verified).toBe("verified");
+
   await worker.call({ op: "leave", generation: 1 });
-  const third = await consumer.ask(session, "Tell me about the river again.");
+  const third = await consumer.ask(later, "Tell me about the river again.");
   expect(third.verified).toBe("verified");
   await worker.until(({ mode, nextAt }) => mode === "leaving" && nextAt !== null, "waits for its dispute windows");
   await devnet.driver.advance(25 * 3_600);
@@ -109,3 +117,30 @@ test("stands by, goes live, answers and is paid, survives a kill, leaves with ev
   const log = await worker.log();
   expect(log).not.toMatch(/"level":"fatal"/);
 });
+
+/** Seconds on the chain until the fork. */
+async function untilOsaka(): Promise<number> {
+  const { timestamp: begin } = await client().getBlock({ blockNumber: 0n });
+  const { driver } = devnet;
+  return Number(begin) + osakaAfter - Math.max(Number(driver.head().timestamp), Number(driver.now()));
+}
+
+/** A session that is opened so short before the fork that a job's time reaches beyond it. */
+async function sessionBeforeTheFork(): Promise<ConsumerSession> {
+  await devnet.driver.advance((await untilOsaka()) - 60);
+  return consumer.requestSession(model);
+}
+
+/** Asks so that the answer's blob is signed and in the pool by Prague's rules, and mined by Osaka's. */
+async function answerAcrossTheFork(session: ConsumerSession): Promise<Answer> {
+  const from = worker.address.toLowerCase() as Address;
+  devnet.faults.add({ part: "chain", kind: "withhold", match: { from, type: "blob" } });
+  const pending = await consumer.submit(session, "And the stars?");
+  const withheld = (): boolean => devnet.faults.list().some(({ struck }) => struck > 0);
+  await until(withheld);
+  expect(devnet.driver.head().slot.fork).toBe("prague");
+  await devnet.driver.advance(await untilOsaka());
+  expect(devnet.driver.head().slot.fork).toBe("osaka");
+  devnet.faults.clear();
+  return consumer.follow(pending);
+}

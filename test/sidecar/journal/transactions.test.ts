@@ -3,8 +3,9 @@ import type { PurposeId } from "../../../lifecycle/types.js";
 import { wei } from "../../../schema/units.js";
 import { JournalViolation, type Journal } from "../../../sidecar/journal.js";
 import { openJournal } from "../../../sidecar/journal/sqlite-journal.js";
-import { hashOf, withoutBlob } from "../../../sidecar/transactions/raw.js";
-import { simulatedBlob, simulatedSigner } from "../../simulation/account/signer.js";
+import { withoutSidecar, withSidecar, type ProofKind } from "../../../protocol/blob-transaction.js";
+import { hashOf } from "../../../sidecar/transactions/raw.js";
+import { simulatedBlobs, simulatedSigner } from "../../simulation/account/signer.js";
 import { identity, sentTx } from "./fixtures.js";
 
 let journal: Journal;
@@ -70,10 +71,11 @@ describe("bytes of a purpose", () => {
 });
 
 describe("the bytes of a blob", () => {
-  const blobTx = async (nonce: number) => {
+  const blobTx = async (nonce: number, kind: ProofKind = "blob") => {
     const payload = new Uint8Array(500).fill(nonce);
-    const { blob, commitment, proof, versionedHash } = await simulatedBlob(payload);
-    const raw = await simulatedSigner(identity.worker).signTransaction({
+    const { blob, commitment, versionedHash } = await simulatedBlobs.build(payload);
+    const proofs = await simulatedBlobs.prove({ blob, commitment }, kind);
+    const signed = await simulatedSigner(identity.worker).signTransaction({
       type: "eip4844",
       chainId: 8200,
       nonce,
@@ -85,19 +87,19 @@ describe("the bytes of a blob", () => {
       value: 0n,
       data: "0x",
       blobVersionedHashes: [versionedHash],
-      sidecar: { blob, commitment, proof },
     });
+    const raw = withSidecar(signed, { blob, commitment, kind, proofs });
     return { ...sentTx({ purpose: `8200/w/blob/g1/${nonce}`, nonce, raw, lane: "blob" }), hash: hashOf(raw) };
   };
   const rawOf = (purpose: PurposeId) => journal.sentFor(purpose)[0]?.raw;
 
-  test("are dropped when it is dead", async () => {
-    const tx = await blobTx(1);
+  test.each<ProofKind>(["blob", "cells"])("are dropped when it is dead, proofs of its %s too", async (kind) => {
+    const tx = await blobTx(1, kind);
     journal.recordSent(tx);
     expect(rawOf(tx.purpose)).toBe(tx.raw);
     journal.settle(tx.hash, "dead", null);
-    expect(rawOf(tx.purpose)).toBe(withoutBlob(tx.raw));
-    expect(tx.raw.length - withoutBlob(tx.raw).length).toBeGreaterThan(1_000);
+    expect(rawOf(tx.purpose)).toBe(withoutSidecar(tx.raw));
+    expect(tx.raw.length - withoutSidecar(tx.raw).length).toBeGreaterThan(1_000);
   });
 
   test("are kept after it was mined for as long as a reorganisation may ask for them", async () => {
@@ -107,7 +109,7 @@ describe("the bytes of a blob", () => {
     journal.settle(second.hash, "mined", mined(163n));
     expect(rawOf(first.purpose)).toBe(first.raw);
     journal.settle(third.hash, "mined", mined(164n));
-    expect(rawOf(first.purpose)).toBe(withoutBlob(first.raw));
+    expect(rawOf(first.purpose)).toBe(withoutSidecar(first.raw));
     expect(rawOf(second.purpose)).toBe(second.raw);
   });
 });

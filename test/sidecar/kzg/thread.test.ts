@@ -10,11 +10,11 @@ const program = `
   const { existsSync, writeFileSync } = require("node:fs");
   const flag = __filename + ".died";
   parentPort.postMessage({ ready: "native" });
-  parentPort.on("message", ({ id, blob }) => {
+  parentPort.on("message", ({ id, task: { want, blob } }) => {
     if (blob[0] === 13) process.exit(1);
     if (blob[0] === 7 && !existsSync(flag)) { writeFileSync(flag, ""); throw new Error("struck by lightning"); }
     if (blob[0] === 99) return parentPort.postMessage({ id, error: "not a blob" });
-    parentPort.postMessage({ id, commitment: blob.slice(0, 1), proof: blob.slice(0, 1) });
+    parentPort.postMessage({ id, points: Array.from({ length: want === "cells" ? 128 : 1 }, () => blob.slice(0, 1)) });
   });`;
 
 let folder: string;
@@ -25,7 +25,7 @@ const start = (text: string): KzgThread => {
   return (thread = startKzgThread(path));
 };
 const commitmentTo = async (kzg: KzgThread, byte: number): Promise<number | undefined> =>
-  (await kzg.commit(Uint8Array.of(byte))).commitment[0];
+  (await kzg.commit(Uint8Array.of(byte)))[0];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "lightchain-kzg-"));
@@ -41,6 +41,13 @@ describe("the KZG thread", () => {
     expect(await kzg.ready()).toBe("native");
     expect(await Promise.all([1, 2, 3, 4].map((byte) => commitmentTo(kzg, byte)))).toEqual([1, 2, 3, 4]);
     await expect(commitmentTo(kzg, 99)).rejects.toThrow("not a blob");
+  });
+
+  test("proves a blob as a whole or cell by cell", async () => {
+    const kzg = start(program);
+    const [blob, commitment] = [Uint8Array.of(5), Uint8Array.of(5)];
+    expect(await kzg.prove(blob, commitment, "blob")).toHaveLength(1);
+    expect(await kzg.prove(blob, commitment, "cells")).toHaveLength(128);
   });
 
   test("that dies is started again and goes on with all it was asked", async () => {

@@ -35,7 +35,11 @@ describe("a node's answer to a broadcast", () => {
     ["invalid sender", "other"],
     ["only replay-protected (EIP-155) transactions allowed over RPC", "other"],
     ["tx fee (2.10 ether) exceeds the configured cap (1.00 ether)", "other"],
-    ["unexpected sidecar version, want: 0, got: 1", "other"],
+    ["unexpected sidecar version, want: 0, got: 1", "proofs"],
+    ["invalid sidecar: unexpected sidecar version, want: 1, got: 0", "proofs"],
+    ["unexpected eip-4844 sidecar after osaka", "proofs"],
+    ["InvalidTxProofVersion: Version of network wrapper is not supported.", "proofs"],
+    ["invalid number of 1 blob proofs expected 128", "other"],
   ])('"%s" is a certain refusal: %s', (words, refusal) =>
     expect(classifyBroadcast(answered(words))).toMatchObject({ kind: "refused", refusal, reason: words }),
   );

@@ -49,6 +49,12 @@ describe("a replacement", () => {
     expect(fourth).toEqual({ maxFeePerGas: gwei(800), maxPriorityFeePerGas: gwei(8), maxFeePerBlobGas: gwei(8) });
     expect(fourth && replaceBlob(fourth, node(2, 1), limits)).toBeNull();
   });
+  test("of a blob doubles once more where that is the last chance, and never again", () => {
+    const fourth = { maxFeePerGas: gwei(800), maxPriorityFeePerGas: gwei(8), maxFeePerBlobGas: gwei(8) };
+    const fifth = replaceBlob(fourth, node(2, 1), limits, true);
+    expect(fifth).toEqual({ maxFeePerGas: gwei(1_600), maxPriorityFeePerGas: gwei(16), maxFeePerBlobGas: gwei(16) });
+    expect(fifth && replaceBlob(fifth, node(2, 1), limits, true)).toBeNull();
+  });
   test("of a blob is not made while gas costs more than the cap", () =>
     expect(replaceBlob(blobFees(node(2), limits), node(101), limits)).toBeNull());
 

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { PurposeId } from "../../../lifecycle/types.js";
-import { blockTime, wei } from "../../../schema/units.js";
+import { sidecarOf } from "../../../protocol/blob-transaction.js";
+import { blockTime, wei, type Hex } from "../../../schema/units.js";
 import { BroadcastRefused, CallReverted, EstimateRefused, SendRefused } from "../../../sidecar/failures.js";
 import { SendRefused as AnySendRefused } from "../../../lifecycle/errors.js";
 import { decodeRaw } from "../../../sidecar/transactions/raw.js";
-import { simulatedBlob } from "../../simulation/account/signer.js";
+import { simulatedBlobs } from "../../simulation/account/signer.js";
 import { identity } from "../journal/fixtures.js";
 import { callFor, createWorld } from "./world.js";
 
@@ -92,6 +93,125 @@ describe("a purpose that is asked for again", () => {
     const [one, other] = await world.settled(both);
     expect(one).toEqual(other);
     expect(world.broadcasts).toEqual([one.hash]);
+  });
+});
+
+describe("a blob and the fork to cell proofs", () => {
+  const answer = { purpose: callFor("answer").purpose, payload: Uint8Array.of(1, 2, 3) };
+  const begin = 1_800_000_000_000; // the virtual clock's
+
+  test("that was signed before the fork and never sent goes out after it, re-wrapped: the same transaction", async () => {
+    let isDeaf = true;
+    const seen: Hex[] = [];
+    const world = createWorld({
+      fork: { osakaAt: begin + 10_000, tells: true },
+      port: (node) => ({
+        ...node,
+        broadcast: (raw) => {
+          if (isDeaf) return new Promise(() => undefined);
+          seen.push(raw);
+          return node.broadcast(raw);
+        },
+      }),
+    });
+    void world.transactions.publish(answer).catch(() => undefined);
+    await world.blocks(1);
+    const [signed] = world.journal.openTransactions();
+    expect(sidecarOf(signed!.raw)).toMatchObject({ kind: "blob" });
+    await world.blocks(7);
+    isDeaf = false;
+    const next = await world.restart();
+    const mined = await world.settled(next.publish(answer));
+    expect(mined).toMatchObject({ hash: signed!.hash, status: "success" });
+    expect(seen.map((raw) => sidecarOf(raw)?.kind)).toEqual(["cells"]);
+    expect(world.journal.sentFor(answer.purpose)).toHaveLength(1);
+  });
+
+  test("that a pool took before the fork is replaced there at once: at its nonce, and mined once", async () => {
+    const world = createWorld({
+      fork: { osakaAt: begin + 10_000, tells: true },
+      settings: { replaceAfterMs: 3_600_000 },
+    });
+    world.node.withhold(true);
+    const publishing = world.transactions.publish(answer);
+    await world.blocks(8);
+    world.node.withhold(false);
+    const mined = await world.settled(publishing);
+    const [first, second, ...others] = world.journal.sentFor(answer.purpose);
+    expect([first!.nonce, second!.nonce, others]).toEqual([0, 0, []]);
+    expect([mined.hash, mined.status]).toEqual([second!.hash, "success"]);
+    expect(world.node.achieved().get(mined.versionedHash)).toBe(1);
+  });
+
+  test.each([true, false])(
+    "that a pool took before the fork at the highest price gets one price more; the node tells: %s",
+    async (tells) => {
+      const world = createWorld({ fork: { osakaAt: begin + 120_000, tells } });
+      world.node.withhold(true);
+      void world.transactions.publish(answer).catch(() => undefined);
+      await world.blocks(55);
+      expect(world.journal.sentFor(answer.purpose).length).toBeGreaterThanOrEqual(4);
+      await world.restart();
+      await world.blocks(10);
+      world.node.withhold(false);
+      const mined = await world.settled(world.transactions.publish(answer));
+      const sent = world.journal.sentFor(answer.purpose).filter(({ outcome }) => outcome !== "dead");
+      expect(sent).toHaveLength(5);
+      expect(mined).toMatchObject({ status: "success", hash: sent[4]!.hash });
+    },
+  );
+
+  test.each([true, false])(
+    "that a pool took before the fork gets on after a restart too; the node tells: %s",
+    async (tells) => {
+      const world = createWorld({ fork: { osakaAt: begin + 10_000, tells } });
+      world.node.withhold(true);
+      void world.transactions.publish(answer).catch(() => undefined);
+      await world.blocks(2);
+      const next = await world.restart();
+      await world.blocks(5);
+      world.node.withhold(false);
+      expect(await world.settled(next.publish(answer))).toMatchObject({ status: "success" });
+      expect(world.journal.sentFor(answer.purpose).map(({ nonce }) => nonce)).toEqual([0, 0]);
+    },
+  );
+
+  test("is signed once for a node that does not tell its rules: refused, re-wrapped and sent again", async () => {
+    const refused: Hex[] = [];
+    const world = createWorld({
+      fork: { osakaAt: begin, tells: false },
+      port: (node) => ({
+        ...node,
+        broadcast: async (raw) => {
+          try {
+            return await node.broadcast(raw);
+          } catch (error) {
+            refused.push(raw);
+            throw error;
+          }
+        },
+      }),
+    });
+    await world.blocks(1);
+    const first = await world.settled(world.transactions.publish(answer));
+    expect(world.journal.sentFor(answer.purpose).map(({ outcome }) => outcome)).toEqual(["mined"]);
+    expect(refused.map((raw) => sidecarOf(raw)?.kind)).toEqual(["blob"]);
+    const purpose = callFor("next").purpose;
+    await world.settled(world.transactions.publish({ purpose, payload: Uint8Array.of(4) }));
+    expect(refused).toHaveLength(1);
+    expect(world.broadcasts).toHaveLength(2);
+    expect(world.broadcasts[0]).toBe(first.hash);
+  });
+
+  test("is refused, not re-wrapped, where the settings name its proofs", async () => {
+    const world = createWorld({ fork: { osakaAt: begin, tells: true }, settings: { blobProofs: "blob" } });
+    await world.blocks(1);
+    await expect(world.settled(world.transactions.publish(answer))).rejects.toMatchObject({
+      code: "LF1230",
+      kind: "proofs",
+    });
+    expect(world.broadcasts).toEqual([]);
+    expect(world.journal.openTransactions()).toEqual([]);
   });
 });
 
@@ -195,7 +315,7 @@ describe("a blob", () => {
 
   test("tells its hash each time, also when its bytes are gone", async () => {
     const world = createWorld();
-    const { versionedHash } = await simulatedBlob(answer.payload);
+    const { versionedHash } = await simulatedBlobs.build(answer.payload);
     const first = await world.settled(world.transactions.publish(answer));
     expect(first.versionedHash).toBe(versionedHash);
     world.journal.settle(first.hash, "mined", { block: 1_000_000n, fee: first.fee });

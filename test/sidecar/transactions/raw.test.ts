@@ -3,7 +3,8 @@ import { privateKeyToAccount } from "viem/accounts";
 import { describe, expect, test } from "vitest";
 import type { PurposeId } from "../../../lifecycle/types.js";
 import { wei, type Hex } from "../../../schema/units.js";
-import { decodeRaw, hashOf, minedOf, withoutBlob } from "../../../sidecar/transactions/raw.js";
+import { withSidecar, withoutSidecar, type ProofKind } from "../../../protocol/blob-transaction.js";
+import { decodeRaw, hashOf, minedOf } from "../../../sidecar/transactions/raw.js";
 
 const account = privateKeyToAccount("0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
 const plain = {
@@ -16,11 +17,12 @@ const plain = {
   gasPrice: 3n,
   data: "0xabcd",
 } as const;
-const sidecar = {
+const sidecarWith = (kind: ProofKind) => ({
   blob: toHex(new Uint8Array(131_072).fill(7)),
-  commitment: `0x${"c0".repeat(48)}`,
-  proof: `0x${"c1".repeat(48)}`,
-} as const;
+  commitment: `0x${"c0".repeat(48)}` as const,
+  kind,
+  proofs: Array.from({ length: kind === "cells" ? 128 : 1 }, (_, at): Hex => toHex(at, { size: 48 })),
+});
 const blob = {
   type: "eip4844",
   chainId: 8200,
@@ -33,24 +35,22 @@ const blob = {
   blobVersionedHashes: [`0x01${"ab".repeat(31)}`],
 } as const;
 const signPlain = () => account.signTransaction(plain);
-const signBlob = () => account.signTransaction({ ...blob, sidecars: [sidecar] });
-const sign = (sidecars: boolean): Promise<Hex> =>
-  sidecars ? signBlob() : account.signTransaction({ ...blob, sidecars: false });
+const signBlob = (): Promise<Hex> => account.signTransaction({ ...blob, sidecars: false });
 
 describe("signed bytes", () => {
   test("of a plain transaction stay as they are and hash to its hash", async () => {
     const raw = await signPlain();
-    expect(withoutBlob(raw)).toBe(raw);
+    expect(withoutSidecar(raw)).toBe(raw);
     expect(hashOf(raw)).toBe(keccak256(raw));
   });
 
-  test("of a blob transaction shrink to the form that its hash is made of", async () => {
-    const [full, bare] = [await sign(true), await sign(false)];
-    expect(full.length).toBeGreaterThan(262_144);
-    expect(withoutBlob(full)).toBe(bare);
-    expect(withoutBlob(bare)).toBe(bare);
-    expect(hashOf(full)).toBe(keccak256(bare));
-  });
+  test.each<ProofKind>(["blob", "cells"])(
+    "of a blob hash to its hash, with proofs of its %s beside them",
+    async (kind) => {
+      const bare = await signBlob();
+      expect(hashOf(withSidecar(bare, sidecarWith(kind)))).toBe(keccak256(bare));
+    },
+  );
 
   test("are read back into what was signed", async () => {
     const { to, data, value, gas, gasPrice } = plain;
@@ -62,8 +62,10 @@ describe("signed bytes", () => {
     const { maxFeePerGas, maxPriorityFeePerGas, maxFeePerBlobGas } = blob;
     const body = { to: to.toLowerCase(), gas: 21_000n, versionedHash: blob.blobVersionedHashes[0] };
     const fees = { maxFeePerGas, maxPriorityFeePerGas, maxFeePerBlobGas };
-    expect(decodeRaw(await sign(true))).toEqual({ lane: "blob", body: { ...body, sidecar }, fees });
-    expect(decodeRaw(await sign(false))).toEqual({ lane: "blob", body: { ...body, sidecar: null }, fees });
+    const bare = await signBlob();
+    for (const sidecar of [sidecarWith("blob"), sidecarWith("cells")])
+      expect(decodeRaw(withSidecar(bare, sidecar))).toEqual({ lane: "blob", body: { ...body, sidecar }, fees });
+    expect(decodeRaw(bare)).toEqual({ lane: "blob", body: { ...body, sidecar: null }, fees });
   });
 
   test("of another kind are nothing we signed", () =>

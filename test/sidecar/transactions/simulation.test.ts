@@ -9,8 +9,8 @@ import { openJournal } from "../../../sidecar/journal/sqlite-journal.js";
 import { createTransactions } from "../../../sidecar/transactions/manager.js";
 import { createVirtualClock, type VirtualClock } from "../../simulation/virtual-clock.js";
 import { Life } from "../../simulation/account/crash.js";
-import { SimulatedNode, type Faults } from "../../simulation/account/node.js";
-import { simulatedBlob, simulatedSigner } from "../../simulation/account/signer.js";
+import { noFork, SimulatedNode, type Faults, type ForkPlan } from "../../simulation/account/node.js";
+import { simulatedBlobs, simulatedSigner } from "../../simulation/account/signer.js";
 import { chainSettings } from "./settings.js";
 
 const worker: Address = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
@@ -35,6 +35,8 @@ interface Scenario {
   /** One per life of the process but the last. */
   readonly crashes: readonly { step: number; when: "before" | "after" }[];
   readonly faults: Faults;
+  /** When the chain changes to cell proofs (ms after the start), and whether its node tells. `null`: never. */
+  readonly osaka: { readonly atMs: number; readonly tells: boolean } | null;
   /** When another holder of the key signs something in between (ms after the start). */
   readonly intrusions: readonly number[];
   /** What a former holder of the key left in the pools; the price in millions of wei. */
@@ -42,9 +44,10 @@ interface Scenario {
 }
 
 /** Plays a scenario and says what went wrong with it, if anything. */
-async function play({ seed, wishes, crashes, faults, foreign, intrusions }: Scenario): Promise<string[]> {
+async function play({ seed, wishes, crashes, faults, foreign, intrusions, osaka }: Scenario): Promise<string[]> {
   const clock = createVirtualClock(epoch);
-  const node = new SimulatedNode(clock, seed, faults);
+  const fork: ForkPlan = osaka ? { osakaAt: epoch + osaka.atMs, tells: osaka.tells } : noFork;
+  const node = new SimulatedNode(clock, seed, faults, 2_000, true, fork);
   if (foreign) node.plantForeign(0, foreign.lane, BigInt(foreign.price) * 1_000_000n);
   const journal = openJournal(":memory:", { chainId: 8200, jobRegistry, worker });
   const signer = simulatedSigner(worker);
@@ -88,7 +91,7 @@ async function play({ seed, wishes, crashes, faults, foreign, intrusions }: Scen
         node: body.node(node.port()),
         signer: body.signer(signer),
         journal: body.journal(journal),
-        blobs: { build: simulatedBlob },
+        blobs: simulatedBlobs,
         clock,
         settings: chainSettings({ replaceAfterMs: 8_000 }),
         log: traced(clock),
@@ -162,6 +165,7 @@ const scenario: fc.Arbitrary<Scenario> = fc.record({
     reorg: chance(0.3),
     lagging: chance(0.3),
   }),
+  osaka: fc.option(fc.record({ atMs: fc.integer({ min: -1, max: 60_000 }), tells: fc.boolean() })),
   intrusions: fc.array(fc.integer({ min: 0, max: 60_000 }), { maxLength: 2 }),
   foreign: fc.option(
     fc.record({ lane: fc.constantFrom("plain" as const, "blob" as const), price: fc.constantFrom(1, 50, 3_000) }),

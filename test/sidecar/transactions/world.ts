@@ -7,8 +7,8 @@ import type { Journal } from "../../../sidecar/journal.js";
 import { openJournal } from "../../../sidecar/journal/sqlite-journal.js";
 import type { Node, Transactions } from "../../../sidecar/ports.js";
 import { createTransactions } from "../../../sidecar/transactions/manager.js";
-import { noFaults, SimulatedNode } from "../../simulation/account/node.js";
-import { simulatedBlob, simulatedSigner } from "../../simulation/account/signer.js";
+import { noFaults, SimulatedNode, type ForkPlan } from "../../simulation/account/node.js";
+import { simulatedBlobs, simulatedSigner } from "../../simulation/account/signer.js";
 import { createVirtualClock, type VirtualClock } from "../../simulation/virtual-clock.js";
 import { identity } from "../journal/fixtures.js";
 import { chainSettings } from "./settings.js";
@@ -30,10 +30,10 @@ export interface World {
 }
 
 export function createWorld(
-  options: { port?: (node: Node) => Node; settings?: Partial<Settings["chain"]> } = {},
+  options: { port?: (node: Node) => Node; settings?: Partial<Settings["chain"]>; fork?: ForkPlan } = {},
 ): World {
   const clock = createVirtualClock();
-  const node = new SimulatedNode(clock, 1, noFaults, 2_000, false);
+  const node = new SimulatedNode(clock, 1, noFaults, 2_000, false, options.fork);
   const journal = openJournal(":memory:", identity);
   const broadcasts: Hash[] = [];
   const start = (): Transactions => {
@@ -49,7 +49,7 @@ export function createWorld(
       },
       signer: simulatedSigner(identity.worker),
       journal,
-      blobs: { build: simulatedBlob },
+      blobs: simulatedBlobs,
       clock,
       settings: chainSettings({ replaceAfterMs: 8_000, ...options.settings }),
       log: pino({ level: "silent" }),

@@ -1,8 +1,9 @@
 import { keccak256, parseTransaction } from "viem";
 import { BroadcastRefused, BroadcastUnclear, ChainUnavailable } from "../../../sidecar/failures.js";
 import type { Node, Receipt } from "../../../sidecar/ports.js";
+import { withoutSidecar, type ProofKind } from "../../../protocol/blob-transaction.js";
 import { classifyBroadcast } from "../../../sidecar/transactions/errors.js";
-import { decodeRaw, hashOf, withoutBlob, type Draft } from "../../../sidecar/transactions/raw.js";
+import { decodeRaw, hashOf, type Draft } from "../../../sidecar/transactions/raw.js";
 import type { Hash, Hex } from "../../../schema/units.js";
 import { createChance } from "../chance.js";
 import type { VirtualClock } from "../virtual-clock.js";
@@ -34,6 +35,15 @@ export const noFaults: Faults = {
   reorg: 0,
   lagging: 0,
 };
+
+/** When the chain asks for cell proofs instead of blob proofs, and how its node is about it. */
+export interface ForkPlan {
+  /** Time of the first block with Osaka's rules, in ms; `null`: never. */
+  readonly osakaAt: number | null;
+  /** Whether the node tells its rules when it is asked; else only its refusals do. */
+  readonly tells: boolean;
+}
+export const noFork: ForkPlan = { osakaAt: null, tells: true };
 
 interface MinedTx extends PoolTx {
   readonly status: "success" | "reverted";
@@ -70,6 +80,7 @@ export class SimulatedNode {
     private readonly blockMs = 2_000,
     /** Whether the base fee wanders, so that what was enough yesterday is not today. */
     private readonly feesWander = true,
+    private readonly fork: ForkPlan = noFork,
   ) {
     const source = createChance(seed);
     this.random = {
@@ -150,7 +161,12 @@ export class SimulatedNode {
       knows: (hash) =>
         ask("transaction", (blocks) => (!this.lags && this.pools.has(hash)) || receiptIn(blocks, hash) !== null),
       broadcast: (raw) => this.broadcast(raw),
+      blobProofs: () => ask("rules", (blocks) => (this.fork.tells ? this.proofsAt(blocks.at(-1)?.minedAt ?? 0) : null)),
     };
+  }
+
+  private proofsAt(time: number): ProofKind {
+    return this.fork.osakaAt !== null && time >= this.fork.osakaAt ? "cells" : "blob";
   }
 
   private async broadcast(raw: Hex): Promise<Hash> {
@@ -175,7 +191,11 @@ export class SimulatedNode {
   /** Into the pool, or the pool's words against it. */
   private take(raw: Hex): string | undefined {
     const draft = decodeRaw(raw);
-    const nonce = parseTransaction(withoutBlob(raw)).nonce ?? 0;
+    const asked = this.proofsAt(this.blocks.at(-1)?.minedAt ?? 0);
+    // As geth 1.17 has it, but without converting what is too old: what the pool has it knows by its hash, whatever is beside it.
+    if (draft.lane === "blob" && draft.body.sidecar?.kind !== asked && !this.pools.has(hashOf(raw)))
+      return `unexpected sidecar version, want: ${asked === "cells" ? "1, got: 0" : "0, got: 1"}`;
+    const nonce = parseTransaction(withoutSidecar(raw)).nonce ?? 0;
     try {
       this.pools.add({ hash: hashOf(raw), nonce, draft, tag: tagOf(draft, nonce) }, this.accountNonce);
       return undefined;
@@ -213,7 +233,7 @@ export class SimulatedNode {
     if (!this.random.chance(this.faults.withheld) && !this.isWithheld) {
       for (let nonce = this.accountNonce; ; nonce++) {
         const tx = this.pools.plain.get(nonce) ?? this.pools.blob.get(nonce);
-        if (tx === undefined || !this.pays(tx.draft) || txs.length >= 6) break;
+        if (tx === undefined || !this.pays(tx.draft) || this.isOutlived(tx.draft) || txs.length >= 6) break;
         txs.push({ ...tx, status: this.statusOf(tx) });
       }
     }
@@ -234,6 +254,12 @@ export class SimulatedNode {
     return this.reverted.has(tx.hash) ? "reverted" : "success";
   }
   private readonly reverted = new Set<string>();
+
+  /** A blob that the pool took before the fork stays there, and comes into no block. */
+  private isOutlived(draft: Draft): boolean {
+    const sidecar = draft.lane === "blob" ? draft.body.sidecar : null;
+    return sidecar !== null && sidecar.kind !== this.proofsAt(this.clock.now());
+  }
 
   private pays(draft: Draft): boolean {
     if (draft.lane === "plain") return draft.fees.gasPrice >= this.baseFee;

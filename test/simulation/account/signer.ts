@@ -1,7 +1,7 @@
 import { keccak256, serializeTransaction, toHex } from "viem";
 import type { Signer } from "../../../keystore/store.js";
-import type { BuiltBlob } from "../../../sidecar/ports.js";
-import type { Address, Hash } from "../../../schema/units.js";
+import type { Blobs } from "../../../sidecar/ports.js";
+import type { Address, Hash, Hex } from "../../../schema/units.js";
 
 /** Makes well-formed transactions whose signature is made up: the simulated node knows one account only. Deterministic, as RFC 6979 is. */
 export function simulatedSigner(address: Address): Signer {
@@ -9,8 +9,7 @@ export function simulatedSigner(address: Address): Signer {
     address,
     signTransaction: async (transaction) => {
       const { type } = transaction;
-      const unsigned =
-        type === "legacy" ? transaction : { ...transaction, sidecars: [transaction.sidecar], accessList: [] };
+      const unsigned = type === "legacy" ? transaction : { ...transaction, sidecars: false, accessList: [] };
       const digest = keccak256(
         toHex(JSON.stringify(unsigned, (_, value: unknown) => (typeof value === "bigint" ? value.toString() : value))),
       );
@@ -26,9 +25,12 @@ export function simulatedSigner(address: Address): Signer {
   };
 }
 
-/** A blob of the payload's own few bytes: the pools of the simulation look at no KZG. */
-export async function simulatedBlob(payload: Uint8Array): Promise<BuiltBlob> {
-  const digest = keccak256(payload);
-  const versionedHash = `0x01${digest.slice(4)}` as Hash;
-  return { blob: toHex(payload), commitment: digest, proof: digest, versionedHash };
-}
+/** Blobs of the payload's own few bytes: the pools of the simulation look at no KZG. */
+export const simulatedBlobs: Pick<Blobs, "build" | "prove"> = {
+  build: async (payload) => {
+    const digest = keccak256(payload);
+    return { blob: toHex(payload), commitment: pointOf(digest), versionedHash: `0x01${digest.slice(4)}` };
+  },
+  prove: async ({ commitment }, kind) => Array.from({ length: kind === "cells" ? 128 : 1 }, () => commitment),
+};
+const pointOf = (digest: Hash): Hex => `0x${digest.slice(2)}${"00".repeat(16)}`;

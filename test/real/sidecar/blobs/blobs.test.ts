@@ -5,6 +5,7 @@ import { blobCapacityBytes } from "../../../../protocol/blob.js";
 import type { Network } from "../../../../schema/network.js";
 import { settingsSchema } from "../../../../schema/settings.js";
 import { createBlobs } from "../../../../sidecar/adapters/blobs.js";
+import type { ProofKind } from "../../../../protocol/blob-transaction.js";
 import type { BuiltBlob } from "../../../../sidecar/ports.js";
 import { systemClock } from "../../../../system/clock.js";
 import { NEVER, startTestChain, type TestChain } from "../../devnet/chain/harness.js";
@@ -13,7 +14,7 @@ describe("an answer's blob", () => {
   let chain: TestChain;
   let blobs: ReturnType<typeof createBlobs>;
   beforeAll(async () => {
-    chain = await startTestChain({ blockIntervalMs: NEVER });
+    chain = await startTestChain({ blockIntervalMs: NEVER, osakaAfter: 86_400 });
     const network: Network = {
       name: "test",
       chainId: 48221,
@@ -38,20 +39,15 @@ describe("an answer's blob", () => {
   });
 
   /** Mines it as a worker does. @returns the number of its block */
-  const mine = async ({ blob, commitment, proof }: BuiltBlob): Promise<bigint> => {
-    const hash = await chain.sendBlob(chain.accounts[0], {
-      blobs: [blob],
-      kzg: {
-        blobToKzgCommitment: () => Buffer.from(commitment.slice(2), "hex"),
-        computeBlobKzgProof: () => Buffer.from(proof.slice(2), "hex"),
-      },
-    } as object);
+  const mine = async (built: BuiltBlob, kind: ProofKind): Promise<bigint> => {
+    const proofs = await blobs.prove(built, kind);
+    const hash = await chain.sendWrapped(chain.accounts[0], { ...built, kind, proofs });
     return (await chain.receipt(hash)).blockNumber;
   };
-  const answer = async (bytes: number) => {
+  const answer = async (bytes: number, kind: ProofKind = "blob") => {
     const payload = new Uint8Array(randomBytes(bytes));
     const built = await blobs.build(payload);
-    return { payload, built, block: await mine(built) };
+    return { payload, built, block: await mine(built, kind) };
   };
 
   test("is accepted by a real node, proof and all, and comes back byte for byte", async () => {
@@ -81,7 +77,7 @@ describe("an answer's blob", () => {
   test("is found though the beacon node failed, hung or hung up before", async () => {
     const { payload, built, block } = await answer(40);
     for (const kind of ["status", "hang", "drop"] as const) {
-      chain.faults.add({ part: "beacon", kind, match: { path: "/eth/v1/beacon/blob_sidecars" }, times: 2 });
+      chain.faults.add({ part: "beacon", kind, match: { path: "/eth/v1/beacon/blob" }, times: 2 });
       expect(await blobs.fetch(built.versionedHash, block)).toEqual(payload);
     }
     chain.faults.add({ part: "rpc", kind: "drop", match: { method: "eth_getBlockByNumber" }, times: 1 });
@@ -90,7 +86,7 @@ describe("an answer's blob", () => {
 
   test("that a beacon node never gives is given up (LF1408), at once when nobody wants it any more", async () => {
     const { built, block } = await answer(40);
-    chain.faults.add({ part: "beacon", kind: "status", match: { path: "/eth/v1/beacon/blob_sidecars" } });
+    chain.faults.add({ part: "beacon", kind: "status", match: { path: "/eth/v1/beacon/blob" } });
     await expect(blobs.fetch(built.versionedHash, block)).rejects.toMatchObject({ code: "LF1408" });
     chain.faults.clear();
     chain.faults.add({ part: "beacon", kind: "hang" });
@@ -102,4 +98,14 @@ describe("an answer's blob", () => {
 
   test("is not built of more than fits (LF1410)", () =>
     expect(blobs.build(new Uint8Array(blobCapacityBytes + 1))).rejects.toMatchObject({ code: "LF1410" }));
+
+  test("goes on the chain with cell proofs after the fork, and comes back as those from before it do", async () => {
+    const former = await answer(5_000);
+    await chain.driver.advance(90_000);
+    for (const bytes of [1, blobCapacityBytes]) {
+      const { payload, built, block } = await answer(bytes, "cells");
+      expect(await blobs.fetch(built.versionedHash, block)).toEqual(payload);
+      expect(await blobs.fetch(former.built.versionedHash, block)).toEqual(former.payload);
+    }
+  });
 });

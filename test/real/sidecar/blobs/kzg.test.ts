@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { bytesToHex, hexToBytes, type Hex } from "viem";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { packBlob, versionedHash } from "../../../../protocol/blob.js";
-import { loadKzg } from "../../../../system/kzg.js";
+import { loadKzg, type Kzg } from "../../../../system/kzg.js";
 import { packageRoot } from "../../../../system/package-root.js";
 import { startKzgThread, type KzgThread } from "../../../../sidecar/kzg/thread.js";
 import { compileProgram } from "../compile.js";
@@ -23,6 +24,22 @@ const vectors: readonly { payload: Hex; commitment: Hex; hash: Hex; proof?: Hex 
   },
 ];
 
+/** The library itself: the test must not believe our own wrapper. */
+let native: {
+  computeCells(blob: Uint8Array): Uint8Array[];
+  verifyCellKzgProofBatch(
+    commitments: Uint8Array[],
+    indices: number[],
+    cells: Uint8Array[],
+    proofs: Uint8Array[],
+  ): boolean;
+};
+let kzgHere: Kzg;
+beforeAll(async () => {
+  kzgHere = await loadKzg(); // once: it loads the setup, which a process can do only once
+  native = createRequire(__filename)("c-kzg") as typeof native;
+});
+
 describe("the KZG thread, bundled as it is shipped", () => {
   let folder: string;
   let kzg: KzgThread;
@@ -38,10 +55,22 @@ describe("the KZG thread, bundled as it is shipped", () => {
   });
 
   test.each(vectors)("commits to $payload as the network does", async ({ payload, commitment, hash, proof }) => {
-    const built = await kzg.commit(packBlob(hexToBytes(payload)));
-    expect(bytesToHex(built.commitment)).toBe(commitment);
-    expect(versionedHash(built.commitment)).toBe(hash);
-    if (proof !== undefined) expect(bytesToHex(built.proof)).toBe(proof);
+    const blob = packBlob(hexToBytes(payload));
+    const made = await kzg.commit(blob);
+    expect(bytesToHex(made)).toBe(commitment);
+    expect(versionedHash(made)).toBe(hash);
+    if (proof !== undefined)
+      expect((await kzg.prove(blob, made, "blob")).map((one) => bytesToHex(one))).toEqual([proof]);
+  });
+
+  test("proves each cell of a blob: the library verifies the proofs, in their order and for no other blob", async () => {
+    const [blob, other] = [packBlob(hexToBytes(vectors[0]!.payload)), packBlob(hexToBytes(vectors[1]!.payload))];
+    const commitment = await kzg.commit(blob);
+    const proofs = await kzg.prove(blob, commitment, "cells");
+    expect(proofs).toHaveLength(128);
+    expect(cellsVerify(blob, commitment, proofs)).toBe(true);
+    expect(cellsVerify(blob, commitment, [...proofs].reverse())).toBe(false);
+    expect(cellsVerify(other, commitment, proofs)).toBe(false);
   });
 
   test("leaves this thread free while it computes", async () => {
@@ -52,14 +81,27 @@ describe("the KZG thread, bundled as it is shipped", () => {
       longest = Math.max(longest, performance.now() - last);
       last = performance.now();
     }, 2);
-    await Promise.all(Array.from({ length: 8 }, (_, k) => kzg.commit(packBlob(new Uint8Array(100_000).fill(k)))));
+    const blobs = Array.from({ length: 3 }, (_, k) => packBlob(new Uint8Array(100_000).fill(k)));
+    await Promise.all(blobs.map(async (blob) => kzg.prove(blob, await kzg.commit(blob), "cells")));
     clearInterval(beat);
     expect(longest).toBeLessThan(150);
   });
 });
 
+/** Whether the library, asked directly, takes 128 proofs for those of a blob's cells. */
+function cellsVerify(blob: Uint8Array, commitment: Uint8Array, proofs: readonly Uint8Array[]): boolean {
+  const cells = native.computeCells(blob);
+  const all = cells.map((_, index) => index);
+  return native.verifyCellKzgProofBatch(
+    cells.map(() => commitment),
+    all,
+    cells,
+    [...proofs],
+  );
+}
+
 test("a proof is accepted for its own blob and no other", async () => {
-  const kzg = await loadKzg();
+  const kzg = kzgHere;
   const [one, other] = [packBlob(Uint8Array.of(1)), packBlob(Uint8Array.of(2))];
   const commitment = kzg.commitment(one);
   const proof = kzg.proof(one, commitment);

@@ -14,15 +14,18 @@ import { systemClock } from "../../../../system/clock.js";
 import { nodeFor } from "../../../../sidecar/adapters/node.js";
 import type { Journal } from "../../../../sidecar/journal.js";
 import { openJournal } from "../../../../sidecar/journal/sqlite-journal.js";
-import type { BuiltBlob, Node, Transactions } from "../../../../sidecar/ports.js";
+import type { Blobs, Node, Transactions } from "../../../../sidecar/ports.js";
 import { createTransactions } from "../../../../sidecar/transactions/manager.js";
 import { chainSettings } from "../../../sidecar/transactions/settings.js";
-import { constantBlob, constantBlobKzg } from "../../devnet/chain/constant-blobs.js";
+import { constantBlob, constantBlobKzg, constantProofs } from "../../devnet/chain/constant-blobs.js";
 import { startTestChain, type TestChain } from "../../devnet/chain/harness.js";
 
 /** A contract that answers every call with `EnforcedPause()`. */
 export const pausedContract: Address = "0x00000000000000000000000000000000DeaDBeef";
 const pausedCode = "0x63d93c066560e01b60005260046000fd";
+
+/** Seconds on the chain's clock until it asks for cell proofs. */
+export const untilOsaka = 86_400;
 
 /** A chain, and as many funded keys as a file has tests. */
 export async function chainWithKeys(count: number): Promise<{ chain: TestChain; signers: Signer[] }> {
@@ -30,19 +33,21 @@ export async function chainWithKeys(count: number): Promise<{ chain: TestChain; 
   const funded = signers.map(({ address }) => [address, { balance: toHex(parseEther("10")) }] as const);
   const chain = await startTestChain({
     blockIntervalMs: 500,
+    osakaAfter: untilOsaka,
     alloc: async () => ({ ...Object.fromEntries(funded), [pausedContract]: { balance: "0x0", code: pausedCode } }),
   });
   return { chain, signers };
 }
 
 /** Payloads of one byte, 1 to 8, become blobs that need no KZG library. */
-export async function constantBlobFor(payload: Uint8Array): Promise<BuiltBlob> {
-  const k = Math.max(payload[0] ?? 1, 1);
-  const blob = constantBlob(k);
-  const commitment = constantBlobKzg.blobToKzgCommitment(hexToBytes(blob));
-  const proof = constantBlobKzg.computeBlobKzgProof(hexToBytes(blob), commitment);
-  return { blob, commitment: toHex(commitment), proof: toHex(proof), versionedHash: versionedHash(commitment) };
-}
+export const constantBlobs: Pick<Blobs, "build" | "prove"> = {
+  build: async (payload) => {
+    const blob = constantBlob(Math.max(payload[0] ?? 1, 1));
+    const commitment = constantBlobKzg.blobToKzgCommitment(hexToBytes(blob));
+    return { blob, commitment: toHex(commitment), versionedHash: versionedHash(commitment) };
+  },
+  prove: async (_, kind) => constantProofs(kind),
+};
 
 /** One key's manager on a real node, with a journal in a file that outlives it. */
 export interface Account {
@@ -70,7 +75,7 @@ export async function openAccount(
       node: wrap(node),
       signer,
       journal,
-      blobs: { build: constantBlobFor },
+      blobs: constantBlobs,
       clock: systemClock,
       settings: chainSettings({ pollMs: 50, replaceAfterMs: 1_500, ...options.settings }),
       log: pino({ level: process.env["TRACE"] === undefined ? "silent" : "debug" }, pino.destination(2)),

@@ -1,12 +1,13 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Signer } from "../../../../keystore/store.js";
 import type { PurposeId } from "../../../../lifecycle/types.js";
-import { wei, type Hash } from "../../../../schema/units.js";
+import { wei, type Hash, type Hex } from "../../../../schema/units.js";
 import { BroadcastUnclear, CallReverted } from "../../../../sidecar/failures.js";
 import type { Node } from "../../../../sidecar/ports.js";
+import { sidecarOf } from "../../../../protocol/blob-transaction.js";
 import { hashOf } from "../../../../sidecar/transactions/raw.js";
 import { gwei, until, type TestChain } from "../../devnet/chain/harness.js";
-import { blobFor, callFor, chainWithKeys, openAccount, pausedContract, type Account } from "./accounts.js";
+import { blobFor, callFor, chainWithKeys, openAccount, pausedContract, untilOsaka, type Account } from "./accounts.js";
 
 let chain: TestChain;
 let signers: Signer[];
@@ -158,4 +159,36 @@ test("a plain transaction follows a blob within a block or two, though the pool 
   const complete = one.transactions.send(callFor(one, "complete"), undefined, "job");
   const [first, second] = await Promise.all([blob, complete]);
   expect(second.block - first.block).toBeLessThanOrEqual(3n);
+});
+
+test("blobs signed before the fork are mined after it: the same bytes if no pool had them, else replaced there at once", async () => {
+  const sent: Hex[] = [];
+  const neverSent = (node: Node): Node => ({ ...node, broadcast: () => new Promise(() => undefined) });
+  const watched = (node: Node): Node => ({ ...node, broadcast: (raw) => (sent.push(raw), node.broadcast(raw)) });
+  const one = await open({ wrap: neverSent });
+  const other = await openAccount(chain, signers.pop()!, { settings: { replaceAfterMs: 600_000 } });
+  try {
+    await chain.driver.hold();
+    void one.transactions.publish(blobFor(one, 1)).catch(() => undefined);
+    const pooled = other.transactions.publish(blobFor(other, 2));
+    await until(() => one.journal.openTransactions().length === 1);
+    pooled.catch(() => undefined);
+    await until(() => other.journal.openTransactions().length === 1);
+    await until(() => other.node.knows(other.journal.openTransactions()[0]!.hash));
+    await chain.driver.advance(untilOsaka);
+    chain.driver.release();
+
+    const [stored] = one.journal.openTransactions();
+    const next = await one.restart(watched);
+    expect(await next.publish(blobFor(one, 1))).toMatchObject({ status: "success", hash: stored!.hash });
+    expect(sidecarOf(stored!.raw)?.kind).toBe("blob");
+    expect(sent.map((raw) => sidecarOf(raw)?.kind)).toEqual(["cells"]);
+
+    const { hash } = await pooled;
+    const [first, second] = other.journal.sentFor(blobFor(other, 2).purpose);
+    expect([second!.hash, second!.nonce]).toEqual([hash, first!.nonce]);
+    expect(await other.node.nonces()).toMatchObject({ latest: 1 });
+  } finally {
+    await other.stop();
+  }
 });

@@ -4,10 +4,11 @@ import type { SignableTransaction, Signer } from "../../../../keystore/store.js"
 import type { Hex } from "../../../../schema/units.js";
 import { nodeFor } from "../../../../sidecar/adapters/node.js";
 import { BroadcastUnclear, EstimateRefused } from "../../../../sidecar/failures.js";
+import { withSidecar } from "../../../../protocol/blob-transaction.js";
 import type { Node, RefusalKind } from "../../../../sidecar/ports.js";
 import { hashOf } from "../../../../sidecar/transactions/raw.js";
 import { gwei, type TestChain } from "../../devnet/chain/harness.js";
-import { chainWithKeys, constantBlobFor, pausedContract } from "./accounts.js";
+import { chainWithKeys, constantBlobs, pausedContract } from "./accounts.js";
 
 /** Every rule of geth's pools, as the node port tells it. Blocks are held, so that what is in a pool stays there. */
 describe("what a real node says to a broadcast", () => {
@@ -39,8 +40,8 @@ describe("what a real node says to a broadcast", () => {
       ...fields,
     } as SignableTransaction);
   const blob = async (nonce: number, times = 1n, k = 1): Promise<Hex> => {
-    const { versionedHash, ...sidecar } = await constantBlobFor(Uint8Array.of(k));
-    return signer.signTransaction({
+    const { versionedHash, ...built } = await constantBlobs.build(Uint8Array.of(k));
+    const signed = await signer.signTransaction({
       type: "eip4844",
       chainId: 48221,
       nonce,
@@ -52,8 +53,8 @@ describe("what a real node says to a broadcast", () => {
       value: 0n,
       data: "0x",
       blobVersionedHashes: [versionedHash],
-      sidecar,
     });
+    return withSidecar(signed, { ...built, kind: "blob", proofs: await constantBlobs.prove(built, "blob") });
   };
   const refused = async (raw: Promise<Hex>, kind: RefusalKind): Promise<void> => {
     const bytes = await raw;
