@@ -20,6 +20,8 @@ export interface Beacon {
   slotAfter(parentRoot: Hash, signal?: AbortSignal): Promise<number | null>;
   /** Blobs of a slot, or of these the one that is wanted; none for a slot that was missed or pruned. */
   blobsAt(slot: number, wanted: Hash, signal?: AbortSignal): Promise<readonly FoundBlob[]>;
+  /** What was looked for was not found: next time the other route for blobs goes first. Some nodes answer with an empty list where they do not serve a route. */
+  turnRoutes(): void;
 }
 
 const headerSchema = z.object({
@@ -107,6 +109,7 @@ export function openBeacon(endpoint: string, timeoutMs: number): Beacon {
       }
       return [];
     },
+    turnRoutes: () => void (routes = [...routes].reverse()),
   };
 }
 

@@ -57,6 +57,7 @@ export function createBlobs(options: BlobsOptions): Blobs & { close(): Promise<v
         if (versionedHash(commitment) === hash) return unpackBlob(found.blob());
       }
     }
+    beacon.turnRoutes();
     throw new BlobNotFound(hash, from, last);
   };
 

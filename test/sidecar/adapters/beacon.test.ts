@@ -47,6 +47,14 @@ describe("blobs of a slot", () => {
     expect(await beacon.blobsAt(7, wanted)).toHaveLength(1);
   });
 
+  test("are asked for by the other route after a search that found nothing", async () => {
+    const { beacon, asked } = nodeWith({ sidecars: 200, blobs: 200 });
+    await beacon.blobsAt(5, wanted);
+    beacon.turnRoutes();
+    await beacon.blobsAt(5, wanted);
+    expect(asked).toEqual(["sidecars", "blobs"]);
+  });
+
   test("are none for a slot that neither route knows", async () => {
     expect(await nodeWith({ sidecars: 404, blobs: 404 }).beacon.blobsAt(5, wanted)).toEqual([]);
   });
