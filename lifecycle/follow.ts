@@ -1,6 +1,6 @@
 import type { Clock } from "../system/clock.js";
 import { GasTooExpensive, OutcomeUnknown, PlanStale, SendRefused } from "./errors.js";
-import { wireForm } from "./hanging-blob.js";
+import { broadcastStored } from "./hanging-blob.js";
 import type { Ledger } from "./ledger.js";
 import type { SenderNode, TxReceipt } from "./node.js";
 import { gasPriceOf, isOutpriced, repriced } from "./prepare.js";
@@ -95,7 +95,7 @@ async function fillGap(from: number, to: number, { ledger, node }: Following): P
   const sent = (await ledger.sent()).filter((tx) => tx.outcome !== "dead");
   for (let nonce = from; nonce < to; nonce++) {
     const [lost] = toAttempts(sent.filter((tx) => tx.nonce === nonce)).map(dearest); // none: it is somebody else's
-    if (lost && !(await node.knows(lost.hash))) await node.broadcast(wireForm(lost.raw));
+    if (lost && !(await node.knows(lost.hash))) await broadcastStored(lost.raw, node);
   }
 }
 

@@ -1,10 +1,11 @@
-import { concatHex, fromRlp, hexToBytes, keccak256, toRlp } from "viem";
+import { hexToBytes, keccak256 } from "viem";
 import { blobBytes, versionedHash } from "../protocol/blob.js";
+import { proofsPerBlob, withSidecar, type BlobSidecar, type ProofKind } from "../protocol/blob-transaction.js";
 import type { Hex } from "../schema/units.js";
 import type { Clock } from "../system/clock.js";
 import { BlobInTheWay, GasTooExpensive, OutcomeUnknown } from "./errors.js";
 import type { Ledger } from "./ledger.js";
-import type { SenderNode } from "./node.js";
+import type { Broadcast, SenderNode } from "./node.js";
 import { purposeId } from "./purpose.js";
 import type { SentTx } from "./types.js";
 
@@ -65,7 +66,7 @@ async function replaceAt(nonce: number, by: Replacing, signal?: AbortSignal): Pr
     }
     const newest = tried.at(-1);
     if (newest === undefined) throw new Error("a bid was made and is not there");
-    const answer = (await node.knows(newest.hash)) ? null : await node.broadcast(wireForm(newest.raw));
+    const answer = (await node.knows(newest.hash)) ? null : await broadcastStored(newest.raw, node);
     if (answer?.kind === "refused") {
       if (/already reserved/i.test(answer.reason)) {
         await giveUp(tried, by);
@@ -127,9 +128,14 @@ export function bidFor(doublings: number, gasPrice: bigint, maxGasPrice: bigint)
   };
 }
 
-/** Its commitment and every proof of it are the point at infinity, so that no KZG library is needed (EIP-4844, `verify_blob_kzg_proof`). */
+/** Its commitment and every proof of it, or of its cells, are the point at infinity, so that no KZG library is needed (EIP-4844, `verify_blob_kzg_proof`). */
 const infinity: Hex = `0xc0${"00".repeat(47)}`;
-const emptyBlob = { blob: `0x${"00".repeat(blobBytes)}`, commitment: infinity, proof: infinity } as const;
+const emptyBlob = (kind: ProofKind): BlobSidecar => ({
+  kind,
+  blob: `0x${"00".repeat(blobBytes)}`,
+  commitment: infinity,
+  proofs: Array.from({ length: proofsPerBlob[kind] }, () => infinity),
+});
 const emptyBlobHash = versionedHash(hexToBytes(infinity));
 
 async function emptyBlobAt(
@@ -140,7 +146,7 @@ async function emptyBlobAt(
 ): Promise<SentTx> {
   const gasPrice = await node.gasPrice();
   if (gasPrice > maxGasPrice) throw new GasTooExpensive(gasPrice, maxGasPrice);
-  const signed = await ledger.sign({
+  const raw = await ledger.sign({
     type: "eip4844",
     chainId,
     nonce,
@@ -150,9 +156,7 @@ async function emptyBlobAt(
     value: 0n,
     data: "0x",
     blobVersionedHashes: [emptyBlobHash],
-    sidecar: emptyBlob,
   });
-  const raw = withoutBlob(signed);
   return {
     purpose,
     from: ledger.address,
@@ -165,18 +169,13 @@ async function emptyBlobAt(
   };
 }
 
-/** A blob transaction as it stands in a block, and as its hash is made of (EIP-4844): what is signed, without the quarter megabyte that is known anyway. */
-function withoutBlob(raw: Hex): Hex {
-  const [body] = fromRlp(`0x${raw.slice(4)}`);
-  if (typeof body !== "object") throw new Error("not a blob transaction in network form");
-  return concatHex([blobType, toRlp(body)]);
-}
-
-const blobType = "0x03";
-
-/** Stored bytes as a node takes them: a blob transaction gets its empty blob back (EIP-4844, networking form); a plain one is as it is. */
-export function wireForm(raw: Hex): Hex {
-  if (!raw.startsWith(blobType)) return raw;
-  const { blob, commitment, proof } = emptyBlob;
-  return concatHex([blobType, toRlp([fromRlp(`0x${raw.slice(4)}`), [blob], [commitment], [proof]])]);
+/**
+ * Sends stored bytes: a plain transaction as it is, a blob transaction with its empty blob beside it again. Which proofs the chain asks for there its node tells by
+ * refusing the others; the transaction is the same with either (EIP-4844, EIP-7594).
+ */
+export async function broadcastStored(raw: Hex, node: SenderNode): Promise<Broadcast> {
+  if (!raw.startsWith("0x03")) return node.broadcast(raw);
+  const answer = await node.broadcast(withSidecar(raw, emptyBlob("blob")));
+  const isOtherKind = answer.kind === "refused" && /sidecar version/i.test(answer.reason);
+  return isOtherKind ? node.broadcast(withSidecar(raw, emptyBlob("cells"))) : answer;
 }

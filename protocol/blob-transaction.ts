@@ -24,7 +24,8 @@ export class BlobTransactionError extends Error {
 }
 
 const type = "0x03";
-const proofsPerBlob: Record<ProofKind, number> = { blob: 1, cells: 128 };
+/** How many proofs go beside one blob. */
+export const proofsPerBlob: Readonly<Record<ProofKind, number>> = { blob: 1, cells: 128 };
 /** Marks the form that carries cell proofs. */
 const cellsVersion = "0x01";
 

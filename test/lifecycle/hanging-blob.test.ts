@@ -1,6 +1,7 @@
 import { keccak256, parseTransaction, type Hex } from "viem";
 import { describe, expect, test } from "vitest";
-import { bidFor, replaceHangingBlobs, wireForm, type BlobBid } from "../../lifecycle/hanging-blob.js";
+import { sidecarOf, type ProofKind } from "../../protocol/blob-transaction.js";
+import { bidFor, broadcastStored, replaceHangingBlobs, type BlobBid } from "../../lifecycle/hanging-blob.js";
 import { openLedger } from "../../lifecycle/ledger.js";
 import type { Broadcast, SenderNode, TxReceipt } from "../../lifecycle/node.js";
 import { wei } from "../../schema/units.js";
@@ -167,4 +168,31 @@ test("where nothing hangs, nothing is signed", async () => {
   expect(await sent()).toEqual([]);
 });
 
-test("stored bytes of a plain transaction go out as they are", () => expect(wireForm("0xf86c")).toBe("0xf86c"));
+describe("stored bytes", () => {
+  const takes = (kind: ProofKind) => {
+    const offered: (ProofKind | undefined)[] = [];
+    const broadcast = (raw: Hex): Promise<Broadcast> => {
+      offered.push(raw.startsWith("0x03") ? sidecarOf(raw)?.kind : undefined);
+      const reason = `unexpected sidecar version, want: ${kind === "cells" ? "1, got: 0" : "0, got: 1"}`;
+      return Promise.resolve(offered.at(-1) === kind ? { kind: "held" } : { kind: "refused", reason });
+    };
+    return { offered, node: { broadcast } as SenderNode };
+  };
+
+  test.each<[asked: ProofKind, offered: ProofKind[]]>([
+    ["blob", ["blob"]],
+    ["cells", ["blob", "cells"]],
+  ])("of an empty blob go out with the proofs that the chain asks for: %s", async (asked, expected) => {
+    const { replace, sent } = setting([{ fees: sidecars(0) }]);
+    await replace();
+    const { node, offered } = takes(asked);
+    expect(await broadcastStored((await sent())[0]!.raw, node)).toEqual({ kind: "held" });
+    expect(offered).toEqual(expected);
+  });
+
+  test("of a plain transaction go out as they are", async () => {
+    const { node, offered } = takes("blob");
+    await broadcastStored("0xf86c", node);
+    expect(offered).toEqual([undefined]);
+  });
+});
