@@ -12,7 +12,7 @@ export type ControlStatus = z.infer<typeof statusSchema>;
 
 /**
  * Steers a running rehearsal network from another process.
- * @param path `/status`, `/time`, `/mine`, `/miss`, `/hold`, `/release`
+ * @param path `/status`, `/time`, `/mine`, `/miss`, `/reorg`, `/hold`, `/release`
  * @throws Error with the API's words when it refuses
  */
 export async function steer(

@@ -1,5 +1,6 @@
 import { Hono, type Context } from "hono";
 import { z } from "zod";
+import { FleetError } from "../schema/errors.js";
 import type { ConsensusDriver } from "./chain/driver.js";
 import { faultSchema, type Faults } from "./faults.js";
 
@@ -13,6 +14,7 @@ export interface Steered {
 
 const timeSchema = z.strictObject({ advance: z.number().int().positive() });
 const mineSchema = z.strictObject({ blocks: z.number().int().min(1).max(10_000).default(1) });
+const reorgSchema = z.strictObject({ depth: z.number().int().min(1).default(1) });
 const missSchema = z.strictObject({ slots: z.number().int().min(1).max(1000).default(1) });
 
 /**
@@ -29,7 +31,7 @@ export function controlApp({ driver, faults, stop }: Steered): Hono {
   app.onError((error, context) =>
     error instanceof z.ZodError || error instanceof SyntaxError
       ? context.json({ error: error instanceof z.ZodError ? z.prettifyError(error) : error.message }, 400)
-      : context.json({ error: error.message }, 500),
+      : context.json({ error: error.message }, error instanceof FleetError ? 409 : 500),
   );
   const status = () => {
     const head = driver.head();
@@ -58,6 +60,10 @@ export function controlApp({ driver, faults, stop }: Steered): Hono {
   });
   app.post("/miss", async (context) => {
     driver.missSlots(missSchema.parse(await body(context)).slots);
+    return context.json(status());
+  });
+  app.post("/reorg", async (context) => {
+    await driver.reorganise(reorgSchema.parse(await body(context)).depth);
     return context.json(status());
   });
   app.post("/hold", async (context) => {

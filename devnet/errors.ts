@@ -1,4 +1,4 @@
-import { FleetError } from "../schema/errors.js";
+import { describeError, FleetError } from "../schema/errors.js";
 
 /** LF1020: geth did not come up. Carries the end of its log. */
 export class GethDidNotStart extends FleetError {
@@ -99,3 +99,27 @@ const rules = (osakaAfter: number | null): string => {
   if (osakaAfter === null) return "follows Prague's rules";
   return osakaAfter === 0 ? "follows Osaka's rules" : `follows Osaka's rules after ${osakaAfter} s`;
 };
+
+/** LF1045: a reorganisation was asked for that would undo a final block. */
+export class ReorganisationTooDeep extends FleetError {
+  constructor(
+    readonly depth: number,
+    /** How many blocks are not final. */
+    readonly possible: number,
+  ) {
+    super("LF1045", `The last ${depth} block(s) cannot be replaced: only the last ${possible} are not final.`, {
+      fix: `ask for a depth of 1 to ${possible}, or start the network with a greater finality depth`,
+    });
+  }
+}
+
+/** LF1046: a change that the contracts' owner wanted to make was refused or reverted. */
+export class OwnerCallFailed extends FleetError {
+  constructor(what: string, cause: unknown) {
+    const words = describeError(cause).split("\n")[0] ?? "";
+    super("LF1046", `The owner of the rehearsal network's contracts could not ${what}: ${words}.`, {
+      fix: "check the arguments against the bounds in devnet/contracts/src",
+      cause,
+    });
+  }
+}

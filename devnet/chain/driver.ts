@@ -12,6 +12,7 @@ import { watchPool } from "./pool.js";
 import type { Producer } from "./producer.js";
 import { connectRpc, RpcRefused, type Rpc } from "./rpc.js";
 import type { Slot, SlotStore } from "./slots.js";
+import { ReorganisationTooDeep } from "../errors.js";
 import { divide, isAbout } from "./withholding.js";
 
 /** How blocks are made. */
@@ -55,6 +56,15 @@ export interface ConsensusDriver {
   readonly held: boolean;
   /** Leaves this many slots without a block before the next one. */
   missSlots(count: number): void;
+  /**
+   * Replaces the last blocks, held or not: the head goes back to a block without transactions in place of the oldest of them, and a branch grows on it at once until
+   * it is longer than what it replaced. The transactions return to the pool and go into the branch's later blocks, unless a fault withholds them (or geth's
+   * pools have no place for them any more).
+   * @param depth how many blocks
+   * @returns the branch's last block
+   * @throws ReorganisationTooDeep (LF1045) when a final block would have to go
+   */
+  reorganise(depth: number): Promise<Head>;
   /** Builds nothing more. */
   stop(): Promise<void>;
 }
@@ -86,6 +96,8 @@ export async function startDriver(
   const oneAtATime = queue();
 
   let head = await recoverHead(rpc, slots, options.forkOf);
+  /** Never goes back, though the head may. */
+  let final = Math.max(0, head.number - finalityDepth);
   let offsetSeconds = Math.max(0, Number(head.timestamp) - wallSeconds(clock));
   let held = false;
   let wanted: "by and by" | "because of an arrival" | "now" = "by and by";
@@ -95,11 +107,10 @@ export async function startDriver(
   let producer: Producer | undefined;
 
   const chainSeconds = (): number => wallSeconds(clock) + offsetSeconds;
-  const finalOf = (number: number): number => Math.max(0, number - finalityDepth);
-  const choiceOf = async (block: { number: number; hash: Hex }): Promise<ForkChoice> => {
-    const final = finalOf(block.number);
-    return { head: block.hash, finalized: final === block.number ? block.hash : await hashOf(final) };
-  };
+  const choiceOf = async (block: { number: number; hash: Hex }): Promise<ForkChoice> => ({
+    head: block.hash,
+    finalized: final === block.number ? block.hash : await hashOf(final),
+  });
   const hashOf = async (number: number): Promise<Hex> =>
     slots.byBlockNumber(number)?.block.hash ??
     (await rpc<{ hash: Hex }>("eth_getBlockByNumber", [`0x${number.toString(16)}`, false])).hash;
@@ -132,18 +143,23 @@ export async function startDriver(
     };
     const expected = pool.fresh();
     pool.startOver();
-    const built = await withRulesObeyed(choice, attributes, expected);
+    return adopt(await withRulesObeyed(choice, attributes, expected), head.slot);
+  }
+
+  /** Makes a block that was built on the one of slot `parent` the head. */
+  async function adopt(built: BuiltBlock, parent: Slot): Promise<Head> {
     const payload = built.executionPayload;
-    await engine.importBlock(importable(built, attributes.parentBeaconRoot));
+    await engine.importBlock(importable(built, parent.root));
     const slot = slots.add({
       slot: slots.highest() + 1 + missed,
-      parentRoot: head.slot.root,
+      parentRoot: parent.root,
       block: { number: Number(payload.blockNumber), hash: payload.blockHash, stateRoot: payload.stateRoot },
-      fork: options.forkOf(attributes.timestamp),
+      fork: options.forkOf(Number(payload.timestamp)),
       blobs: built.blobsBundle,
     });
     missed = 0;
     const next = { ...slot.block, timestamp: blockTime(BigInt(payload.timestamp)), slot };
+    final = Math.max(final, next.number - finalityDepth);
     await engine.choose(await choiceOf(next));
     head = next;
     builtAt = clock.now();
@@ -200,6 +216,46 @@ export async function startDriver(
     }
   }
 
+  async function reorganise(depth: number): Promise<Head> {
+    const replaced = head;
+    const ancestor = slots.byBlockNumber(replaced.number - depth);
+    if (depth < 1 || ancestor === undefined || ancestor.block.number < final)
+      throw new ReorganisationTooDeep(depth, replaced.number - final);
+    const undone = await transactionsAfter(ancestor.block.number, replaced.number);
+    const attributes = {
+      // Its slot is later than those of the blocks it replaces, and so is its time.
+      timestamp: Math.max(Number(replaced.timestamp) + 1, chainSeconds()),
+      feeRecipient: FEE_RECIPIENT,
+      parentBeaconRoot: ancestor.root,
+    };
+    await adopt(await emptyBlock(await choiceOf(ancestor.block), attributes), ancestor);
+    pool.returned(undone);
+    while (head.number <= replaced.number) await build();
+    return head;
+  }
+
+  /** A block on any block that is not final: geth builds on its head alone, so that this takes the producer, too. */
+  async function emptyBlock(choice: ForkChoice, attributes: Omit<BlockAttributes, "prevRandao">): Promise<BuiltBlock> {
+    for (;;) {
+      producer ??= await options.startProducer(rpc);
+      const built = await producer.buildEmpty(choice, attributes, randomRoot);
+      if (built.executionPayload.transactions.length === 0) return built;
+      // Left over from what was handed over to it; a new producer's pool is empty.
+      await producer.stop();
+      producer = undefined;
+    }
+  }
+
+  async function transactionsAfter(ancestor: number, last: number): Promise<Hex[]> {
+    const numbers = Array.from({ length: last - ancestor }, (_, index) => ancestor + 1 + index);
+    const blocks = await Promise.all(
+      numbers.map((number) =>
+        rpc<{ transactions: Hex[] }>("eth_getBlockByNumber", [`0x${number.toString(16)}`, false]),
+      ),
+    );
+    return blocks.flatMap(({ transactions }) => transactions);
+  }
+
   async function contains(built: BuiltBlock, matches: Parameters<typeof divide>[1]): Promise<boolean> {
     const inside = await Promise.all(built.executionPayload.transactions.map((raw) => pool.find(keccak256(raw))));
     return inside.some((transaction) => transaction && matches.some((match) => isAbout(match, transaction)));
@@ -233,7 +289,7 @@ export async function startDriver(
 
   return {
     head: () => head,
-    finalized: () => finalOf(head.number),
+    finalized: () => final,
     now: () => blockTime(BigInt(chainSeconds())),
     mine: (blocks = 1) =>
       oneAtATime(async () => {
@@ -257,6 +313,7 @@ export async function startDriver(
       return held;
     },
     missSlots: (count) => void (missed += count),
+    reorganise: (depth) => oneAtATime(() => reorganise(depth)),
     stop: async () => {
       stopListening();
       await loop.stop();

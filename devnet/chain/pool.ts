@@ -14,6 +14,8 @@ export interface PoolWatch {
   find(hash: Hex): Promise<PooledTransaction | undefined>;
   /** These are in a block now. */
   included(hashes: readonly Hex[]): void;
+  /** The block that these were in was undone: the pool has them again, or soon will. */
+  returned(hashes: readonly Hex[]): void;
   close(): void;
 }
 
@@ -81,6 +83,10 @@ export async function watchPool(node: { wsUrl: string; rpc: Rpc }, onArrival: (h
       });
     },
     included: (hashes) => hashes.forEach(forget),
+    returned: (hashes) => {
+      for (const hash of hashes) known.add(hash);
+      if (hashes.length > 0) fresh = true;
+    },
     close: () => socket.terminate(),
   };
 }

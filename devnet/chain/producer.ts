@@ -28,6 +28,12 @@ export interface Producer {
     transactions: readonly Hex[],
     newRandao: () => Hex,
   ): Promise<BuiltBlock>;
+  /** Builds a block without transactions on a block of the chain that need not be its head. */
+  buildEmpty(
+    choice: ForkChoice,
+    attributes: Omit<BlockAttributes, "prevRandao">,
+    newRandao: () => Hex,
+  ): Promise<BuiltBlock>;
   stop(): Promise<void>;
 }
 
@@ -51,11 +57,16 @@ export async function startProducer(options: {
 
   const catchUp = async (choice: ForkChoice): Promise<void> => {
     const target = await blockNumberOf(options.chain, choice.head);
-    const from = Math.min(await ownHeight(rpc), target) + 1;
-    for (let number = from; number <= target; number++) await engine.importBlock(await blockAt(options.chain, number));
+    const own = await ownHeight(rpc);
+    let common = Math.min(own, target);
+    while ((await hashAt(rpc, common)) !== (await hashAt(options.chain, common))) common -= 1; // since then, a reorganisation
+    for (let number = common + 1; number <= target; number++)
+      await engine.importBlock(await blockAt(options.chain, number));
+    // A fork choice for an ancestor of the head is passed over: going back along one's own chain takes a word of its own.
+    if (common === target && own > target) await rpc("debug_setHead", [quantity(target)]);
     await engine.choose(choice);
     // The pools look at a new head a moment after it was chosen; a blob transaction on the new nonce is refused until then.
-    if (from <= target) await options.clock.sleep(50);
+    if (common < target) await options.clock.sleep(50);
   };
 
   return {
@@ -65,6 +76,10 @@ export async function startProducer(options: {
       for (const transaction of transactions) if (await handOver(rpc, transaction)) accepted += 1;
       const pool = accepted > 0 ? "expected" : "maybe";
       return buildBlock(engine, choice, attributes, { pool, clock: options.clock, newRandao });
+    },
+    buildEmpty: async (choice, attributes, newRandao) => {
+      await catchUp(choice);
+      return buildBlock(engine, choice, attributes, { pool: "empty", clock: options.clock, newRandao });
     },
     stop: () => geth.stop(),
   };
@@ -86,6 +101,11 @@ const blockNumberOf = async (chain: Rpc, hash: Hex): Promise<number> =>
 
 const ownHeight = async (rpc: Rpc): Promise<number> => Number(await rpc<Hex>("eth_blockNumber"));
 
+const hashAt = async (rpc: Rpc, number: number): Promise<Hex | undefined> =>
+  (await rpc<{ hash: Hex } | null>("eth_getBlockByNumber", [quantity(number), false]))?.hash;
+
+const quantity = (number: number): Hex => `0x${number.toString(16)}`;
+
 /** A block as `eth_getBlockByNumber` tells it. */
 interface NodeBlock {
   readonly [field: string]: Hex | undefined;
@@ -93,10 +113,9 @@ interface NodeBlock {
 
 /** A block of the chain, put together again so that another node can import it. */
 async function blockAt(chain: Rpc, number: number): Promise<ImportableBlock> {
-  const tag = `0x${number.toString(16)}`;
   const block = await chain<NodeBlock & { transactions: { hash: Hex; blobVersionedHashes?: Hex[] }[] }>(
     "eth_getBlockByNumber",
-    [tag, true],
+    [quantity(number), true],
   );
   const field = (name: string): Hex => {
     const value = block[name];

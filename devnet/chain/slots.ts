@@ -100,9 +100,9 @@ export class SlotStore {
     return this.#one("slot = ? AND canonical", slot);
   }
 
-  /** The canonical slots built on this beacon block root: one, or none at the head. */
+  /** The slots built on this beacon block root, oldest first: none at the head, several where a reorganisation undid one. */
   childrenOf(parentRoot: string): Slot[] {
-    return this.#many("parent_root = ? AND canonical", parentRoot.toLowerCase());
+    return this.#many("parent_root = ? ORDER BY slot", parentRoot.toLowerCase());
   }
 
   /** The slot that carries an execution block. */

@@ -44,7 +44,10 @@ async function search(place: BlobPlace, hash: Hash, fromBlock: bigint): Promise<
   return undefined;
 }
 
-const header = z.object({ header: z.object({ message: z.object({ slot: z.coerce.number().int() }) }) });
+const header = z.object({
+  canonical: z.boolean().optional(),
+  header: z.object({ message: z.object({ slot: z.coerce.number().int() }) }),
+});
 const oneHeader = z.object({ data: header });
 const headers = z.object({ data: z.array(header) });
 const sidecars = z.object({ data: z.array(z.object({ blob: z.string() })) });
@@ -55,7 +58,8 @@ async function slotAfter(beaconUrl: string, parentRoot: Hash): Promise<number | 
   const children = await get(`${beaconUrl}/eth/v1/beacon/headers?parent_root=${parentRoot}`, headers).catch(
     () => undefined,
   );
-  const [child] = children?.data ?? [];
+  // One that lost against its sibling is listed too.
+  const child = children?.data.find(({ canonical }) => canonical !== false);
   if (child) return child.header.message.slot;
   const parent = await get(`${beaconUrl}/eth/v1/beacon/headers/${parentRoot}`, oneHeader);
   if (!parent) return undefined;

@@ -93,3 +93,17 @@ export class FileUnusable extends FleetError {
     super("LF1036", `${file} cannot be used: ${reason}.`, { fix, cause });
   }
 }
+
+/** LF1037: nothing that was relayed proves a worker's mismatch. */
+export class NoEvidence extends FleetError {
+  constructor(
+    readonly jobId: JobId,
+    frames: number,
+  ) {
+    super(
+      "LF1037",
+      `None of ${frames} relayed frame(s) carries a signature of job ${jobId}'s worker over other bytes than the committed ones.`,
+      { fix: `dispute it with a bond instead, or keep what was delivered` },
+    );
+  }
+}

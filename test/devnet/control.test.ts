@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { controlApp } from "../../devnet/control.js";
 import type { ConsensusDriver, Head } from "../../devnet/chain/driver.js";
+import { ReorganisationTooDeep } from "../../devnet/errors.js";
 import { Faults } from "../../devnet/faults.js";
 import { blockTime } from "../../schema/units.js";
 
@@ -41,6 +42,10 @@ function countingDriver(): ConsensusDriver {
       return held;
     },
     missSlots: (count) => void (slot += count),
+    reorganise: async (depth) => {
+      if (depth > 2) throw new ReorganisationTooDeep(depth, 2);
+      return mine();
+    },
     stop: async () => undefined,
   };
 }
@@ -99,8 +104,15 @@ describe("the control API", () => {
     expect((await call("POST", "/mine", { blocks: 3 })).body).toMatchObject({ block: { number: 11 } });
     expect((await call("POST", "/mine")).body).toMatchObject({ block: { number: 12 } });
     expect((await call("POST", "/miss", { slots: 4 })).body).toMatchObject({ block: { slot: 16 } });
+    expect((await call("POST", "/reorg", { depth: 2 })).body).toMatchObject({ block: { number: 13 } });
     expect((await call("POST", "/hold")).body).toMatchObject({ held: true });
     expect((await call("POST", "/release")).body).toMatchObject({ held: false });
+  });
+
+  test("refuses to undo what is final, by a coded error", async () => {
+    const answer = await call("POST", "/reorg", { depth: 3 });
+    expect(answer.status).toBe(409);
+    expect(answer.body["error"]).toContain("LF1045");
   });
 
   test("passes the wish to stop on", async () => {
@@ -114,6 +126,7 @@ describe("the control API", () => {
     ["/time", {}],
     ["/mine", { blocks: 0 }],
     ["/mine", { block: 1 }],
+    ["/reorg", { depth: 0 }],
   ])("refuses what it does not understand, with the reason: %s %j", async (path, body) => {
     const answer = await call("POST", path, body);
     expect(answer.status).toBe(400);

@@ -147,9 +147,12 @@ describe("the beacon node", () => {
       block: { number: 2, hash: hash(999), stateRoot: hash(1) },
     });
     expect((await get(`/eth/v1/beacon/headers?parent_root=${roots[1]!}`)).body.data).toMatchObject([
-      { root: other.root },
+      { root: roots[2], canonical: false },
+      { root: other.root, canonical: true },
     ]);
     expect((await get("/eth/v1/beacon/headers/2")).status).toBe(404);
+    expect((await get("/eth/v1/beacon/blob_sidecars/2")).status).toBe(404);
+    expect((await get(`/eth/v1/beacon/blob_sidecars/${roots[2]!}`)).body.data).toHaveLength(2);
     expect((await get(`/eth/v1/beacon/headers/${roots[2]!}`)).body).toMatchObject({ data: { canonical: false } });
     expect((await get("/eth/v1/beacon/headers/head")).body).toMatchObject({ data: { root: other.root } });
   });
