@@ -21,7 +21,10 @@ export const contractNames = [
   "ReputationRegistry",
   "ERC1967Proxy",
 ] as const;
-export type CompiledName = (typeof contractNames)[number];
+/** Implementations that a proxy may be sent back to (`src/older`). */
+export const olderNames = ["AIConfigBeforeSortition", "JobRegistryWithShortJobs"] as const;
+const compiledNames = [...contractNames, ...olderNames] as const;
+export type CompiledName = (typeof compiledNames)[number];
 
 /** What the compiler made of one contract. */
 export interface CompiledContract {
@@ -45,7 +48,11 @@ export class CompilationFailed extends FleetError {
 }
 
 const proxySource = "@openzeppelin/contracts/proxy/ERC1967/ERC1967Proxy.sol";
-const sourceOf = (name: CompiledName): string => (name === "ERC1967Proxy" ? proxySource : `${name}.sol`);
+const isOlder = (name: CompiledName): boolean => olderNames.some((older) => older === name);
+const sourceOf = (name: CompiledName): string => {
+  if (name === "ERC1967Proxy") return proxySource;
+  return isOlder(name) ? `older/${name}.sol` : `${name}.sol`;
+};
 /** Only what is used is asked for: the compiler then skips the code of everything else. */
 const outputs = [
   "abi",
@@ -61,7 +68,7 @@ const settings = {
   optimizer: { enabled: true, runs: 1, details: { yul: false } },
   evmVersion: "cancun",
   metadata: { appendCBOR: false },
-  outputSelection: Object.fromEntries(contractNames.map((name) => [sourceOf(name), { [name]: outputs }])),
+  outputSelection: Object.fromEntries(compiledNames.map((name) => [sourceOf(name), { [name]: outputs }])),
 };
 
 /**
@@ -104,7 +111,7 @@ type Sources = Record<string, { content: string }>;
 /** Our sources, the proxy, and all they import, by the names that solc gives them. */
 async function readSources(require: NodeJS.Require): Promise<Sources> {
   const folder = join(packageRoot(), "devnet", "contracts", "src");
-  const ours = (await readdir(folder)).filter((file) => file.endsWith(".sol")).sort();
+  const ours = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith(".sol")).sort();
   const sources: Sources = {};
   const wanted = [...ours, proxySource];
   for (let name = wanted.shift(); name !== undefined; name = wanted.shift()) {
@@ -155,7 +162,7 @@ async function runCompiler(compiler: string, input: string): Promise<SolcOutput>
 }
 
 function pick(output: SolcOutput): CompiledContracts {
-  const entries = contractNames.map((name) => {
+  const entries = compiledNames.map((name) => {
     const contract = output.contracts?.[sourceOf(name)]?.[name];
     if (!contract) throw new CompilationFailed([`no contract ${name} in ${sourceOf(name)}`]);
     const { bytecode, deployedBytecode } = contract.evm;

@@ -4,15 +4,18 @@ import type { GenesisAccount, GenesisAlloc } from "../chain/genesis.js";
 import { addresses, type ContractAddresses } from "./addresses.js";
 import type { CompiledContract, CompiledContracts, CompiledName } from "./compile.js";
 
-type Part = Exclude<keyof typeof addresses, "feePool">;
-const parts: Readonly<Record<Part, { readonly name: Exclude<CompiledName, "ERC1967Proxy">; readonly code: Address }>> =
-  {
-    workerRegistry: { name: "WorkerRegistry", code: "0x0000000000000000000000000000000000003000" },
-    aiConfig: { name: "AIConfig", code: "0x0000000000000000000000000000000000003001" },
-    jobRegistry: { name: "JobRegistry", code: "0x0000000000000000000000000000000000003002" },
-    sessionManager: { name: "SessionManager", code: "0x0000000000000000000000000000000000003003" },
-    reputationRegistry: { name: "ReputationRegistry", code: "0x0000000000000000000000000000000000003004" },
-  };
+/** The contracts behind proxies. */
+export type Part = Exclude<keyof typeof addresses, "feePool">;
+/** What each proxy stands before at genesis, and where. */
+export const parts: Readonly<
+  Record<Part, { readonly name: Exclude<CompiledName, "ERC1967Proxy">; readonly code: Address }>
+> = {
+  workerRegistry: { name: "WorkerRegistry", code: "0x0000000000000000000000000000000000003000" },
+  aiConfig: { name: "AIConfig", code: "0x0000000000000000000000000000000000003001" },
+  jobRegistry: { name: "JobRegistry", code: "0x0000000000000000000000000000000000003002" },
+  sessionManager: { name: "SessionManager", code: "0x0000000000000000000000000000000000003003" },
+  reputationRegistry: { name: "ReputationRegistry", code: "0x0000000000000000000000000000000000003004" },
+};
 
 /** Who has how much at genesis. */
 export interface GenesisOptions {
