@@ -27,14 +27,18 @@ const accountSchema = z
   .refine(({ address, privateKey }) => privateKeyToAccount(privateKey).address === address, "address and key differ");
 
 /** Accounts with money of their own, made for one rehearsal network and worth nothing elsewhere. */
-export const accountsSchema = z.strictObject({
-  /** Owns the contracts. */
-  owner: accountSchema,
-  /** Funds workers, as an operator's treasury does. */
-  treasury: accountSchema,
-  /** Ask and pay. */
-  consumers: z.array(accountSchema).min(1),
-});
+export const accountsSchema = z
+  .strictObject({
+    /** Owns the contracts. */
+    owner: accountSchema,
+    /** Rules on disputes. In folders from before it had an account of its own, the owner does. */
+    disputer: accountSchema.optional(),
+    /** Funds workers, as an operator's treasury does. */
+    treasury: accountSchema,
+    /** Ask and pay. */
+    consumers: z.array(accountSchema).min(1),
+  })
+  .transform((accounts) => ({ ...accounts, disputer: accounts.disputer ?? accounts.owner }));
 export type Accounts = z.infer<typeof accountsSchema>;
 
 /** What tells others that the network runs, and how to steer it. */

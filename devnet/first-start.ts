@@ -16,12 +16,17 @@ import type { TinyModelText } from "./model/answers.js";
  * What is decided when a rehearsal network is started for the first time, and kept from then on: accounts, the contracts' set-up, the first state.
  */
 
-const balances = { treasury: wei(parseEther("1000000")), consumer: wei(parseEther("10000")) };
+const balances = {
+  treasury: wei(parseEther("1000000")),
+  consumer: wei(parseEther("10000")),
+  disputer: wei(parseEther("1000")),
+};
 const CONSUMERS = 3;
 
 /** Accounts that nobody had before. */
 export const newAccounts = (): Accounts => ({
   owner: accountOf(generatePrivateKey()),
+  disputer: accountOf(generatePrivateKey()),
   treasury: accountOf(generatePrivateKey()),
   consumers: Array.from({ length: CONSUMERS }, () => accountOf(generatePrivateKey())),
 });
@@ -37,13 +42,17 @@ export const setupCalls = (
 ): OwnerCall[] =>
   initializeCalls(addresses, {
     models: models.map(({ name }) => ({ name, fee: JOB_FEE, maxOutputTokens: MAX_OUTPUT_TOKENS })),
+    disputer: accounts.disputer.address,
     ...settings,
     owner: accounts.owner.address,
   });
 
 /** The chain's first state: contracts, and money for the accounts. */
 export async function firstState(accounts: Accounts, cacheFolder = defaultCache()): Promise<GenesisAlloc> {
-  const funded: Record<Address, Wei> = { [accounts.treasury.address]: balances.treasury };
+  const funded: Record<Address, Wei> = {
+    [accounts.treasury.address]: balances.treasury,
+    [accounts.disputer.address]: balances.disputer,
+  };
   for (const { address } of accounts.consumers) funded[address] = balances.consumer;
   const compiled = await compileContracts({ cacheFolder });
   return genesisAlloc(compiled, { owner: accounts.owner.address, funded }).alloc;

@@ -6,6 +6,7 @@ import type { Network } from "../../schema/network.js";
 import { chainSeconds, jobId, type Address, type ChainSeconds, type Hash, type JobId } from "../../schema/units.js";
 import { systemClock, type Clock } from "../../system/clock.js";
 import { readChain } from "./chain.js";
+import { disputeJob, proveMismatch } from "./disputes.js";
 import { createInbox, followJob, type Answer, type FollowOptions, type PendingJob } from "./follow.js";
 import type { Kzg } from "../../system/kzg.js";
 import { openSession, type ConsumerSession } from "./open-session.js";
@@ -32,8 +33,12 @@ export interface Consumer {
   ask(session: ConsumerSession, prompt: PromptInput, options?: FollowOptions): Promise<Answer>;
   /** Ends a session; its key is zeroed. @throws TransactionFailed (LF1034) */
   closeSession(session: ConsumerSession): Promise<Hash>;
-  /** Takes the fee of an unanswered job back, after its deadline. @throws TransactionFailed (LF1034) */
+  /** Takes the fee of an unanswered job back, after its deadline; ends a dispute that nobody ruled on, after its resolution timeout. @throws TransactionFailed (LF1034) */
   claimTimeout(job: JobId): Promise<Hash>;
+  /** Says that an answer is wrong, with the bond that takes. @throws TransactionFailed (LF1034) */
+  disputeJob(job: JobId): Promise<Hash>;
+  /** Shows the contract that the worker signed another answer than it committed. @throws NoEvidence (LF1037), TransactionFailed (LF1034) */
+  proveMismatch(pending: Pick<PendingJob, "jobId" | "inbox">): Promise<Hash>;
 }
 
 const DEFAULT_EXPIRES_IN = chainSeconds(600n);
@@ -55,6 +60,7 @@ export async function createConsumer(options: {
   const chain = await readChain(network);
   const { jobRegistry } = chain.contracts;
   const sender = createSender(network, chain.client, account, kzg);
+  const disputing = { chain, chainId: network.chainId, sender };
   const { relay: relayUrl, beacon: beaconUrl } = network.endpoints;
   const ports = { chain, chainId: network.chainId, jobRegistry, beaconUrl, kzg, clock };
 
@@ -112,5 +118,7 @@ export async function createConsumer(options: {
       const data = encodeFunctionData({ abi: jobRegistryAbi, functionName: "claimTimeout", args: [job] });
       return (await sender.call(`claim the timeout of job ${job}`, jobRegistry, data)).transactionHash;
     },
+    disputeJob: (job) => disputeJob(disputing, job),
+    proveMismatch: (pending) => proveMismatch(disputing, pending.jobId, pending.inbox.frames),
   };
 }

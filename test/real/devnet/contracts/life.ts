@@ -89,6 +89,14 @@ export function lifeOn(network: TestNetwork) {
       await life.complete(jobId);
       return jobId;
     },
+    /** One more, by a worker that may have been registered before. */
+    async completedAgain(): Promise<bigint> {
+      const isKnown = await network.read("workerRegistry", "isWorkerRegistered", [who.worker]);
+      const jobId = await life.submit(await (isKnown ? life.openSession() : life.session()));
+      await life.acknowledge(jobId);
+      await life.complete(jobId);
+      return jobId;
+    },
     async disputed(): Promise<bigint> {
       const jobId = await life.completed();
       await network.send(who.user, "jobRegistry", "disputeJob", [jobId], fee);
