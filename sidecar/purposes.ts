@@ -1,4 +1,4 @@
-import { purposeId, type PurposeKind } from "../lifecycle/purpose.js";
+import { parsePurpose, purposeId, type PurposeKind } from "../lifecycle/purpose.js";
 import type { PurposeId } from "../lifecycle/types.js";
 import type { JobId, RequestId } from "../schema/units.js";
 import type { Parts } from "./parts.js";
@@ -29,4 +29,13 @@ export function purposesOf(parts: Pick<Parts, "ports" | "identity">): Purposes {
     handover: (epoch) => purpose("handover", ownId, epoch.toString()),
     rehearsal: (generation, n) => purpose("answer", generation, `rehearsal/${n}`),
   };
+}
+
+/**
+ * What has to be mined before this: a completion names its answer's blob, and whoever looks for that searches backwards from the completion (contracts reference
+ * §4.6). `null`: nothing.
+ */
+export function purposeBefore(purpose: PurposeId): PurposeId | null {
+  const parts = parsePurpose(purpose);
+  return parts?.kind === "complete" ? purposeId({ ...parts, kind: "answer" }) : null;
 }

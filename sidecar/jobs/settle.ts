@@ -124,10 +124,9 @@ async function publishBlob(
   signal: AbortSignal,
 ): Promise<Hash> {
   const { journal, ports, clock, metrics } = context;
-  const known = journal.job(row.id)?.versionedHash;
-  if (known !== null && known !== undefined) return known;
   if (isUnpublished(journal.job(row.id)?.state)) journal.advance(row.id, "blobbing");
   const startedMs = clock.now();
+  // Also when it was published before: that costs nothing as long as it is mined, and a reorganisation may have undone it for good.
   const { versionedHash } = await patiently(context, `the blob of job ${row.id.toString()}`, signal, async () => {
     const purpose = context.purposes.answer(row.id);
     const mined = await ports.transactions.publish({ purpose, payload: row.ciphertext, signal });

@@ -1,3 +1,4 @@
+import { purposeId } from "../../lifecycle/purpose.js";
 import type { PurposeId } from "../../lifecycle/types.js";
 import type { Address } from "../../schema/units.js";
 import type { Logger } from "../../system/log.js";
@@ -17,8 +18,11 @@ export interface Filler {
   /**
    * Signs and offers a transaction from us to us at exactly this nonce, of this class or, if the other pool holds the account, of the other. A refusal is left
    * to the next round.
+   * @returns whether a pool may have it now
    */
-  fill(nonce: number, lane: FillLane, block: bigint | null): Promise<void>;
+  fill(nonce: number, lane: FillLane, block: bigint | null): Promise<boolean>;
+  /** What a filler at this nonce is for. */
+  purposeAt(nonce: number): PurposeId;
 }
 
 /** What a filler's blob carries: the same byte as the network's own worker uses (sidecar reference §4.4). */
@@ -36,18 +40,22 @@ export function createFiller(options: {
   log: Logger;
 }): Filler {
   const { node, self, wrapping, book, lanes, drafting, offers, log } = options;
+  const purposeAt = (nonce: number): PurposeId =>
+    purposeId({ chainId: node.chainId, worker: self, kind: "fill", generation: 0, detail: `n${nonce}` });
   return {
+    purposeAt,
     fill: (nonce, lane, block) =>
       options.inTurn(async () => {
         log.warn({ event: "transaction.fill", nonce, lane }, "using a nonce up so that the account gets on");
-        const refusal = await tryLane(nonce, lane, block);
-        if (refusal === "reserved") await tryLane(nonce, lane === "plain" ? "blob" : "plain", block);
+        let refusal = await tryLane(nonce, lane, block);
+        if (refusal === "reserved") refusal = await tryLane(nonce, lane === "plain" ? "blob" : "plain", block);
+        return refusal === undefined;
       }),
   };
 
   /** @returns how the node refused it in the end, if it did */
   async function tryLane(nonce: number, lane: FillLane, block: bigint | null): Promise<RefusalKind | undefined> {
-    const purpose = `${node.chainId}/${self.toLowerCase()}/fill/g0/n${nonce}` as PurposeId;
+    const purpose = purposeAt(nonce);
     const fresh = lane === "plain" ? await drafting.nothing() : await drafting.blob(await wrapping.build(emptyPayload));
     const prices = await drafting.prices();
     const slot = book.slots().find((other) => other.nonce === nonce);

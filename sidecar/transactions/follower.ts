@@ -2,6 +2,7 @@ import type { Settings } from "../../schema/settings.js";
 import type { Clock } from "../../system/clock.js";
 import type { Logger } from "../../system/log.js";
 import type { Node, Receipt } from "../ports.js";
+import { purposeBefore } from "../purposes.js";
 import type { Book, Entry, Slot } from "./book.js";
 import type { Drafting } from "./drafts.js";
 import type { Filler } from "./filler.js";
@@ -104,11 +105,13 @@ export function createFollower(options: FollowerOptions): Follower {
   async function watchWon(slot: Slot, latest: number, head: bigint): Promise<void> {
     if (slot.phase.kind !== "won") return;
     const { by, block } = slot.phase;
-    const isFinal = head >= block + finalDepth;
-    if (slot.nonce < latest && !isFinal) return;
+    const depth = head - block;
+    const isOver = depth >= finalDepth || (isGivenAway(slot, by) && depth >= givenAwayDepth);
+    if (slot.nonce < latest && !isOver) return;
     const winner = await winnerOf(slot);
     if (winner === undefined) {
       // A node behind a load balancer may lag: its latest nonce says whether it has come as far.
+      if (slot.nonce < latest && depth < finalDepth) return;
       log.warn(
         { event: "transaction.reorganised", purpose: by.sent.purpose, hash: by.sent.hash },
         "taken back by a reorganisation",
@@ -118,9 +121,10 @@ export function createFollower(options: FollowerOptions): Follower {
     }
     if (winner.entry !== by) book.reopen(slot, clock.now(), head);
     if (winner.entry !== by || winner.receipt.block !== block) book.win(slot, winner.entry, winner.receipt);
-    if (head < winner.receipt.block + finalDepth) return;
-    for (const entry of [...slot.entries]) if (entry !== winner.entry) book.kill(slot, entry);
-    book.close(slot);
+    const isFinal = head >= winner.receipt.block + finalDepth;
+    const isDecided = isGivenAway(slot, winner.entry) && head >= winner.receipt.block + givenAwayDepth;
+    if (isFinal || isDecided) for (const entry of [...slot.entries]) if (entry !== winner.entry) book.kill(slot, entry);
+    if (isFinal) book.close(slot);
   }
 
   /** Keeps a pending slot in the node's pool, at a price at which it gets on. */
@@ -129,7 +133,12 @@ export function createFollower(options: FollowerOptions): Follower {
     const known = await Promise.all(slot.entries.map((entry) => node.knows(entry.sent.hash)));
     slot.inPool = known.includes(true);
     if (slot.inPool) slot.trouble = null;
-    else await offerAgain(slot);
+    else {
+      const wasReserved = slot.trouble?.refusal === "reserved";
+      await offerAgain(slot);
+      // Twice in a row, so that pools which are only slow after a new head cost no nonce.
+      if (wasReserved && slot.trouble?.refusal === "reserved" && isLockedOut(slot)) return makeRoom(slot, head);
+    }
     if (slot.entries.length === 0 || slot.phase.kind !== "pending") return;
 
     const waited = clock.now() - slot.offered.at >= settings.replaceAfterMs && head > (slot.offered.block ?? head);
@@ -150,6 +159,31 @@ export function createFollower(options: FollowerOptions): Follower {
   /** The same where this process cannot know with which proofs a pool took it. */
   async function mayBeOutlived({ draft, pooledWith }: Entry): Promise<boolean> {
     return draft.lane === "blob" && pooledWith !== "cells" && (await wrapping.mayWantCells());
+  }
+
+  /** Plain transactions of ours wait behind a blob that is in no pool: they keep the account in theirs, where they wait for this very nonce. */
+  function isLockedOut(slot: Slot): boolean {
+    return isBlob(slot) && plainBehind(slot).length > 0;
+  }
+  function plainBehind({ nonce }: Slot): Slot[] {
+    return book.slots().filter((other) => other.nonce > nonce && other.phase.kind === "pending" && !isBlob(other));
+  }
+
+  /**
+   * A reorganisation took a blob back while plain transactions of ours waited behind it. The nonce goes to a filler, and the blob is signed anew behind them; so is
+   * whatever must not be mined before it, whose nonce goes first.
+   */
+  async function makeRoom(slot: Slot, head: bigint): Promise<void> {
+    const blobs = new Set(slot.entries.map(({ sent }) => sent.purpose));
+    const mustFollow = ({ sent }: Entry): boolean => {
+      const before = purposeBefore(sent.purpose);
+      return before !== null && blobs.has(before);
+    };
+    const following = plainBehind(slot).filter(({ entries }) => entries.some(mustFollow));
+    for (const yielding of [...following, slot]) {
+      yielding.yieldedTo = filler.purposeAt(yielding.nonce);
+      if (!(await filler.fill(yielding.nonce, "plain", head))) return; // its turn comes again with the next head
+    }
   }
 
   /** The newest bytes first; older ones when the newest are refused, for instance because the balance fell. */
@@ -214,6 +248,17 @@ export function createFollower(options: FollowerOptions): Follower {
     await filler.fill(latest, lowest.entries[0]?.sent.lane ?? "plain", head);
   }
 }
+
+/**
+ * Blocks upon a filler after which what had to give way to it is signed anew. Waiting for finality would cost the job its deadline; should a deeper reorganisation
+ * let both be mined, a blob is paid twice, or a call reverts.
+ */
+const givenAwayDepth = 3n;
+
+const isGivenAway = ({ yieldedTo, entries }: Slot, winner: Entry): boolean =>
+  yieldedTo === winner.sent.purpose && entries.length > 1;
+
+const isBlob = ({ entries }: Slot): boolean => entries[0]?.sent.lane === "blob";
 
 /** Nothing to do about a slot before the next block: what was refused may be taken after it, only what is unclear is asked about at once. */
 const isCalm = (slot: Slot): boolean => slot.phase.kind !== "pending" || slot.inPool || slot.trouble !== null;

@@ -66,7 +66,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
   });
   const watch = createWatch({ follower, book, pollMs: settings.pollMs, onHead: options.onHead, clock, log });
   const submitter = createSubmitter({ node, book, lanes, drafting, offers, filler, inTurn, watch, clock, settings });
-  const purposes = createPurposes({ journal, book, submitter, watch });
+  const purposes = createPurposes({ journal, book, submitter, watch, clock, pollMs: settings.pollMs });
 
   return {
     address: signer.address,
@@ -111,7 +111,8 @@ export function createTransactions(options: TransactionsOptions): Transactions {
   };
 
   /** Whoever asked for it was told that it is done, and asks no more: so it is done again here, if the chain still wants it. */
-  function sendAgain({ sent: { purpose, hash }, draft }: Entry): void {
+  function sendAgain({ sent: { purpose, hash, nonce }, draft }: Entry): void {
+    if (purpose === filler.purposeAt(nonce)) return; // nobody wants nothing
     log.error({ event: "transaction.lost", purpose, hash }, "mined, taken back and overtaken: it is sent anew");
     const lane = draft.lane === "plain" && draft.body.data === "0x" ? "alone" : draft.lane;
     const order: Order = { purpose, lane, urgency: "job", draft: () => drafting.again(purpose, draft) };

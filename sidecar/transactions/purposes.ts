@@ -1,5 +1,7 @@
 import type { Mined, PurposeId } from "../../lifecycle/types.js";
+import type { Clock } from "../../system/clock.js";
 import type { Journal } from "../journal.js";
+import { purposeBefore } from "../purposes.js";
 import type { Book } from "./book.js";
 import { minedOf } from "./raw.js";
 import type { Order, Submitter } from "./submitter.js";
@@ -24,8 +26,10 @@ export function createPurposes(options: {
   book: Book;
   submitter: Submitter;
   watch: Watch;
+  clock: Clock;
+  pollMs: number;
 }): Purposes {
-  const { journal, book, submitter, watch } = options;
+  const { journal, book, submitter, watch, clock, pollMs } = options;
   const runs = new Map<PurposeId, Run>();
 
   return {
@@ -66,6 +70,16 @@ export function createPurposes(options: {
     return run;
   }
 
+  /** Waits until what has to be mined before is, if anything was ever sent for it: a reorganisation may have taken it back. */
+  async function precededBy(purpose: PurposeId | null, signal: AbortSignal): Promise<void> {
+    if (purpose === null) return;
+    const isMissing = (): boolean => {
+      const sent = journal.sentFor(purpose);
+      return sent.length > 0 && !sent.some(({ outcome }) => outcome === "mined");
+    };
+    for (; isMissing(); signal.throwIfAborted()) await clock.sleep(pollMs, signal);
+  }
+
   async function work(order: Order, signal: AbortSignal): Promise<Mined> {
     for (;;) {
       signal.throwIfAborted();
@@ -74,6 +88,7 @@ export function createPurposes(options: {
       if (success !== undefined) return minedOf(success);
 
       const isOpen = past.some(({ outcome }) => outcome === "open");
+      if (!isOpen) await precededBy(purposeBefore(order.purpose), signal);
       const { fate } = isOpen ? { fate: book.follow(order.purpose) } : await submitter.submit(order, signal);
       if (isOpen) watch.start();
       const end = await abortable(fate, signal);

@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { createPublicClient, createWalletClient, http, parseEther, type Hex, type PublicClient } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { createConsumer, type Consumer } from "../../../../devnet/consumer/consumer.js";
-import { startDevnet, type Devnet } from "../../../../devnet/network.js";
+import { startDevnet, type Devnet, type DevnetOptions } from "../../../../devnet/network.js";
 import { modelIdOf } from "../../../../protocol/model-id.js";
 import type { ControlRequest } from "../../../../schema/control.js";
 import { wei } from "../../../../schema/units.js";
@@ -55,14 +55,19 @@ export const goLive: ControlRequest = {
   },
 };
 
-export async function prepareGround(): Promise<Ground> {
+/** @param options how the rehearsal network differs from the default */
+export async function prepareGround(options: Pick<DevnetOptions, "blocks" | "contracts"> = {}): Promise<Ground> {
   const folder = await mkdtemp(join(tmpdir(), "lf-kills-"));
   const undo: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
   const stop = async (): Promise<void> => {
     for (const step of undo.reverse()) await step();
   };
   try {
-    const devnet = await startDevnet({ dir: join(folder, "devnet"), tools: { geth: await tool("geth") } });
+    const devnet = await startDevnet({
+      dir: join(folder, "devnet"),
+      tools: { geth: await tool("geth") },
+      ...options,
+    });
     undo.push(() => devnet.stop());
     const real = await startOllama(await tool("ollama"));
     undo.push(() => real.stop());
