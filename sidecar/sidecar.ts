@@ -15,6 +15,7 @@ import { createGatewayLink } from "./lifecycle/gateway-link.js";
 import { createOffences } from "./lifecycle/offences.js";
 import { configuredModels, type Parts } from "./parts.js";
 import { purposesOf } from "./purposes.js";
+import { type NothingClaimed, whyNothingIsClaimed } from "./sessions/abstention.js";
 import { claimRoom, worstJobCost } from "./sessions/capacity.js";
 import { createClaimer } from "./sessions/claimer.js";
 import { createSettlement } from "./settlement/settlement.js";
@@ -61,7 +62,10 @@ export function createSidecar(parts: Parts): Sidecar {
   const models = configuredModels(settings);
   const slots = createSlots(settings.jobs.maxConcurrentJobs);
   const runner = createJobRunner(
-    { ...parts, models, keys, slots, server, calls, purposes: purposesOf(parts) },
+    {
+      ...{ ...parts, models, keys, slots, server, calls, purposes: purposesOf(parts) },
+      completionMs: () => (course.observed === null ? null : Number(course.observed.rules.completionTimeout) * 1_000),
+    },
     {
       completed: () => {
         lastForfeit = null;
@@ -140,8 +144,13 @@ export function createSidecar(parts: Parts): Sidecar {
   };
   const mayClaim = (): boolean => {
     const rules = course.observed?.rules;
-    if (rules === undefined || rules.mode !== "sortition" || rules.paused.jobs || rules.paused.workers) return false;
+    if (rules === undefined || rules.mode !== "sortition" || abstention() !== null) return false;
     return ready && mode() === "live" && offences.trouble === null && journal.trouble === null;
+  };
+  const abstention = (): NothingClaimed | null => {
+    const { observed, intent } = course;
+    if (observed?.registration == null || intent.kind !== "serving") return null;
+    return whyNothingIsClaimed(observed.rules, settings.jobs);
   };
   const room = (pendingClaims: number): number => {
     const { observed } = course;
@@ -221,6 +230,7 @@ export function createSidecar(parts: Parts): Sidecar {
         offences.trouble,
         server.trouble,
         link.trouble,
+        abstention(),
         lastForfeit,
       ],
     });

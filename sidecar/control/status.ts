@@ -72,14 +72,18 @@ function modelsOf({ settings, course, journal }: StatusSources): SidecarStatus["
   }));
 }
 
-/** Jobs of the journal by their state there; jobs that only the chain knows by theirs. */
+/** Jobs of the journal by their state there, or as disputed; jobs that only the chain knows by their state there. */
 function jobsOf({ journal, course }: StatusSources): SidecarStatus["jobs"] {
   const onChain = course.observed?.jobs ?? [];
   const rows = journal.openJobs();
   const known = new Set(rows.map(({ id }) => id));
-  const releasableAt = new Map(onChain.map((job) => [job.id, job.releasableAt]));
+  const standings = new Map(onChain.map((job) => [job.id, job]));
   return [
-    ...rows.map(({ id, state }) => ({ id, state, releasableAt: releasableAt.get(id) ?? null })),
+    ...rows.map(({ id, state }) => {
+      const standing = standings.get(id);
+      const shown = standing?.state === "Disputed" ? "disputed" : state;
+      return { id, state: shown, releasableAt: standing?.releasableAt ?? null };
+    }),
     ...onChain
       .filter(({ id }) => !known.has(id))
       .map(({ id, state, releasableAt: at }) => ({ id, state, releasableAt: at })),

@@ -14,6 +14,8 @@ export interface JobContext extends Parts {
   readonly server: ModelServer;
   readonly calls: DailyCalls;
   readonly purposes: Purposes;
+  /** How long a job that is acknowledged now has until its completion, in ms, as last read; `null` before the first look. */
+  readonly completionMs: () => number | null;
   /**
    * Jobs that were acknowledged, and not yet signed, when this process started, and those whose answer was recovered. A process that runs from a copy of this
    * journal has them as well, and what it would sign may differ from what we would: they are signed once the chain holds their answer.

@@ -38,6 +38,7 @@ export async function produce(context: JobContext, reader: JobReader, row: JobRo
   const asked = { id: row.id, session: row.session, model, onChain };
   const early = onChain.state === "Submitted" ? await prepareInTime(context, asked, stop) : undefined;
   if (!begun) {
+    stopIfHopeless(context);
     journal.advance(row.id, "admitted");
     journal.advance(row.id, "acking");
   }
@@ -67,6 +68,13 @@ export async function produce(context: JobContext, reader: JobReader, row: JobRo
     key.fill(0);
     cut.abort(new Error("the job has been answered"));
   }
+}
+
+/** The network's owner may shorten the time for an answer while sessions are open; a job that is not acknowledged costs less than one that is not completed. */
+function stopIfHopeless({ completionMs, settings }: JobContext): void {
+  const allowed = completionMs();
+  if (allowed !== null && !leavesTimeForModel(allowed, settings.jobs))
+    throw tooLate("the network gives less time for an answer than settling one takes");
 }
 
 /** Waits for both, and lets neither go on behind our back; the reason that ended the job is the one that is thrown. */

@@ -40,8 +40,9 @@ export function createSettlement(parts: Parts, policy: SettlementPolicy): Settle
       metrics.releaseDropped.inc({ reason: over ? "resolved_zero_escrow" : "terminal_state" });
       return journal.advance(row.id, "lost", { cause: `the chain has it as ${job.state}` });
     }
-    if (row.state !== "completed" || job.completedAt === null) return;
-    if (later(job.completedAt, observed.rules.disputeWindow) <= observed.at.time) journal.advance(row.id, "releasable");
+    if (row.state !== "completed" || job.completedAt === null || job.state === "Disputed") return;
+    if (job.state === "Resolved" || later(job.completedAt, observed.rules.disputeWindow) <= observed.at.time)
+      journal.advance(row.id, "releasable");
   };
 
   const release = async (due: readonly JobId[], observed: Observed, signal: AbortSignal): Promise<void> => {
