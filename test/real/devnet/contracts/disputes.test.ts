@@ -95,7 +95,8 @@ test("a dispute in the window's last second keeps the job from being released, a
   const leave = network.call(worker, "workerRegistry", "deregisterWorker", []);
   await network.expectRefused(leave, "ActiveJobsExist", [worker, 1n]);
 
-  const receipt = await network.send(who.stranger, "jobRegistry", "claimTimeout", [jobId]); // one second later
+  await network.nextBlockAt(end + 43_201n);
+  const receipt = await network.send(who.stranger, "jobRegistry", "claimTimeout", [jobId]);
   expect(eventArgs(receipt, "DisputeDefaulted")).toEqual({ jobId });
   expect(eventArgs(receipt, "WorkerSlashed")).toMatchObject({ amount: (minimum * 15n) / 100n });
   expect(await network.refusal(leave)).toBeUndefined();
