@@ -4,12 +4,13 @@ import type { JobStanding } from "../../lifecycle/types.js";
 import { JournalDamaged, JournalInUse } from "../../sidecar/journal/failures.js";
 import { ChainUnavailable, KzgUnavailable } from "../../sidecar/failures.js";
 import { intentOf } from "../../sidecar/lifecycle/intent.js";
+import { whyNothingIsClaimed } from "../../sidecar/sessions/abstention.js";
 import { claimRoom, worstJobCost, type Load } from "../../sidecar/sessions/capacity.js";
 import { dueForRelease } from "../../sidecar/settlement/due.js";
 import { exitCodeFor } from "../../sidecar/startup/exit-codes.js";
 import { badSecret } from "../../sidecar/startup/refusals.js";
 import { WrongChain } from "../../abi/bootstrap.js";
-import { blockTime, jobId, modelId, sessionId, wei } from "../../schema/units.js";
+import { blockTime, chainSeconds, jobId, modelId, sessionId, wei } from "../../schema/units.js";
 import { serving } from "../simulation/simulation.js";
 
 describe("room for claims", () => {
@@ -49,6 +50,21 @@ describe("room for claims", () => {
   test("a job's worst case counts its blob at the highest price", () => {
     expect(worstJobCost(0n, 11_000, 1_000_000_000n)).toBe(131_072_000_000_000n);
     expect(worstJobCost(10n, 11_000, 0n)).toBe(6_600_000n);
+  });
+});
+
+describe("rules that forbid claims", () => {
+  const reserves = { settleReserveMs: 25_000, completionReserveMs: 12_000, minInferenceBudgetMs: 10_000 };
+  const allowed = { paused: { jobs: false, workers: false }, completionTimeout: chainSeconds(36n) };
+  test.each<[rules: string, change: Partial<typeof allowed>, words: string | null]>([
+    ["nothing in the way", {}, null],
+    ["a paused JobRegistry", { paused: { jobs: true, workers: false } }, "JobRegistry is paused"],
+    ["a paused WorkerRegistry", { paused: { jobs: false, workers: true } }, "WorkerRegistry is paused"],
+    ["just too little time for a model", { completionTimeout: chainSeconds(35n) }, "within 35 s"],
+  ])("%s", (_, change, words) => {
+    const why = whyNothingIsClaimed({ ...allowed, ...change }, reserves);
+    if (words === null) return expect(why).toBeNull();
+    expect(why).toMatchObject({ code: "LF1462", summary: expect.stringContaining(words) as string });
   });
 });
 

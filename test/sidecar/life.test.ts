@@ -167,6 +167,26 @@ describe("stopping claims", () => {
   });
 });
 
+test("a time to complete that leaves none for a model stops claims, and an open session's job is not acknowledged", async () => {
+  const { sim, run } = await liveSimulation();
+  const session = await withSession(sim);
+  const usual = rules.completionTimeout;
+  try {
+    rules.completionTimeout = 30n;
+    await sim.clock.runUntil(() => !run.sidecar.status().claiming, minute, "claims stopped");
+    expect(run.sidecar.status()).toMatchObject({ mode: "live", trouble: { code: "LF1462" } });
+    const job = sim.world.submitJob(session, "Quick, please.");
+    await sim.clock.runUntil(() => sim.journal.job(job)?.state === "forfeited", minute, "given up");
+    expect(sim.journal.job(job)!.cause).toContain("LF1472");
+    expect(stateOf(sim, job)).toBe("Submitted");
+  } finally {
+    rules.completionTimeout = usual;
+  }
+  await sim.clock.runUntil(() => run.sidecar.status().claiming, minute, "claims again");
+  const next = sim.world.submitJob(session, "Take your time.");
+  await sim.clock.runUntil(() => stateOf(sim, next) === "Completed", minute, "completed");
+});
+
 describe("when the model server is down", () => {
   test("nothing is acknowledged, nothing claimed, and the job is forfeited where a person sees it", async () => {
     const { sim, run } = await liveSimulation();

@@ -68,6 +68,19 @@ describe("the node's transaction pools", () => {
     await refused(chain.sendBlob(fresh, { nonce: 1 }), "nonce too high");
   });
 
+  test("take a blob transaction after a gap silently from a sender of nine, and keep it from blocks until the gap is closed", async () => {
+    const veteran = chain.accounts[2];
+    for (let sent = 0; sent < 9; sent++) await chain.sendPlain(veteran, { nonce: sent });
+    await chain.driver.mine();
+    await until(async () => (await chain.pending()) === 0);
+    const gapped = await chain.sendBlob(veteran, { nonce: 10, k: 1 });
+    await chain.driver.mine(2);
+    await expect(chain.client.getTransaction({ hash: gapped })).rejects.toThrow("could not be found");
+    await chain.sendBlob(veteran, { nonce: 9, k: 2 });
+    await chain.driver.mine();
+    expect(await chain.isMined(gapped)).toBe(true);
+  });
+
   test("refuse what they have, and what the chain has", async () => {
     await chain.sendPlain(account(), { nonce });
     await refused(chain.sendPlain(account(), { nonce }), "already known");

@@ -4,8 +4,15 @@ import { join } from "node:path";
 import { createPublicClient, http } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { jobRegistryAbi } from "../../../../abi/job-registry.js";
 import { createConsumer, type Consumer } from "../../../../devnet/consumer/consumer.js";
-import { AnswerMismatch, JobTimedOut, NoClaim, TransactionFailed } from "../../../../devnet/consumer/errors.js";
+import {
+  AnswerMismatch,
+  JobTimedOut,
+  NoClaim,
+  NoEvidence,
+  TransactionFailed,
+} from "../../../../devnet/consumer/errors.js";
 import { loadKzg, type Kzg } from "../../../../system/kzg.js";
 import type { ConsumerSession } from "../../../../devnet/consumer/open-session.js";
 import { startDevnet, type Devnet } from "../../../../devnet/network.js";
@@ -124,6 +131,27 @@ describe("a consumer", () => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     await devnet.driver.advance(30);
     await failing;
+  });
+
+  test("shows the contract that a worker signed another answer than it settled, and gets its fee back; an honest answer is no evidence", async () => {
+    const session = await openSession();
+    const [honest, crooked] = [await consumer.submit(session, "One?"), await consumer.submit(session, "Two?")];
+    const answering = Promise.allSettled([consumer.follow(honest), consumer.follow(crooked)]);
+    await serve(honest.jobId, "One.");
+    await serve(crooked.jobId, "Two.", seal(session.key, utf8("Three.")));
+    expect((await answering).map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+
+    await expect(consumer.proveMismatch(honest)).rejects.toThrow(NoEvidence);
+    await consumer.proveMismatch(crooked);
+    const client = createPublicClient({ transport: http(devnet.network.endpoints.rpc) });
+    const jobs = {
+      address: devnet.network.contracts.jobRegistry!,
+      abi: jobRegistryAbi,
+      functionName: "getJob",
+    } as const;
+    const job = await client.readContract({ ...jobs, args: [crooked.jobId] });
+    expect(job).toMatchObject({ state: 5, escrowedFee: 0n, disputeFiler: consumer.address });
+    await expect(consumer.proveMismatch(crooked)).rejects.toThrow(TransactionFailed);
   });
 });
 

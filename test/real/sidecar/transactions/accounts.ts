@@ -26,17 +26,25 @@ const pausedCode = "0x63d93c066560e01b60005260046000fd";
 
 /** Seconds on the chain's clock until it asks for cell proofs. */
 export const untilOsaka = 86_400;
+/** From this nonce on geth takes blobs above a gap, for a while. */
+export const veteranNonce = 9;
 
-/** A chain, and as many funded keys as a file has tests. */
-export async function chainWithKeys(count: number): Promise<{ chain: TestChain; signers: Signer[] }> {
+/** A chain, as many funded keys as a file has tests, and one that has sent something before. */
+export async function chainWithKeys(count: number): Promise<{ chain: TestChain; signers: Signer[]; veteran: Signer }> {
   const signers = Array.from({ length: count }, () => createLocalSigner(hexToBytes(generatePrivateKey())));
-  const funded = signers.map(({ address }) => [address, { balance: toHex(parseEther("10")) }] as const);
+  const veteran = createLocalSigner(hexToBytes(generatePrivateKey()));
+  const balance = toHex(parseEther("10"));
+  const funded = [
+    ...signers.map(({ address }) => [address, { balance }] as const),
+    [veteran.address, { balance, nonce: toHex(veteranNonce) }] as const,
+  ];
   const chain = await startTestChain({
     blockIntervalMs: 500,
     osakaAfter: untilOsaka,
+    finalityDepth: 16,
     alloc: async () => ({ ...Object.fromEntries(funded), [pausedContract]: { balance: "0x0", code: pausedCode } }),
   });
-  return { chain, signers };
+  return { chain, signers, veteran };
 }
 
 /** Payloads of one byte, 1 to 8, become blobs that need no KZG library. */

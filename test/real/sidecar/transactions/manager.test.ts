@@ -40,26 +40,6 @@ test("calls and blobs in any order are each mined once, one nonce each, and neve
   expect(await one.node.nonces()).toEqual({ latest: 11, pending: 11 });
 });
 
-test("what blocks leave out is replaced for more, plain or blob, and mined with a replacement's hash", async () => {
-  const one = await open();
-  const withheld = async (purpose: PurposeId, begin: () => Promise<{ hash: Hash }>): Promise<void> => {
-    const fault = chain.faults.add({ part: "chain", kind: "withhold", match: { from: withheldFrom(one) } });
-    const begun = begin();
-    await until(async () => {
-      const [, replacement] = one.journal.sentFor(purpose);
-      return replacement !== undefined && (await one.node.knows(replacement.hash));
-    });
-    chain.faults.remove(fault);
-    const { hash } = await begun;
-    const [first, ...replacements] = one.journal.sentFor(purpose);
-    expect(first!.outcome).not.toBe("mined");
-    expect(replacements.filter(({ outcome }) => outcome === "mined").map((sent) => sent.hash)).toEqual([hash]);
-  };
-  await withheld(callFor(one, "slow").purpose, () => one.transactions.send(callFor(one, "slow")));
-  await withheld(blobFor(one, 5).purpose, () => one.transactions.publish(blobFor(one, 5)));
-  expect(await one.node.nonces()).toEqual({ latest: 2, pending: 2 });
-});
-
 test("bytes that were written down and never sent go out after the restart, the very same", async () => {
   const neverSent = (node: Node): Node => ({
     ...node,
@@ -93,28 +73,6 @@ test("an error after the node had taken it leads to no second transaction, nor d
   const mined = await Promise.all(names.map((name) => one.transactions.send(callFor(one, name))));
   expect(new Set(mined.map(({ hash }) => hash)).size).toBe(4);
   expect(await one.node.nonces()).toEqual({ latest: 4, pending: 4 });
-});
-
-test("what a former holder left hanging as a blob gives way to our plain transaction", async () => {
-  const [key] = signers.slice(-1);
-  const former = await openAccount(chain, key!);
-  chain.faults.add({
-    part: "chain",
-    kind: "withhold",
-    match: { from: key!.address.toLowerCase() as `0x${string}`, type: "blob" },
-  });
-  void former.transactions.publish(blobFor(former, 6)).catch(() => undefined);
-  await until(() => former.journal.openTransactions().length > 0);
-  await until(async () => former.node.knows(former.journal.openTransactions()[0]!.hash));
-  await former.stop();
-
-  const one = await open();
-  expect(await one.transactions.useOfKey()).toBe("ours");
-  const sending = one.transactions.send(callFor(one, "ack"));
-  await until(() => one.journal.allTransactions().some(({ lane }) => lane === "blob"));
-  chain.faults.clear();
-  expect((await sending).status).toBe("success");
-  expect(await one.node.nonces()).toMatchObject({ latest: 2 });
 });
 
 test("what the contract would revert is not sent", async () => {

@@ -1,61 +1,65 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { PublicClient } from "viem";
 import type { SignableTransaction, Signer } from "../../../../keystore/store.js";
+import type { PurposeId } from "../../../../lifecycle/types.js";
 import type { Hex } from "../../../../schema/units.js";
 import { nodeFor } from "../../../../sidecar/adapters/node.js";
-import { BroadcastUnclear, EstimateRefused } from "../../../../sidecar/failures.js";
-import { withSidecar } from "../../../../protocol/blob-transaction.js";
+import { withSidecar, withoutSidecar } from "../../../../protocol/blob-transaction.js";
+import { BroadcastRefused, BroadcastUnclear, EstimateRefused } from "../../../../sidecar/failures.js";
 import type { Node, RefusalKind } from "../../../../sidecar/ports.js";
-import { hashOf } from "../../../../sidecar/transactions/raw.js";
-import { gwei, type TestChain } from "../../devnet/chain/harness.js";
-import { chainWithKeys, constantBlobs, pausedContract } from "./accounts.js";
+import { decodeRaw, hashOf } from "../../../../sidecar/transactions/raw.js";
+import { gwei, until, type TestChain } from "../../devnet/chain/harness.js";
+import { blobFor, callFor, chainWithKeys, constantBlobs, openAccount } from "./accounts.js";
+import { pausedContract, veteranNonce, type Account } from "./accounts.js";
+
+let chain: TestChain;
+let signers: Signer[];
+let veteran: Signer;
+let signer: Signer;
+let node: Node;
+beforeAll(async () => ({ chain, signers, veteran } = await chainWithKeys(30)));
+afterAll(() => chain.stop());
+beforeEach(() => {
+  signer = signers.pop()!;
+  const client = chain.client as unknown as PublicClient;
+  node = nodeFor(client, client, 48221, signer.address);
+});
+
+const plain = (nonce: number, gasPrice = gwei(2), fields: Partial<SignableTransaction> = {}): Promise<Hex> =>
+  signer.signTransaction({
+    type: "legacy",
+    chainId: 48221,
+    nonce,
+    gasPrice,
+    gas: 50_000n,
+    to: signer.address,
+    value: 1n,
+    data: "0x",
+    ...fields,
+  } as SignableTransaction);
+const blob = async (nonce: number, times = 1n, k = 1): Promise<Hex> => {
+  const { versionedHash, ...built } = await constantBlobs.build(Uint8Array.of(k));
+  const signed = await signer.signTransaction({
+    type: "eip4844",
+    chainId: 48221,
+    nonce,
+    maxFeePerGas: gwei(100) * times,
+    maxPriorityFeePerGas: gwei(1) * times,
+    maxFeePerBlobGas: gwei(1) * times,
+    gas: 21_000n,
+    to: signer.address,
+    value: 0n,
+    data: "0x",
+    blobVersionedHashes: [versionedHash],
+  });
+  return withSidecar(signed, { ...built, kind: "blob", proofs: await constantBlobs.prove(built, "blob") });
+};
 
 /** Every rule of geth's pools, as the node port tells it. Blocks are held, so that what is in a pool stays there. */
 describe("what a real node says to a broadcast", () => {
-  let chain: TestChain;
-  let signers: Signer[];
-  let signer: Signer;
-  let node: Node;
-  beforeAll(async () => {
-    ({ chain, signers } = await chainWithKeys(20));
-    await chain.driver.hold();
-  });
-  afterAll(() => chain.stop());
-  beforeEach(() => {
-    signer = signers.pop()!;
-    const client = chain.client as unknown as PublicClient;
-    node = nodeFor(client, client, 48221, signer.address);
-  });
+  beforeAll(() => chain.driver.hold());
+  afterAll(() => chain.driver.release());
 
-  const plain = (nonce: number, gasPrice = gwei(2), fields: Partial<SignableTransaction> = {}): Promise<Hex> =>
-    signer.signTransaction({
-      type: "legacy",
-      chainId: 48221,
-      nonce,
-      gasPrice,
-      gas: 50_000n,
-      to: signer.address,
-      value: 1n,
-      data: "0x",
-      ...fields,
-    } as SignableTransaction);
-  const blob = async (nonce: number, times = 1n, k = 1): Promise<Hex> => {
-    const { versionedHash, ...built } = await constantBlobs.build(Uint8Array.of(k));
-    const signed = await signer.signTransaction({
-      type: "eip4844",
-      chainId: 48221,
-      nonce,
-      maxFeePerGas: gwei(100) * times,
-      maxPriorityFeePerGas: gwei(1) * times,
-      maxFeePerBlobGas: gwei(1) * times,
-      gas: 21_000n,
-      to: signer.address,
-      value: 0n,
-      data: "0x",
-      blobVersionedHashes: [versionedHash],
-    });
-    return withSidecar(signed, { ...built, kind: "blob", proofs: await constantBlobs.prove(built, "blob") });
-  };
   const refused = async (raw: Promise<Hex>, kind: RefusalKind): Promise<void> => {
     const bytes = await raw;
     await expect(node.broadcast(bytes)).rejects.toMatchObject({ name: "Error", kind });
@@ -139,5 +143,168 @@ describe("what a real node says to a broadcast", () => {
     const receipt = (await node.receipt(hashOf(raw)))!;
     expect(receipt).toMatchObject({ status: "success", gasUsed: 21_000n });
     expect(before - (await node.balance())).toBe(receipt.fee);
+  });
+});
+
+/** The same rules, as the one sender of a worker's key meets them: whatever it is told, its purpose is mined, once. */
+describe("what the transaction manager makes of it", () => {
+  let account: Account;
+  let met: (RefusalKind | "taken")[];
+  afterEach(async () => {
+    chain.faults.clear();
+    chain.driver.release();
+    await account.stop();
+  });
+
+  /** A manager on a node that writes down how it answers broadcasts; `differently` changes what it says. */
+  const open = async (
+    key: Signer = signer,
+    differently: (real: Node) => Partial<Node> = () => ({}),
+  ): Promise<Account> => {
+    met = [];
+    const wrap = (real: Node): Node => ({
+      ...real,
+      broadcast: async (raw) => {
+        try {
+          const hash = await real.broadcast(raw);
+          met.push("taken");
+          return hash;
+        } catch (error) {
+          if (error instanceof BroadcastRefused) met.push(error.kind);
+          throw error;
+        }
+      },
+      ...differently(real),
+    });
+    return (account = await openAccount(chain, key, { wrap }));
+  };
+  /** The first answer to the question for the nonce is off by this. */
+  const nonceOffBy =
+    (difference: number) =>
+    (real: Node): Partial<Node> => {
+      let asked = 0;
+      return {
+        nonces: async () => {
+          const { latest, pending } = await real.nonces();
+          return asked++ === 0 ? { latest: latest + difference, pending } : { latest, pending };
+        },
+      };
+    };
+  const withhold = (match: { hash: Hex } | { from: Hex }): number =>
+    chain.faults.add({ part: "chain", kind: "withhold", match });
+  /** What a former holder of the key left in a pool, and no block takes. */
+  const leaveHanging = async (raw: Hex): Promise<void> => {
+    withhold({ hash: hashOf(raw) });
+    await node.broadcast(raw);
+  };
+  const feesOf = (purpose: PurposeId) =>
+    account.journal.sentFor(purpose).map(({ raw }) => Object.values(decodeRaw(withoutSidecar(raw)).fees) as bigint[]);
+  /** Waits until something of ours was replaced while no block took it, then lets it go. */
+  const replaced = async (purpose: PurposeId, sending: Promise<{ hash: Hex }>): Promise<void> => {
+    await until(async () => {
+      const second = account.journal.sentFor(purpose)[1];
+      return second !== undefined && (await account.node.knows(second.hash));
+    });
+    chain.faults.clear();
+    const { hash } = await sending;
+    const [first, ...replacements] = account.journal.sentFor(purpose);
+    expect(first!.outcome).not.toBe("mined");
+    expect(replacements.filter(({ outcome }) => outcome === "mined").map((sent) => sent.hash)).toEqual([hash]);
+  };
+
+  test("address already reserved, for a call beside a blob: the blob is replaced by a filler, the call follows", async () => {
+    await leaveHanging(await blob(0));
+    await open();
+    expect((await account.transactions.send(callFor(account, "ack"))).status).toBe("success");
+    expect(met).toContain("reserved");
+    expect(await node.nonces()).toMatchObject({ latest: 2 });
+  });
+  test("address already reserved, for a blob beside a call: the call is replaced by a filler, the blob follows", async () => {
+    await leaveHanging(await plain(0));
+    await open();
+    expect((await account.transactions.publish(blobFor(account, 2))).status).toBe("success");
+    expect(met).toContain("reserved");
+    expect(await node.nonces()).toMatchObject({ latest: 2 });
+  });
+  test("nonce too high, for a blob after a call that a reorganisation put back into the pool: it waits for the call", async () => {
+    let answering: Promise<unknown> = Promise.resolve();
+    await open(signer, (real) => ({ receipt: async (hash) => (await answering, real.receipt(hash)) }));
+    const { hash } = await account.transactions.send(callFor(account, "ack"));
+    const unnoticed = Promise.withResolvers();
+    answering = unnoticed.promise;
+    const fault = withhold({ hash });
+    await chain.driver.reorganise(chain.driver.head().number - Number((await node.receipt(hash))!.block) + 1);
+    const publishing = account.transactions.publish(blobFor(account, 3));
+    await until(() => met.includes("nonceTooHigh"));
+    chain.faults.remove(fault);
+    unnoticed.resolve(undefined);
+    expect((await publishing).status).toBe("success");
+    expect(await node.nonces()).toMatchObject({ latest: 2 });
+  });
+  test("nonce too high, for a blob above a gap: it takes the nonce that is free", async () => {
+    await open(signer, nonceOffBy(1));
+    expect((await account.transactions.publish(blobFor(account, 4))).status).toBe("success");
+    expect(met).toEqual(["nonceTooHigh", "taken"]);
+    expect(await node.nonces()).toMatchObject({ latest: 1 });
+  });
+  test("a blob that hangs: replaced for twice all three fees", async () => {
+    await open();
+    withhold({ from: account.address.toLowerCase() as Hex });
+    const { purpose } = blobFor(account, 5);
+    await replaced(purpose, account.transactions.publish(blobFor(account, 5)));
+    const [first, second] = feesOf(purpose);
+    expect(second!.every((fee, at) => fee >= 2n * first![at]!)).toBe(true);
+    expect(met).not.toContain("replacementUnderpriced");
+    expect(await node.nonces()).toMatchObject({ latest: 1 });
+  });
+  test("a call that hangs: replaced for a tenth more", async () => {
+    await open();
+    withhold({ from: account.address.toLowerCase() as Hex });
+    const call = callFor(account, "slow");
+    await replaced(call.purpose, account.transactions.send(call));
+    const [[first], [second]] = feesOf(call.purpose) as [[bigint], [bigint]];
+    expect(second).toBeGreaterThanOrEqual((first * 11n) / 10n);
+    expect(met).not.toContain("replacementUnderpriced");
+    expect(await node.nonces()).toMatchObject({ latest: 1 });
+  });
+  test("replacement transaction underpriced, at the nonce of what a former holder left: it goes above that", async () => {
+    await leaveHanging(await plain(0, gwei(40)));
+    await open();
+    expect((await account.transactions.send(callFor(account, "ack"))).status).toBe("success");
+    expect(met).toContain("replacementUnderpriced");
+    expect(await node.nonces()).toMatchObject({ latest: 1 });
+  });
+  test("already known: what was offered twice is one transaction", async () => {
+    let lost = 0;
+    await open(signer, (real) => ({
+      broadcast: async (raw) => {
+        const hash = await real.broadcast(raw);
+        met.push("taken");
+        if (lost++ === 0) throw new BroadcastUnclear("lost on the way back");
+        return hash;
+      },
+      knows: async (hash) => lost > 1 && (await real.knows(hash)),
+    }));
+    withhold({ from: account.address.toLowerCase() as Hex });
+    const sending = account.transactions.send(callFor(account, "ack"));
+    await until(() => met.length > 1);
+    chain.faults.clear();
+    const { hash } = await sending;
+    expect(account.journal.allTransactions().map((sent) => sent.hash)).toEqual([hash]);
+    expect(await node.nonces()).toMatchObject({ latest: 1 });
+  });
+  test("nonce too low: another's transaction was quicker, and the next nonce is taken", async () => {
+    await open(signer, nonceOffBy(-1));
+    await node.broadcast(await plain(0));
+    await until(async () => (await node.nonces()).latest === 1);
+    expect((await account.transactions.send(callFor(account, "ack"))).status).toBe("success");
+    expect(met).toEqual(["nonceTooLow", "taken"]);
+    expect(await node.nonces()).toMatchObject({ latest: 2 });
+  });
+  test("a blob above a gap that an old account's pool takes silently: the gap is filled, and the blob is mined", async () => {
+    await open(veteran, nonceOffBy(1));
+    expect((await account.transactions.publish(blobFor(account, 6))).status).toBe("success");
+    expect(met[0]).toBe("taken"); // and in no block for as long as nothing fills the gap
+    expect(await account.node.nonces()).toMatchObject({ latest: veteranNonce + 2 });
   });
 });
