@@ -26,13 +26,20 @@ interface NativeKzg {
 }
 
 /**
- * Loads the library and its setup: 2-3 s native, 20 s in WebAssembly, in which this thread does nothing else.
+ * Loads the library and its setup, or gives what was loaded before: 2-3 s native, 20 s in WebAssembly, in which this thread does nothing else.
  * @param nativeFile `kzg.node` with `trusted_setup.txt` beside it. Default: the c-kzg package, where it was built
  * @throws Error when neither library can be loaded
  */
 export async function loadKzg(nativeFile?: string): Promise<Kzg> {
-  return loadNative(nativeFile) ?? loadWasm();
+  const known = loaded.get(nativeFile);
+  if (known !== undefined) return known;
+  const kzg = loadNative(nativeFile) ?? (await loadWasm());
+  loaded.set(nativeFile, kzg);
+  return kzg;
 }
+
+/** A library takes its setup once in a process, and refuses to a second time. */
+const loaded = new Map<string | undefined, Kzg>();
 
 function loadNative(nativeFile: string | undefined): Kzg | undefined {
   try {

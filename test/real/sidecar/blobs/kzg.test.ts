@@ -36,7 +36,7 @@ let native: {
 };
 let kzgHere: Kzg;
 beforeAll(async () => {
-  kzgHere = await loadKzg(); // once: it loads the setup, which a process can do only once
+  kzgHere = await loadKzg();
   native = createRequire(__filename)("c-kzg") as typeof native;
 });
 
@@ -99,6 +99,10 @@ function cellsVerify(blob: Uint8Array, commitment: Uint8Array, proofs: readonly 
     [...proofs],
   );
 }
+
+test("asked for twice in a process, the library is the same one, not the slow one instead", async () => {
+  expect(await loadKzg()).toBe(await loadKzg());
+});
 
 test("a proof is accepted for its own blob and no other", async () => {
   const kzg = kzgHere;
