@@ -150,7 +150,7 @@ export function createSidecar(parts: Parts): Sidecar {
   const abstention = (): NothingClaimed | null => {
     const { observed, intent } = course;
     if (observed?.registration == null || intent.kind !== "serving") return null;
-    return whyNothingIsClaimed(observed.rules, settings.jobs);
+    return whyNothingIsClaimed(observed.rules, { ...settings.jobs, ackTimeoutMs: settings.chain.ackTimeoutMs });
   };
   const room = (pendingClaims: number): number => {
     const { observed } = course;

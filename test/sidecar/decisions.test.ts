@@ -54,12 +54,24 @@ describe("room for claims", () => {
 });
 
 describe("rules that forbid claims", () => {
-  const reserves = { settleReserveMs: 25_000, completionReserveMs: 12_000, minInferenceBudgetMs: 10_000 };
-  const allowed = { paused: { jobs: false, workers: false }, completionTimeout: chainSeconds(36n) };
+  const reserves = {
+    ...{ settleReserveMs: 25_000, completionReserveMs: 12_000, minInferenceBudgetMs: 10_000 },
+    ackTimeoutMs: 15_000,
+  };
+  const allowed = {
+    paused: { jobs: false, workers: false },
+    ackTimeout: chainSeconds(16n),
+    completionTimeout: chainSeconds(36n),
+  };
   test.each<[rules: string, change: Partial<typeof allowed>, words: string | null]>([
     ["nothing in the way", {}, null],
     ["a paused JobRegistry", { paused: { jobs: true, workers: false } }, "JobRegistry is paused"],
     ["a paused WorkerRegistry", { paused: { jobs: false, workers: true } }, "WorkerRegistry is paused"],
+    [
+      "no more time for an acknowledgement than one may take",
+      { ackTimeout: chainSeconds(15n) },
+      "acknowledged within 15 s",
+    ],
     ["just too little time for a model", { completionTimeout: chainSeconds(35n) }, "within 35 s"],
   ])("%s", (_, change, words) => {
     const why = whyNothingIsClaimed({ ...allowed, ...change }, reserves);

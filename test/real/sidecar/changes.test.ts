@@ -119,7 +119,10 @@ test("a shorter time to acknowledge, another fee: the next job has both", async 
   await owner.call("aiConfig", "setAckTimeout", [90n]);
 });
 
-test("a time to complete that leaves none for a model: nothing is claimed and the status says why", async () => {
+test("times too short to acknowledge, or to complete after a model has answered: nothing is claimed and the status says why", async () => {
+  await owner.call("aiConfig", "setAckTimeout", [10n]);
+  expect((await claimsNothing("LF1462")).trouble!.summary).toContain("10 s");
+  await owner.call("aiConfig", "setAckTimeout", [90n]);
   await owner.call("aiConfig", "setCompletionTimeout", [30n]);
   expect((await claimsNothing("LF1462")).trouble!.summary).toContain("30 s");
   await owner.call("aiConfig", "setCompletionTimeout", [120n]);
