@@ -39,3 +39,9 @@ export function purposeBefore(purpose: PurposeId): PurposeId | null {
   const parts = parsePurpose(purpose);
   return parts?.kind === "complete" ? purposeId({ ...parts, kind: "answer" }) : null;
 }
+
+/** Whether being mined twice would cost gas and nothing else: a job takes one completion, and a blob is found by its hash, not by its transaction. */
+export function isHarmlessTwice(purpose: PurposeId): boolean {
+  const kind = parsePurpose(purpose)?.kind;
+  return kind === "answer" || kind === "complete";
+}

@@ -37,8 +37,6 @@ export interface Slot {
   triedFees: Draft["fees"];
   /** What somebody was told is mined, before a reorganisation took it back. */
   readonly takenBack: Set<PurposeId>;
-  /** We have given the nonce to this filler: once a few blocks are on it, what else was signed there is dead. */
-  yieldedTo: PurposeId | null;
   inPool: boolean;
   /** Bytes of it are on their way to the node right now: nobody else offers any meanwhile. */
   busy: boolean;
@@ -98,7 +96,6 @@ export function openBook(options: {
       offered,
       triedFees: entry.draft.fees,
       takenBack: new Set(),
-      yieldedTo: null,
       inPool: false,
       busy: false,
       trouble: null,

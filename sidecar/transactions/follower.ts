@@ -2,7 +2,7 @@ import type { Settings } from "../../schema/settings.js";
 import type { Clock } from "../../system/clock.js";
 import type { Logger } from "../../system/log.js";
 import type { Node, Receipt } from "../ports.js";
-import { purposeBefore } from "../purposes.js";
+import { isHarmlessTwice, purposeBefore } from "../purposes.js";
 import type { Book, Entry, Slot } from "./book.js";
 import type { Drafting } from "./drafts.js";
 import type { Filler } from "./filler.js";
@@ -127,6 +127,13 @@ export function createFollower(options: FollowerOptions): Follower {
     if (isFinal) book.close(slot);
   }
 
+  /** Whether a filler won the nonce, and what else was signed there may be signed anew soon. */
+  function isGivenAway({ nonce, entries }: Slot, winner: Entry): boolean {
+    const others = entries.filter((entry) => entry !== winner && entry.sent.purpose !== winner.sent.purpose);
+    if (winner.sent.purpose !== filler.purposeAt(nonce) || others.length === 0) return false;
+    return others.every(({ sent }) => isHarmlessTwice(sent.purpose));
+  }
+
   /** Keeps a pending slot in the node's pool, at a price at which it gets on. */
   async function tend(slot: Slot, latest: number, head: bigint): Promise<void> {
     slot.offered = { at: slot.offered.at, block: slot.offered.block ?? head };
@@ -180,10 +187,7 @@ export function createFollower(options: FollowerOptions): Follower {
       return before !== null && blobs.has(before);
     };
     const following = plainBehind(slot).filter(({ entries }) => entries.some(mustFollow));
-    for (const yielding of [...following, slot]) {
-      yielding.yieldedTo = filler.purposeAt(yielding.nonce);
-      if (!(await filler.fill(yielding.nonce, "plain", head))) return; // its turn comes again with the next head
-    }
+    for (const { nonce } of [...following, slot]) if (!(await filler.fill(nonce, "plain", head))) return; // its turn comes again with the next head
   }
 
   /** The newest bytes first; older ones when the newest are refused, for instance because the balance fell. */
@@ -250,13 +254,10 @@ export function createFollower(options: FollowerOptions): Follower {
 }
 
 /**
- * Blocks upon a filler after which what had to give way to it is signed anew. Waiting for finality would cost the job its deadline; should a deeper reorganisation
- * let both be mined, a blob is paid twice, or a call reverts.
+ * Blocks upon a filler after which what had to give way to it may be signed anew. Waiting for finality would cost a job its deadline; should a deeper reorganisation
+ * let both be mined, gas was paid twice.
  */
 const givenAwayDepth = 3n;
-
-const isGivenAway = ({ yieldedTo, entries }: Slot, winner: Entry): boolean =>
-  yieldedTo === winner.sent.purpose && entries.length > 1;
 
 const isBlob = ({ entries }: Slot): boolean => entries[0]?.sent.lane === "blob";
 

@@ -427,7 +427,7 @@ describe("a blob that a reorganisation takes back while plain transactions of ou
     await lockedOut(world, completion);
     const again = await world.restart();
     const sending = again.send(completion);
-    await world.blocks(12);
+    await world.blocks(6);
     expect(world.node.achieved().get(completion.data)).toBeUndefined();
     await world.settled(Promise.all([again.publish(answer), sending]));
     expect(minedAt(world, answer.purpose)).toBeLessThan(minedAt(world, completion.purpose));

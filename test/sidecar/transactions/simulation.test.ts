@@ -54,19 +54,26 @@ async function play({ seed, wishes, crashes, faults, foreign, intrusions, osaka 
   const reported = new Map<string, Mined>();
   const wrong: string[] = [];
 
+  const blobAt = (index: number) => ({
+    purpose: `8200/${worker.toLowerCase()}/answer/g0/${index}` as PurposeId,
+    payload: Buffer.from(toHex(index + 1, { size: 32 }).slice(2), "hex"),
+  });
   const work = wishes.map((wish, index) => {
-    const purpose = `8200/${worker}/${wish.kind}/g1/${index}` as PurposeId;
+    // A call that comes after a blob is its completion, every other one stands for itself.
+    const completes = wish.kind === "call" && wishes[index - 1]?.kind === "blob" ? index - 1 : undefined;
+    const name = completes === undefined ? `call/g1/${index}` : `complete/g0/${completes}`;
+    const purpose = `8200/${worker.toLowerCase()}/${name}` as PurposeId;
     const payload = toHex(index + 1, { size: 32 });
     const tag = wish.kind === "call" ? payload : `0x01${keccak256(payload).slice(4)}`;
     if (wish.kind === "call") node.revertNext(tag, wish.reverts);
     const call: Call = { purpose, to: jobRegistry, data: payload, value: wei(0n) };
-    const achieve = (transactions: Transactions): Promise<Mined> => {
+    const achieve = async (transactions: Transactions): Promise<Mined> => {
       const giveUp = new AbortController();
       if (wish.isImpatient) void clock.sleep(3_000).then(() => giveUp.abort(new Error("too slow")));
       const { signal } = giveUp;
-      return wish.kind === "call"
-        ? transactions.send(call, signal, wish.urgency)
-        : transactions.publish({ purpose, payload: Buffer.from(payload.slice(2), "hex"), signal });
+      if (wish.kind === "blob") return transactions.publish({ ...blobAt(index), signal });
+      if (completes !== undefined) await transactions.publish({ ...blobAt(completes), signal });
+      return transactions.send(call, signal, wish.urgency);
     };
     return { wish, tag, achieve };
   });
