@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { privateKeyToAccount } from "viem/accounts";
 import { z } from "zod";
 import { describeError } from "../../schema/errors.js";
@@ -7,6 +7,7 @@ import { networkSchema } from "../../schema/network.js";
 import { jobId } from "../../schema/units.js";
 import { accountsSchema } from "../documents.js";
 import { createConsumer, type Consumer } from "./consumer.js";
+import { createDisputer, type Disputer } from "./disputer.js";
 import { FileUnusable } from "./errors.js";
 import type { Answer } from "./follow.js";
 import { loadKzg } from "../../system/kzg.js";
@@ -54,7 +55,35 @@ export function consumerCommand(print: (text: string) => void, note: (text: stri
     .action(async (job: string, options: Files) => {
       note(`claimed in ${await (await consumerOf(options)).claimTimeout(jobId(BigInt(job)))}\n`);
     });
+  withFiles(program.command("dispute"))
+    .description("Dispute a completed job, with the bond that takes.")
+    .argument("<job>", "the job's id")
+    .action(async (job: string, options: Files) => {
+      note(`disputed in ${await (await consumerOf(options)).disputeJob(jobId(BigInt(job)))}\n`);
+    });
+
+  withFiles(program.command("rule"))
+    .description("Rule on a disputed job, as the network's disputer.")
+    .argument("<job>", "the job's id")
+    .requiredOption("--verdict <guilty|not-guilty>", "about the worker", verdict)
+    .action(async (job: string, options: Files & { readonly verdict: boolean }) => {
+      const disputer = await disputerOf(options);
+      note(`ruled in ${await disputer.rule(jobId(BigInt(job)), { guilty: options.verdict })}\n`);
+    });
   return program;
+}
+
+/** Whether the worker is guilty. */
+function verdict(text: string): boolean {
+  if (text === "guilty" || text === "not-guilty") return text === "guilty";
+  throw new InvalidArgumentError("guilty or not-guilty");
+}
+
+async function disputerOf({ network, accounts }: Files): Promise<Disputer> {
+  const description = await parseFile(network, networkSchema, "npm run devnet -- up");
+  const { disputer } = await parseFile(accounts, accountsSchema, "npm run devnet -- up");
+  const account = privateKeyToAccount(disputer.privateKey);
+  return createDisputer({ network: description, account, kzg: await loadKzg() });
 }
 
 async function consumerOf({ network, accounts, consumer }: Files): Promise<Consumer> {

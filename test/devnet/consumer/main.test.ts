@@ -13,9 +13,9 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
+const nothing = () => undefined;
 const ask = (files: Record<string, string>, ...more: string[]) => {
   const options = ["network", "accounts"].flatMap((name) => [`--${name}`, files[name] ?? join(dir, "missing.json")]);
-  const nothing = () => undefined;
   return consumerCommand(nothing, nothing).parseAsync([
     "node",
     "x",
@@ -45,6 +45,18 @@ test("the command names a consumer that there is none of", async () => {
   const network = await file("network.json", networks.testnet);
   const accounts = await file("accounts.json", { owner: account(), treasury: account(), consumers: [account()] });
   await expect(ask({ network, accounts }, "--consumer", "2")).rejects.toThrow(/no consumer 2.*--consumer 1 to 1/s);
+});
+
+test("a ruling wants a verdict it knows", async () => {
+  const command = consumerCommand(nothing, nothing);
+  command.commands
+    .find((one) => one.name() === "rule")!
+    .exitOverride()
+    .configureOutput({ writeErr: nothing });
+  const files = ["--network", join(dir, "n.json"), "--accounts", join(dir, "a.json")];
+  const rule = (verdict: string) => command.parseAsync(["node", "x", "rule", "7", "--verdict", verdict, ...files]);
+  await expect(rule("perhaps")).rejects.toThrow(/guilty or not-guilty/);
+  await expect(rule("not-guilty")).rejects.toThrow(FileUnusable);
 });
 
 test("the command keeps keys out of its complaints", async () => {
