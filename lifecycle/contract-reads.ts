@@ -17,8 +17,10 @@ export interface ContractReads {
   /** Of a worker that is registered. */
   registration(worker: Address, models: readonly ModelId[]): Promise<Registration>;
   earnings(worker: Address): Promise<Wei>;
-  session(id: SessionId): Promise<Session>;
-  job(id: JobId): Promise<Job>;
+  /** `null`: there is none. A reorganisation may have taken it back. */
+  session(id: SessionId): Promise<Session | null>;
+  /** `null`: there is none. */
+  job(id: JobId): Promise<Job | null>;
   /** Whether a job submitted to the session now would revert with exactly `SessionNotActive`. */
   refusesJobs(id: SessionId, session: Session, fee: Wei): Promise<boolean>;
   /** Since when, or from when on, `settleStuckJob` by this account works; `null` when the contract does not say, or has no such function. */
@@ -30,8 +32,23 @@ export function contractReads(client: PublicClient, contracts: Contracts, at: bi
   const workers = { abi: workerRegistryAbi, address: contracts.workerRegistry, blockNumber: at } as const;
   const jobs = { abi: jobRegistryAbi, address: contracts.jobRegistry, blockNumber: at } as const;
   const config = { abi: aiConfigAbi, address: contracts.aiConfig, blockNumber: at } as const;
-  const bytesOf = async (data: Hex): Promise<Hex> =>
-    (await answered(client.call({ to: contracts.jobRegistry, data, blockNumber: at }))).data ?? "0x";
+  /** What JobRegistry holds; `null` when it says that there is no such thing. */
+  const recordOf = async (
+    absent: "SessionNotFound" | "JobNotFound",
+    question: Parameters<typeof encodeFunctionData<typeof jobRegistryAbi>>[0],
+  ): Promise<Hex | null> => {
+    const data = encodeFunctionData(question);
+    const asking = client.call({ to: contracts.jobRegistry, data, blockNumber: at });
+    return answered(
+      asking.then(
+        (answer) => answer.data ?? "0x",
+        (error: unknown) => {
+          if (isRevert(error, absent)) return null;
+          throw error;
+        },
+      ),
+    );
+  };
 
   const modelStanding = async (id: ModelId): Promise<ModelStanding> => {
     const [whitelisted, enabled, fee] = await Promise.all([
@@ -116,11 +133,15 @@ export function contractReads(client: PublicClient, contracts: Contracts, at: bi
     earnings: async (worker) =>
       wei(await answered(client.readContract({ ...jobs, functionName: "workerBalance", args: [worker] }))),
 
-    session: async (id) =>
-      decodeSession(await bytesOf(encodeFunctionData({ abi: jobRegistryAbi, functionName: "getSession", args: [id] }))),
+    session: async (id) => {
+      const data = await recordOf("SessionNotFound", { abi: jobRegistryAbi, functionName: "getSession", args: [id] });
+      return data === null ? null : decodeSession(data);
+    },
 
-    job: async (id) =>
-      decodeJob(await bytesOf(encodeFunctionData({ abi: jobRegistryAbi, functionName: "getJob", args: [id] }))),
+    job: async (id) => {
+      const data = await recordOf("JobNotFound", { abi: jobRegistryAbi, functionName: "getJob", args: [id] });
+      return data === null ? null : decodeJob(data);
+    },
 
     refusesJobs: async (id, session, fee) => {
       try {

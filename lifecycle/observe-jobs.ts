@@ -32,6 +32,7 @@ export async function readSessions(
   await inTurns([...ids], async (id) => {
     const known = finished.sessions.get(id);
     const session = known && known.at + unsettledBlocks < at.number ? known.session : await chain.session(id);
+    if (session === null) return; // a reorganisation took it back
     const { user, modelId: model } = session;
     if (session.status === "Closed" && known === undefined) finished.sessions.set(id, { at: at.number, session });
     const isOver = session.status === "Closed" || session.worker !== worker;
@@ -54,6 +55,7 @@ export async function readJobs(
     const seen = finished.jobs.get(id);
     if (seen !== undefined && seen + unsettledBlocks < at.number) return;
     const job = await chain.job(id);
+    if (job === null) return;
     const model = models.get(job.sessionId);
     if (isFinished(job) || job.worker !== worker || model === undefined) {
       finished.jobs.set(id, seen ?? at.number);

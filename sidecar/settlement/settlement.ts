@@ -1,3 +1,4 @@
+import { isRevert } from "../../abi/revert.js";
 import { isReleasable } from "../../lifecycle/releases.js";
 import { stepsOf } from "../../lifecycle/steps.js";
 import type { JobStanding, Observed } from "../../lifecycle/types.js";
@@ -33,7 +34,11 @@ export function createSettlement(parts: Parts, policy: SettlementPolicy): Settle
 
   /** Follows each completed job of the journal to its end on chain, whoever released it. */
   const follow = async (row: JobRow, observed: Observed): Promise<void> => {
-    const job = await ports.chain.job(row.id);
+    const job = await ports.chain.job(row.id).catch((error: unknown) => {
+      if (isRevert(error, "JobNotFound")) return undefined;
+      throw error;
+    });
+    if (job === undefined) return; // a reorganisation took it back; the others do not wait for it
     const over = job.state === "Resolved" && job.escrowedFee === 0n;
     if (job.state === "Released") return journal.advance(row.id, "released");
     if (job.state === "TimedOut" || over) {

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { jobRegistryAbi } from "../../../abi/job-registry.js";
 import type { PendingJob } from "../../../devnet/consumer/follow.js";
 import type { ConsumerSession } from "../../../devnet/consumer/open-session.js";
+import type { SidecarStatus } from "../../../schema/control.js";
 import { parseRelayFrame } from "../../../protocol/frames.js";
 import { ciphertextHash } from "../../../protocol/signature.js";
 import { until } from "../devnet/chain/harness.js";
@@ -141,5 +142,24 @@ test("acknowledgement, blob and completion that are taken back together are all 
   await minedIn("complete", pending);
   await undoFrom(block);
   ground.devnet.driver.release();
+  await isSettledOnce(pending);
+});
+
+test("a job that is taken back and stays away for a while stops nothing else, and is completed when it is there again", async () => {
+  ground.ollama.pauseAfter(3);
+  const pending = await ground.consumer.submit(session, "Are you still there?");
+  await ground.ollama.paused();
+  await minedIn("acknowledge", pending);
+  const { submit } = pending.transactions;
+  const { blockNumber } = await ground.client.getTransactionReceipt({ hash: submit });
+  const fault = ground.devnet.faults.add({ part: "chain", kind: "withhold", match: { hash: submit } });
+  await undoFrom(blockNumber);
+  ground.devnet.driver.release();
+  const { number } = ground.devnet.driver.head();
+  const without = ({ block, trouble, jobs }: SidecarStatus): boolean =>
+    block !== null && block.number > number + 2 && trouble === null && jobs.some(({ id }) => id === pending.jobId);
+  await ground.worker.until(without, "looks at the chain without the job", 30_000);
+  ground.ollama.resume();
+  ground.devnet.faults.remove(fault);
   await isSettledOnce(pending);
 });
