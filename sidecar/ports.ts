@@ -60,6 +60,11 @@ export interface Chain {
   earlierJobs(session: SessionId, before: JobId, submitBlock: bigint): Promise<readonly JobId[]>;
   /** Transactions of ours to ourselves that carry one blob, by block; both ends inclusive. */
   ownBlobs(from: bigint, to: bigint): Promise<readonly OwnBlob[]>;
+  /**
+   * The block of a job's completion, from its log, both ends inclusive; `null` when it was not completed in there. For jobs that do not tell it themselves (17
+   * words; consumer reference §4).
+   */
+  completionBlock(job: JobId, from: bigint, to: bigint): Promise<bigint | null>;
   /** Everything `lifecycle/plan` needs, at one block. */
   observe(about: ObserveOptions): Promise<Observed>;
 }

@@ -188,6 +188,20 @@ function readsOf(client: PublicClient, contracts: Contracts, heads: Heads, optio
       }
       return found;
     },
+    completionBlock: async (job, from, to) => {
+      const query = {
+        address: jobRegistry,
+        abi: jobRegistryAbi,
+        eventName: "JobCompleted",
+        args: { jobId: job },
+      } as const;
+      const logs = await inChunks(
+        `the completion of job ${job}`,
+        { from, to, size: settings.logChunkBlocks },
+        (fromBlock, toBlock) => client.getContractEvents({ ...query, fromBlock, toBlock, strict: true }),
+      );
+      return logs.at(-1)?.blockNumber ?? null;
+    },
     observe: (about) => observer.observe({ ...about, sent: sent() }),
   };
 }

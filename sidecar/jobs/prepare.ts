@@ -85,15 +85,23 @@ async function historyOf(parts: Pick<Parts, "ports">, job: JobToPrepare, opener:
   const turns = await Promise.all(
     earlier.map(async (id) => {
       const prior = await chain.job(id);
-      const { promptBlobHash, responseBlobHash, completionBlockNumber } = prior;
+      const { promptBlobHash, responseBlobHash } = prior;
       const asked = promptBlobHash === null ? null : opener(promptBlobHash, prior.submitBlockNumber);
+      const completed = responseBlobHash === null ? null : await completionOf(parts, id, prior, submitBlockNumber);
+      const isKnown = isAnswerInHistory({ ...prior, completionBlockNumber: completed }, submitBlockNumber);
       const answered =
-        responseBlobHash !== null && isAnswerInHistory(prior, submitBlockNumber)
-          ? opener(responseBlobHash, completionBlockNumber ?? submitBlockNumber)
-          : null;
+        responseBlobHash !== null && completed !== null && isKnown ? opener(responseBlobHash, completed) : null;
       const [prompt, answer] = await Promise.all([asked, answered]);
       return replay(prompt, answer);
     }),
   );
   return turns.flat();
 }
+
+/** Older networks' jobs do not tell the block of their completion, and an answer's blob is looked for backwards from there: their log does. */
+const completionOf = async (
+  { ports }: Pick<Parts, "ports">,
+  id: JobId,
+  { completionBlockNumber, submitBlockNumber }: Job,
+  upTo: bigint,
+): Promise<bigint | null> => completionBlockNumber ?? ports.chain.completionBlock(id, submitBlockNumber, upTo);

@@ -50,6 +50,11 @@ export function createSimulatedChain(world: World, journal: Pick<Journal, "allTr
             : [{ hash: blob.hash, block: mined.block, time: world.timeOf(mined.block) }],
         ),
       ),
+    completionBlock: (job, _from, to) =>
+      answer(() => {
+        const block = world.jobs.get(job)?.completionBlockNumber ?? null;
+        return block !== null && block <= to ? block : null;
+      }),
     observe: (about) => answer(() => observe(world, journal, about)),
   };
 }

@@ -123,6 +123,7 @@ test("times too short to acknowledge, or to complete after a model has answered:
   await owner.call("aiConfig", "setAckTimeout", [10n]);
   expect((await claimsNothing("LF1462")).trouble!.summary).toContain("10 s");
   await owner.call("aiConfig", "setAckTimeout", [90n]);
+  await claims();
   await owner.call("aiConfig", "setCompletionTimeout", [30n]);
   expect((await claimsNothing("LF1462")).trouble!.summary).toContain("30 s");
   await owner.call("aiConfig", "setCompletionTimeout", [120n]);
@@ -139,8 +140,9 @@ test("a model that is disabled and taken off the list: whoever serves it goes on
   await owner.call("aiConfig", "enableModel", [id]);
 });
 
-test("an older JobRegistry, whose jobs have 17 words: jobs are answered and sessions claimed", async () => {
+test("an older JobRegistry, whose jobs have 17 words: jobs are answered, with all of their history, and sessions claimed", async () => {
   await owner.upgrade("jobRegistry", "older");
+  await ground.devnet.driver.mine(101); // blobs are looked for in a hundred blocks, and these jobs do not tell theirs
   await answers();
   await claimsASession();
   await owner.upgrade("jobRegistry", "present");

@@ -161,5 +161,7 @@ test("a job that is taken back and stays away for a while stops nothing else, an
   await ground.worker.until(without, "looks at the chain without the job", 30_000);
   ground.ollama.resume();
   ground.devnet.faults.remove(fault);
+  const isBack = () => ground.client.getTransactionReceipt({ hash: submit }).then(Boolean, () => false);
+  await until(isBack);
   await isSettledOnce(pending);
 });
