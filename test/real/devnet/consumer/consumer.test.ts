@@ -126,13 +126,6 @@ describe("a consumer", () => {
     await expect(consumer.claimTimeout(pending.jobId)).rejects.toThrow(TransactionFailed);
   });
 
-  test("says when nobody claims its request", async () => {
-    const failing = expect(consumer.requestSession(MODEL, { expiresIn: chainSeconds(20n) })).rejects.toThrow(NoClaim);
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    await devnet.driver.advance(30);
-    await failing;
-  });
-
   test("shows the contract that a worker signed another answer than it settled, and gets its fee back; an honest answer is no evidence", async () => {
     const session = await openSession();
     const [honest, crooked] = [await consumer.submit(session, "One?"), await consumer.submit(session, "Two?")];
@@ -152,6 +145,13 @@ describe("a consumer", () => {
     const job = await client.readContract({ ...jobs, args: [crooked.jobId] });
     expect(job).toMatchObject({ state: 5, escrowedFee: 0n, disputeFiler: consumer.address });
     await expect(consumer.proveMismatch(crooked)).rejects.toThrow(TransactionFailed);
+  });
+
+  test("says when nobody claims its request", async () => {
+    const failing = expect(consumer.requestSession(MODEL, { expiresIn: chainSeconds(20n) })).rejects.toThrow(NoClaim);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await devnet.driver.advance(30);
+    await failing;
   });
 });
 

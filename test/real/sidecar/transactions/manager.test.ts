@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Signer } from "../../../../keystore/store.js";
-import type { PurposeId } from "../../../../lifecycle/types.js";
-import { wei, type Hash, type Hex } from "../../../../schema/units.js";
+import { wei, type Hex } from "../../../../schema/units.js";
 import { BroadcastUnclear, CallReverted } from "../../../../sidecar/failures.js";
 import type { Node } from "../../../../sidecar/ports.js";
 import { sidecarOf } from "../../../../protocol/blob-transaction.js";
@@ -21,7 +20,6 @@ afterAll(() => chain.stop());
 
 const open = async (options: Parameters<typeof openAccount>[2] = {}): Promise<Account> =>
   (account = await openAccount(chain, signers.pop()!, options));
-const withheldFrom = (one: Account) => one.address.toLowerCase() as `0x${string}`;
 const outcomes = (one: Account) => one.journal.allTransactions().map(({ outcome }) => outcome);
 
 test("calls and blobs in any order are each mined once, one nonce each, and never refused by the pools for long", async () => {
