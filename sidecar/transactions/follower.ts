@@ -187,7 +187,10 @@ export function createFollower(options: FollowerOptions): Follower {
       return before !== null && blobs.has(before);
     };
     const following = plainBehind(slot).filter(({ entries }) => entries.some(mustFollow));
-    for (const { nonce } of [...following, slot]) if (!(await filler.fill(nonce, "plain", head))) return; // its turn comes again with the next head
+    for (const { nonce } of [...following, slot]) {
+      const isTaken = await filler.fill(nonce, "plain", head);
+      if (!isTaken) return; // all of it is tried again with the next head
+    }
   }
 
   /** The newest bytes first; older ones when the newest are refused, for instance because the balance fell. */

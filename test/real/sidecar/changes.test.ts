@@ -22,7 +22,7 @@ let session: ConsumerSession;
 const id = modelIdOf(model);
 const answered: JobId[] = [];
 beforeAll(async () => {
-  ground = await prepareGround();
+  ground = await prepareGround({ contracts: { claimWindowBlocks: 1 } });
   const { network, accounts } = ground.devnet;
   const key = accounts.owner.privateKey;
   owner = createOwner({ rpcUrl: network.endpoints.rpc, key, compiled: compileForTests });

@@ -13,7 +13,7 @@ import { model, prepareGround, type Ground } from "./kills/ground.js";
 let ground: Ground;
 let session: ConsumerSession;
 beforeAll(async () => {
-  ground = await prepareGround({ blocks: { finalityDepth: 24 } });
+  ground = await prepareGround({ blocks: { finalityDepth: 24 }, contracts: { claimWindowBlocks: 1 } });
   session = await ground.consumer.requestSession(model);
 });
 afterEach(() => {
