@@ -32,8 +32,8 @@ export async function startScriptedWorker(devnet: Devnet, kzg: Kzg, model: strin
     sender.call(functionName, to, encodeFunctionData({ abi, functionName, args }), wei(value));
 
   const treasury = createSender(network, chain.client, privateKeyToAccount(devnet.accounts.treasury.privateKey), kzg);
-  await treasury.call("fund the worker", account.address, "0x", wei(parseEther("5010")));
-  await send(workerRegistry, workerRegistryAbi, "registerWorker", [hex(keys.publicKey)], parseEther("5000"));
+  await treasury.call("fund the worker", account.address, "0x", wei(parseEther("6010")));
+  await send(workerRegistry, workerRegistryAbi, "registerWorker", [hex(keys.publicKey)], parseEther("6000"));
   await send(workerRegistry, workerRegistryAbi, "addSupportedModel", [modelIdOf(model)]);
 
   const socket = await connect(network.endpoints.gateway, account);
