@@ -1,6 +1,12 @@
 import { hexToBytes, keccak256 } from "viem";
 import { blobBytes, versionedHash } from "../protocol/blob.js";
-import { proofsPerBlob, withSidecar, type BlobSidecar, type ProofKind } from "../protocol/blob-transaction.js";
+import {
+  otherProofsWanted,
+  proofsPerBlob,
+  withSidecar,
+  type BlobSidecar,
+  type ProofKind,
+} from "../protocol/blob-transaction.js";
 import type { Hex } from "../schema/units.js";
 import type { Clock } from "../system/clock.js";
 import { BlobInTheWay, GasTooExpensive, OutcomeUnknown } from "./errors.js";
@@ -176,6 +182,6 @@ async function emptyBlobAt(
 export async function broadcastStored(raw: Hex, node: SenderNode): Promise<Broadcast> {
   if (!raw.startsWith("0x03")) return node.broadcast(raw);
   const answer = await node.broadcast(withSidecar(raw, emptyBlob("blob")));
-  const isOtherKind = answer.kind === "refused" && /sidecar version/i.test(answer.reason);
+  const isOtherKind = answer.kind === "refused" && otherProofsWanted.test(answer.reason);
   return isOtherKind ? node.broadcast(withSidecar(raw, emptyBlob("cells"))) : answer;
 }

@@ -5,6 +5,7 @@ import {
   type PublicClient,
   type TransactionReceipt,
 } from "viem";
+import { otherProofsWanted } from "../protocol/blob-transaction.js";
 import { wei, type Address, type Hash, type Hex, type Wei } from "../schema/units.js";
 import { revertOf, type Revert } from "../abi/revert.js";
 import { NodeSilent } from "./errors.js";
@@ -110,7 +111,11 @@ export function classifyBroadcast(error: unknown): Broadcast {
   if (/already known|known transaction|already imported/i.test(words)) return { kind: "held" };
   if (/nonce too low|nonce is too low|OldNonce/i.test(words)) return { kind: "behind" };
   if (/underpriced|gas price below|less than block base fee|tip needed/i.test(words)) return { kind: "underpriced" };
-  if (certainRefusal.test(words) || codesOf(error).some((code) => refusalCodes.has(code)))
+  if (
+    certainRefusal.test(words) ||
+    otherProofsWanted.test(words) ||
+    codesOf(error).some((code) => refusalCodes.has(code))
+  )
     return { kind: "refused", reason: wordsOf(error) };
   return { kind: "unclear", reason: wordsOf(error) };
 }

@@ -100,6 +100,9 @@ export function proofsAskedFor(config: unknown): ProofKind | null {
     : "blob";
 }
 
+/** What nodes say (geth, reth, Nethermind) when a blob comes with the other kind of proofs than their rules ask for: none of it is in a pool. */
+export const otherProofsWanted = /sidecar version|sidecar (?:after|before) osaka|proof ?version/i;
+
 /** Where an RLP item's content starts and ends in a hex string, as positions in the string. */
 function rlpItem(hex: string, at: number): { isList: boolean; start: number; end: number } {
   const byte = (position: number, bytes = 1): number => parseInt(hex.slice(position, position + 2 * bytes), 16);

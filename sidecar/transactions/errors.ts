@@ -1,3 +1,4 @@
+import { otherProofsWanted } from "../../protocol/blob-transaction.js";
 import { BroadcastRefused, BroadcastUnclear } from "../failures.js";
 import type { RefusalKind } from "../ports.js";
 
@@ -22,7 +23,7 @@ const refusals: readonly (readonly [RegExp, RefusalKind])[] = [
     /underpriced|gas price below minimum|tip needed|txpool is full|(?:fee|price)[a-z ]*less than block base fee|feetoolow/i,
     "underpriced",
   ],
-  [/sidecar version|sidecar (?:after|before) osaka|proof ?version/i, "proofs"],
+  [otherProofsWanted, "proofs"],
   [
     /intrinsic gas|exceeds block gas limit|gas limit too high|invalid sender|invalid signature|invalid chain ?id|oversized data|negative value|not supported|replay-protected|configured cap|sidecar|commitment|blob|kzg|init ?code|higher than max fee|rlp/i,
     "other",
