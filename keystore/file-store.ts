@@ -238,7 +238,8 @@ class FileStore implements SecretStore {
     try {
       return await work();
     } catch (error) {
-      if (isDiskFull(error) || (error instanceof Error && "errno" in error)) throw new StoreNotWritable(this.folder, error);
+      if (isDiskFull(error) || (error instanceof Error && "errno" in error))
+        throw new StoreNotWritable(this.folder, error);
       throw error;
     }
   }

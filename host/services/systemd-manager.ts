@@ -73,7 +73,6 @@ export function systemdManager(folders: SupervisorLayout, program: SupervisorPro
 export const serviceName = (root: string, unit: string): string =>
   `lightchain-${createHash("sha256").update(root).digest("hex").slice(0, 8)}-${unit}.service`;
 
-
 async function systemctl(...args: readonly string[]): Promise<string> {
   const ended = await runProcess("systemctl", args, { env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" } });
   if (ended.code !== 0) throw new SystemdFailed(args, ended.stderr || ended.stdout);

@@ -37,7 +37,11 @@ export class OffenceSeen extends FleetError {
 /** LF1460 too: a model is not there, or does not answer in time. */
 export class ModelSilent extends RehearsalFailed {
   constructor(model: ModelName, reason: string, cause?: unknown) {
-    super(`${model} ${reason}`, "see that Ollama runs on the worker's host, and what its log says; the rehearsal is repeated by itself.", cause);
+    super(
+      `${model} ${reason}`,
+      "see that Ollama runs on the worker's host, and what its log says; the rehearsal is repeated by itself.",
+      cause,
+    );
   }
 }
 

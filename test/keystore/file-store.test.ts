@@ -119,7 +119,9 @@ describe("the files", () => {
     ["SQLite's word, for a lock", { code: "ERR_SQLITE_ERROR", errcode: 13 }],
   ])("because the disk is full are told as such, by %s", (_, word) => {
     const { message } = new StoreNotWritable("/keys", Object.assign(new Error("full"), word));
-    expect(message).toMatch(/^LF1108: The key store \/keys cannot be written to: its disk is full\. Next: df -h \/keys;/);
+    expect(message).toMatch(
+      /^LF1108: The key store \/keys cannot be written to: its disk is full\. Next: df -h \/keys;/,
+    );
   });
 });
 

@@ -187,6 +187,8 @@ async function everyTransaction({ client }: Stage) {
 }
 const isSame = (one: string | null, other: string): boolean => one?.toLowerCase() === other.toLowerCase();
 function nameOf({ input, from, to }: { input: Hex; from: Address; to: Address | null }): string {
-  if (input !== "0x") return decodeFunctionData({ abi: [...workerRegistryAbi, ...jobRegistryAbi, ...sessionManagerAbi], data: input }).functionName;
+  if (input !== "0x")
+    return decodeFunctionData({ abi: [...workerRegistryAbi, ...jobRegistryAbi, ...sessionManagerAbi], data: input })
+      .functionName;
   return isSame(to, from) ? "rehearsal" : "sweep";
 }
