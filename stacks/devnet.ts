@@ -26,7 +26,13 @@ export function devnet(config: pulumi.Config): Record<string, unknown> {
       ...optional("gasReserve", config.get("gasReserve")),
       ...optional("tuning", config.getObject<ServiceTuning>("tuning")),
     });
-    return { worker: worker.address, standing: worker.standing, keys: worker.keys, backup: worker.backup, ollama: worker.ollamaUrl };
+    return {
+      worker: worker.address,
+      standing: worker.standing,
+      keys: worker.keys,
+      backup: worker.backup,
+      ollama: worker.ollamaUrl,
+    };
   });
 }
 
