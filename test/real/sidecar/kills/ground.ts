@@ -8,7 +8,7 @@ import { privateKeyToAccount } from "viem/accounts";
 import { createConsumer, type Consumer } from "../../../../devnet/consumer/consumer.js";
 import { startDevnet, type Devnet, type DevnetOptions } from "../../../../devnet/network.js";
 import { modelIdOf } from "../../../../protocol/model-id.js";
-import type { ControlRequest } from "../../../../schema/control.js";
+import type { ControlRequest, SidecarStatus } from "../../../../schema/control.js";
 import { wei } from "../../../../schema/units.js";
 import { stopProcess } from "../../../../system/process.js";
 import { loadKzg } from "../../../../system/kzg.js";
@@ -98,7 +98,12 @@ export async function prepareGround(options: Pick<DevnetOptions, "blocks" | "con
     });
     await client.waitForTransactionReceipt({ hash, pollingInterval: 50 });
     await worker.call(goLive);
-    await worker.until(({ mode, claiming }) => mode === "live" && claiming, "live");
+    // The last step of joining is mined a block after sessions can be claimed, and would be counted as a job's.
+    const hasJoined = ({ mode, claiming, transactions }: SidecarStatus): boolean =>
+      mode === "live" &&
+      claiming &&
+      transactions.some(({ purpose, outcome }) => purpose.includes("/setCapabilities/") && outcome === "mined");
+    await worker.until(hasJoined, "live");
     const account = privateKeyToAccount(accounts.consumers[0]!.privateKey);
     const consumer = await createConsumer({ network, account, kzg: await loadKzg() });
     const now = async (): Promise<View> => {
