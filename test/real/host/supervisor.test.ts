@@ -95,6 +95,7 @@ describe("a supervisor that is told to end", () => {
 
   test("ends although it was only just started", async () => {
     await ensure(patient("a"));
+    await until(async () => (await events()).includes("start a"), "its first start");
     await stopProcess(supervisor);
     const next = startProcess(process.execPath, [join(bundle, "supervisor.js"), "--root", root]);
     await until(async () => (await events()).filter((one) => one === "start a").length === 2, "a second start");
