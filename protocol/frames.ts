@@ -81,7 +81,8 @@ export class FrameError extends Error {
 const toBase64 = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");
 
-const id = z
+/** An id as JSON carries it: a number of any size. Parse the text with `parseExact`. */
+export const wireId = z
   .union([z.int().nonnegative(), z.bigint().nonnegative()])
   .transform(BigInt)
   .refine((value) => value < 1n << 256n);
@@ -92,8 +93,8 @@ const frameSignature = z
   .regex(/^0x[0-9a-fA-F]{130}$/)
   .transform((text) => text.toLowerCase() as Hex);
 const ofJob = {
-  jobId: id.transform(jobId),
-  sessionId: id.transform(sessionId),
+  jobId: wireId.transform(jobId),
+  sessionId: wireId.transform(sessionId),
   correlationId: z.string(),
   ts: count,
 };
@@ -113,7 +114,7 @@ const workerFrame = z.discriminatedUnion("type", [z.object(chunk), z.object(meta
  * @throws FrameError
  */
 export function parseWorkerFrame(text: string): WorkerFrame {
-  return check(workerFrame, text);
+  return readFrame(workerFrame, text);
 }
 
 const responseBody = z.object({
@@ -132,7 +133,7 @@ const responseBody = z.object({
  * @throws FrameError
  */
 export function parseResponseBody(text: string, job: JobId, ts: number): CompleteFrame {
-  const { sessionId, seq, payload, signature, correlationId } = check(responseBody, text);
+  const { sessionId, seq, payload, signature, correlationId } = readFrame(responseBody, text);
   return { type: "complete", jobId: job, sessionId, seq, payload, signature, correlationId, ts };
 }
 
@@ -160,6 +161,18 @@ export interface SessionNotice {
   readonly reason: string;
   readonly newWorker: string | null;
 }
+
+/** Writes news of a session as the relay sends it; `ts` is Unix seconds (consumer reference §7.6). */
+export function encodeNotice({ type, sessionId, reason, newWorker }: SessionNotice, ts: number): string {
+  return stringifyExact({
+    type,
+    sessionId,
+    ...(reason !== "" && { reason }),
+    ...(newWorker !== null && { newWorker }),
+    ts,
+  });
+}
+
 /** What a consumer receives. `unknown` is to be ignored: newer networks say more. */
 export type RelayFrame =
   ChunkFrame | MetadataFrame | RelayedComplete | ErrorFrame | SessionNotice | { readonly type: "unknown" };
@@ -214,12 +227,13 @@ const anyFrame = z.looseObject({ type: z.unknown().optional(), kind: z.unknown()
  * @throws FrameError
  */
 export function parseRelayFrame(text: string): RelayFrame {
-  const { type, kind } = check(anyFrame, text);
+  const { type, kind } = readFrame(anyFrame, text);
   const known = relayTypes.includes(type) && (kind === undefined || chunkKinds.some((name) => name === kind));
-  return known ? check(relayFrame, text) : { type: "unknown" };
+  return known ? readFrame(relayFrame, text) : { type: "unknown" };
 }
 
-function check<T>(schema: z.ZodType<T>, text: string): T {
+/** Parses a frame's text exactly, and checks it. @throws FrameError */
+export function readFrame<T>(schema: z.ZodType<T>, text: string): T {
   let json: unknown;
   try {
     json = parseExact(text);
