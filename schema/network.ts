@@ -31,6 +31,8 @@ export const networkSchema = z.object({
     gateway: httpUrl,
     /** Relay on which consumers receive answers. Workers never use it. */
     relay: webSocketUrl.optional(),
+    /** Where consumers ask for a worker in dispatcher mode. Workers never use it. */
+    dispatcher: httpUrl.optional(),
     /** Registry that Ollama pulls models from. Default: Ollama's own. */
     modelRegistry: httpUrl.optional(),
     /** Block explorer, for links shown to people. */
