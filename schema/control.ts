@@ -67,8 +67,10 @@ export const statusSchema = z.object({
   host: z.string(),
   epoch: z.number().int().nonnegative(),
   mode: z.enum(sidecarModes),
-  /** False after an offence, until resumed. */
+  /** Whether new sessions are claimed: false after an offence, until resumed, and where a dispatcher gives sessions out. */
   claiming: z.boolean(),
+  /** How the network gives sessions out; `null` while that was not read. Default null, for a sidecar that does not say so. */
+  selection: z.enum(["sortition", "dispatcher"]).nullable().default(null),
   generation: z.number().int().nonnegative(),
   /** Highest generation that left the network. */
   leftGeneration: z.number().int().nonnegative(),

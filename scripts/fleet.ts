@@ -58,7 +58,10 @@ function describe(status: SidecarStatus): string {
   table.push(
     ["worker", status.worker],
     ["on host", `${status.host} (epoch ${status.epoch})`],
-    ["standing", status.mode + (status.claiming ? ", claiming" : "")],
+    [
+      "standing",
+      status.mode + (status.claiming ? ", claiming" : "") + (status.selection === "dispatcher" ? ", dispatched" : ""),
+    ],
     ["next", status.next],
     ["stake", `${formatEther(status.stake)} LCAI`],
     ["balance", `${formatEther(status.balance)} LCAI`],

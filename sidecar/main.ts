@@ -17,7 +17,7 @@ import { createLogger, type Logger } from "../system/log.js";
 import { createBlobs } from "./adapters/blobs.js";
 import { connectChain } from "./adapters/chain.js";
 import { serveControl } from "./adapters/control-socket.js";
-import { createGateway } from "./adapters/gateway.js";
+import { connectGateway } from "./adapters/gateway.js";
 import { startMetricsServer } from "./adapters/metrics-server.js";
 import { createOllama } from "./adapters/ollama.js";
 import { type Credentials, parseSecretSource, readCredentials, type SecretSource } from "./adapters/secrets.js";
@@ -151,7 +151,7 @@ async function run(settings: Settings, credentials: Credentials, exit: Exit, log
       chain,
       transactions,
       blobs,
-      gateway: createGateway({ url: network.endpoints.gateway, signer, clock, log: log.child({ part: "gateway" }) }),
+      ...connectGateway({ url: network.endpoints.gateway, signer, clock, log: log.child({ part: "gateway" }) }),
       inference: createOllama(settings.inference, log.child({ part: "ollama" })),
       signer,
       unwrap: (wrapped) => {

@@ -1,6 +1,6 @@
 import type { Job, Session, SessionRequest } from "../abi/job.js";
 import type { Signer } from "../keystore/store.js";
-import type { BlockRef, Call, Mined, Observed, Sender } from "../lifecycle/types.js";
+import type { BlockRef, Call, ChainRules, Mined, Observed, Sender } from "../lifecycle/types.js";
 import type { ProofKind } from "../protocol/blob-transaction.js";
 import type { GenerationCounts } from "../protocol/ollama-stream.js";
 import type { ChatMessage, ConversationPrompt, TextPrompt } from "../protocol/prompt.js";
@@ -157,6 +157,9 @@ export interface BuiltBlob {
   readonly versionedHash: Hash;
 }
 
+/** How the network gives sessions to workers: they claim them, or a dispatcher names them. */
+export type Selection = ChainRules["mode"];
+
 /** The worker gateway. Logs in by itself, again when the token is about to end and once on a 401. */
 export interface Gateway {
   /** First login. @throws GatewayRefused (for instance 403: not registered), GatewayUnavailable */
@@ -165,7 +168,7 @@ export interface Gateway {
   /** Marks the worker as draining. */
   drain(): Promise<void>;
   undrain(): Promise<void>;
-  /** Opens the response stream and keeps it open until `close`. */
+  /** Opens the response stream and keeps it open until `close`. In dispatcher mode there is none: answers leave by HTTP. */
   open(): void;
   /** Queues a chunk or metadata frame; dropped when the queue is full. */
   offer(frame: Frame): void;
@@ -191,6 +194,32 @@ export interface CompleteFrame {
   readonly payload: Uint8Array;
   /** 65 bytes with recovery byte 0/1. */
   readonly signature: Hex;
+}
+
+/** A job that the dispatcher offers. It is believed only where the chain says the same. */
+export interface JobOffer {
+  readonly job: JobId;
+  readonly session: SessionId;
+  readonly worker: Address;
+  /** Earlier jobs of the session as the dispatcher has them; `null` where it does not say. */
+  readonly priorJobs: readonly JobId[] | null;
+}
+
+/**
+ * The dispatcher's stream of jobs (sidecar reference §5.5), the fast way to what the chain tells as well. Nothing rests on it: what is lost here is offered again,
+ * or found on the chain.
+ */
+export interface JobStream {
+  /** Connects, and again whenever the connection is lost, until `close`. Each connection begins with how many jobs are worked on at once. */
+  open(slots: number): void;
+  /** Calls back on each offer, repeated ones included. */
+  onOffer(listener: (offer: JobOffer) => void): Unsubscribe;
+  /** Tells that a job was taken. Lost while there is no connection. */
+  ack(job: JobId): void;
+  /** Tells that a job is at its end, and why it was not answered; `null` when it was. Lost while there is no connection. */
+  done(job: JobId, error: string | null): void;
+  readonly connected: boolean;
+  close(): Promise<void>;
 }
 
 /** A model server. */
@@ -225,6 +254,7 @@ export interface Ports {
   readonly transactions: Transactions;
   readonly blobs: Blobs;
   readonly gateway: Gateway;
+  readonly jobStream: JobStream;
   readonly inference: Inference;
   readonly signer: Signer;
   /** Opens session keys wrapped to the worker. @throws WrongKey */

@@ -7,16 +7,17 @@ import { statusOf } from "./control/status.js";
 import { JobForfeited } from "./jobs/endings.js";
 import { createJobIntake } from "./jobs/intake.js";
 import { createModelServer } from "./jobs/model-server.js";
+import { createOffers } from "./jobs/offers.js";
 import { createJobRunner } from "./jobs/runner.js";
 import { createSessionKeys } from "./jobs/session-keys.js";
 import { createSlots } from "./jobs/slots.js";
+import type { Selection } from "./ports.js";
 import { createCourse, type Mode } from "./lifecycle/course.js";
 import { createGatewayLink } from "./lifecycle/gateway-link.js";
 import { createOffences } from "./lifecycle/offences.js";
 import { configuredModels, type Parts } from "./parts.js";
 import { purposesOf } from "./purposes.js";
-import { type NothingClaimed, whyNothingIsClaimed } from "./sessions/abstention.js";
-import { claimRoom, worstJobCost } from "./sessions/capacity.js";
+import { createAdmission } from "./sessions/admission.js";
 import { createClaimer } from "./sessions/claimer.js";
 import { createSettlement } from "./settlement/settlement.js";
 import { checkStart } from "./startup/checks.js";
@@ -63,22 +64,33 @@ export function createSidecar(parts: Parts): Sidecar {
   const slots = createSlots(settings.jobs.maxConcurrentJobs);
   const runner = createJobRunner(
     {
-      ...{ ...parts, models, keys, slots, server, calls, purposes: purposesOf(parts) },
+      ...parts,
+      ...{ models, keys, slots, server, calls, purposes: purposesOf(parts) },
       completionMs: () => (course.observed === null ? null : Number(course.observed.rules.completionTimeout) * 1_000),
+      streams: () => selection() === "sortition",
+      priorJobsTold: (job) => offers.priorJobs(job),
     },
     {
-      completed: () => {
+      completed: (id) => {
         lastForfeit = null;
+        offers.ended(id, null);
         course.hurry();
         settlement.hurry();
       },
       ended: (id, ending) => {
         if (ending.end === "forfeited") lastForfeit = new JobForfeited(id, ending);
+        offers.ended(id, ending.message);
         course.hurry();
       },
     },
   );
-  const link = createGatewayLink(parts, () => runner.active);
+  /** How the network gives sessions out, as last read; before that it does not matter. */
+  const selection = (): Selection => course.observed?.rules.mode ?? "sortition";
+  const link = createGatewayLink(parts, {
+    activeJobs: () => runner.active,
+    // A dispatcher goes by this list; whoever claims decides by itself.
+    models: () => [...models.keys()].filter((model) => selection() === "sortition" || admission.serves(model)),
+  });
   const course = createCourse(parts, {
     mayAct: () => ready && staleness.trouble === null && !draining,
     server: () => (link.live ? "serving" : "standby"),
@@ -91,21 +103,20 @@ export function createSidecar(parts: Parts): Sidecar {
       metrics.claiming.set(mayClaim() ? 1 : 0);
     },
   });
+  const admission = createAdmission(parts, {
+    ...{ course, server, offences },
+    canSettle: () => ready && staleness.trouble === null && !draining,
+  });
   const intake = createJobIntake(parts, ({ job }) => runner.take(job));
+  const readsJobs = (): boolean => {
+    const { kind } = course.intent;
+    return kind !== "nothing" && kind !== "gone" && staleness.trouble === null && !draining;
+  };
+  const offers = createOffers(parts, intake, { mayTake: readsJobs, active: () => runner.active });
   const claimer = createClaimer(parts, calls, {
     mayClaim: () => mayClaim(),
-    serves: (model) => {
-      const name = models.get(model);
-      const { intent } = course;
-      return (
-        name !== undefined &&
-        server.ready(name) &&
-        intent.kind === "serving" &&
-        intent.serving.models.includes(model) &&
-        (course.observed?.registration?.eligible.includes(model) ?? false)
-      );
-    },
-    room: (pendingClaims) => room(pendingClaims),
+    serves: (model) => admission.serves(model),
+    room: (pendingClaims) => admission.room(pendingClaims),
     sessionsChanged: async () => {
       await course.observe();
     },
@@ -142,36 +153,16 @@ export function createSidecar(parts: Parts): Sidecar {
     if (intent.kind !== "serving" || registration === null || !link.live) return false;
     return intent.serving.models.every((model) => registration.eligible.includes(model));
   };
-  const mayClaim = (): boolean => {
-    const rules = course.observed?.rules;
-    if (rules === undefined || rules.mode !== "sortition" || abstention() !== null) return false;
-    return ready && mode() === "live" && offences.trouble === null && journal.trouble === null;
-  };
-  const abstention = (): NothingClaimed | null => {
-    const { observed, intent } = course;
-    if (observed?.registration == null || intent.kind !== "serving") return null;
-    return whyNothingIsClaimed(observed.rules, { ...settings.jobs, ackTimeoutMs: settings.chain.ackTimeoutMs });
-  };
-  const room = (pendingClaims: number): number => {
-    const { observed } = course;
-    if (observed === null) return 0;
-    const { gasPriceMultiplierBps, maxBlobGasPriceWei } = settings.chain;
-    return claimRoom({
-      slots: settings.jobs.maxConcurrentJobs,
-      budgetMs: Number(observed.rules.completionTimeout) * 1_000 - settings.jobs.settleReserveMs,
-      answerMs: course.answerMs,
-      openSessions: observed.sessions.filter(({ standing }) => standing === "open").length,
-      pendingClaims,
-      networkLimit: observed.rules.maxConcurrentJobs,
-      balance: observed.balance,
-      jobCost: worstJobCost(observed.gasPrice, gasPriceMultiplierBps, BigInt(maxBlobGasPriceWei)),
-    });
-  };
+  const mayClaim = (): boolean => selection() === "sortition" && mode() === "live" && admission.isOpen();
+  /** Where a dispatcher gives sessions out, what would stop claims is told to it. */
+  const isFull = (): boolean =>
+    !admission.isOpen() || admission.room(0) === 0 || ![...models.keys()].some((model) => admission.serves(model));
   /** The gateway answers registered workers only, and answers must reach consumers for as long as sessions are open. */
   const adjustLink = (): void => {
     const registered = course.observed?.registration != null;
-    const wanted = registered && course.intent.kind !== "nothing" && staleness.trouble === null;
-    link.want({ linked: wanted, draining: draining || course.intent.kind === "leaving" });
+    const linked = registered && course.intent.kind !== "nothing" && staleness.trouble === null;
+    const wantsNone = draining || course.intent.kind === "leaving" || (selection() === "dispatcher" && isFull());
+    link.want({ linked, draining: wantsNone, selection: selection() });
   };
 
   /** One head after the other; a newer one that comes meanwhile replaces the one that waits. */
@@ -197,7 +188,8 @@ export function createSidecar(parts: Parts): Sidecar {
       try {
         lookAtDisk();
         if (staleness.trouble !== null) continue;
-        if (course.intent.kind !== "nothing" && course.intent.kind !== "gone") await intake.read(head);
+        if (readsJobs()) await intake.read(head);
+        await offers.look();
         await claimer.read(head);
       } catch (error) {
         log.warn(
@@ -221,7 +213,7 @@ export function createSidecar(parts: Parts): Sidecar {
 
   const status = (): SidecarStatus =>
     statusOf({
-      ...{ journal, settings, identity, ports, course, link, mode },
+      ...{ journal, settings, identity, course, link, mode },
       claiming: mayClaim,
       troubles: () => [
         staleness.trouble,
@@ -230,7 +222,7 @@ export function createSidecar(parts: Parts): Sidecar {
         offences.trouble,
         server.trouble,
         link.trouble,
-        abstention(),
+        admission.abstention,
         lastForfeit,
       ],
     });
@@ -252,7 +244,10 @@ export function createSidecar(parts: Parts): Sidecar {
       void warmUp();
       server.start();
       link.start();
-      unsubscribe = ports.chain.onHead(onHead);
+      const listening = [ports.chain.onHead(onHead), ports.jobStream.onOffer((offer) => offers.take(offer))];
+      unsubscribe = () => {
+        for (const stopListening of listening) stopListening();
+      };
       if (staleness.trouble === null) runner.resume();
       course.start();
       settlement.start();

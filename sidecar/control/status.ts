@@ -9,7 +9,7 @@ import { configuredModels, type Parts } from "../parts.js";
 import { wei } from "../../schema/units.js";
 
 /** What a status is put together from. */
-export interface StatusSources extends Pick<Parts, "journal" | "settings" | "identity" | "ports"> {
+export interface StatusSources extends Pick<Parts, "journal" | "settings" | "identity"> {
   readonly course: Course;
   readonly link: GatewayLink;
   readonly mode: () => Mode;
@@ -20,7 +20,7 @@ export interface StatusSources extends Pick<Parts, "journal" | "settings" | "ide
 
 /** What this sidecar is, holds and does, as far as it last heard of the chain. `block: null`: nothing yet, so nothing else of the chain means anything. */
 export function statusOf(sources: StatusSources): SidecarStatus {
-  const { journal, identity, ports, course, link } = sources;
+  const { journal, identity, course, link } = sources;
   const { observed, plan, next, intent } = course;
   const registration = observed?.registration ?? null;
   return {
@@ -30,6 +30,7 @@ export function statusOf(sources: StatusSources): SidecarStatus {
     epoch: identity.epoch,
     mode: sources.mode(),
     claiming: sources.claiming(),
+    selection: observed?.rules.mode ?? null,
     generation:
       intent.kind === "serving" ? intent.serving.generation : intent.kind === "nothing" ? 0 : intent.generation,
     leftGeneration: journal.leftGeneration(),
@@ -47,7 +48,7 @@ export function statusOf(sources: StatusSources): SidecarStatus {
     models: modelsOf(sources),
     sessions: (observed?.sessions ?? []).map(({ id, standing }) => ({ id, standing })),
     jobs: jobsOf(sources),
-    gateway: { connected: ports.gateway.connected, lastHeartbeatMs: link.lastHeartbeatMs },
+    gateway: { connected: link.live, lastHeartbeatMs: link.lastHeartbeatMs },
     transactions: transactionsOf(journal),
     registeredAt: journal.registeredAt() ?? null,
   };

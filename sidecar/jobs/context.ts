@@ -16,6 +16,10 @@ export interface JobContext extends Parts {
   readonly purposes: Purposes;
   /** How long a job that is acknowledged now has until its completion, in ms, as last read; `null` before the first look. */
   readonly completionMs: () => number | null;
+  /** Whether a stream of the answer goes anywhere: in dispatcher mode only its end leaves, by HTTP. */
+  readonly streams: () => boolean;
+  /** The session's earlier jobs as the dispatcher told them with a job; `null` where it did not. */
+  readonly priorJobsTold: (job: JobId) => readonly JobId[] | null;
   /**
    * Jobs that were acknowledged, and not yet signed, when this process started, and those whose answer was recovered. A process that runs from a copy of this
    * journal has them as well, and what it would sign may differ from what we would: they are signed once the chain holds their answer.

@@ -107,10 +107,11 @@ interface Stream {
 
 /** Frames share one sequence over all kinds, and it goes on when the model has to begin anew. */
 function createStream(context: JobContext, { id, session, key }: Question): Stream {
-  const { ports, settings, clock } = context;
+  const { ports, settings, clock, streams } = context;
   const { streamChunkTokens, streamChunkMs, streamReasoning } = settings.inference;
   let chunks = 0;
   const offer = (kind: NonNullable<Frame["kind"]>, plaintext: Uint8Array): void => {
+    if (!streams()) return;
     const payload = seal(key, plaintext, ports.random(nonceBytes));
     ports.gateway.offer({ type: "chunk", kind, job: id, session, seq: ++chunks, totalChunks: 0, payload });
   };

@@ -14,6 +14,8 @@ export interface JobToPrepare {
   readonly id: JobId;
   readonly session: SessionId;
   readonly onChain: Job;
+  /** Earlier jobs of the session as the dispatcher told them; `null` where it did not. */
+  readonly priorJobsTold: readonly JobId[] | null;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface JobToPrepare {
  * @throws JobEnds when it can never be served; whatever else it throws may be gone at the next attempt
  */
 export async function prepare(
-  parts: Pick<Parts, "ports">,
+  parts: Pick<Parts, "ports" | "log">,
   keys: SessionKeys,
   job: JobToPrepare,
   signal: AbortSignal,
@@ -78,10 +80,24 @@ function opened(key: Uint8Array, envelope: Uint8Array): Uint8Array | undefined {
   }
 }
 
-async function historyOf(parts: Pick<Parts, "ports">, job: JobToPrepare, opener: Opener): Promise<ChatMessage[]> {
+/**
+ * The turns before a job, from the chain. What the dispatcher tells of them is compared and no more: the disputer reads the chain, and an answer must be to what the
+ * disputer would ask.
+ */
+async function historyOf(
+  parts: Pick<Parts, "ports" | "log">,
+  job: JobToPrepare,
+  opener: Opener,
+): Promise<ChatMessage[]> {
   const { chain } = parts.ports;
   const { submitBlockNumber } = job.onChain;
   const earlier = await chain.earlierJobs(job.session, job.id, submitBlockNumber);
+  const told = job.priorJobsTold;
+  if (told !== null && told.join() !== earlier.join())
+    parts.log.warn(
+      { job: job.id.toString(), told: told.map(String), onChain: earlier.map(String) },
+      "the dispatcher told of another history than the chain's, which counts",
+    );
   const turns = await Promise.all(
     earlier.map(async (id) => {
       const prior = await chain.job(id);

@@ -11,7 +11,7 @@ import { acknowledgementMarginMs, leavesTimeForModel } from "./deadlines.js";
 import { answeredElsewhere, answerTooLong, JobEnds, tooLate, unanswered, unservable } from "./endings.js";
 import { infer, type Generated } from "./infer.js";
 import { patiently } from "./patience.js";
-import { prepare } from "./prepare.js";
+import { prepare, type JobToPrepare } from "./prepare.js";
 import { isFromBefore, recoverAnswer } from "./recover.js";
 import { isCompleted, type JobReader } from "./standing.js";
 
@@ -35,7 +35,8 @@ export async function produce(context: JobContext, reader: JobReader, row: JobRo
   const begun = row.state === "acking" || row.state === "acked";
   if (onChain.state === "Acknowledged" && !begun) throw answeredElsewhere();
 
-  const asked = { id: row.id, session: row.session, model, onChain };
+  const priorJobsTold = context.priorJobsTold(row.id);
+  const asked = { id: row.id, session: row.session, model, onChain, priorJobsTold };
   const early = onChain.state === "Submitted" ? await prepareInTime(context, asked, stop) : undefined;
   if (!begun) {
     stopIfHopeless(context);
@@ -109,7 +110,7 @@ function armDeadline(context: JobContext, job: Job, cut: AbortController): void 
  */
 async function prepareInTime(
   context: JobContext,
-  job: { id: JobId; session: JobRow["session"]; model: ModelName; onChain: Job },
+  job: JobToPrepare & { readonly model: ModelName },
   stop: AbortSignal,
 ): Promise<InferencePrompt | undefined> {
   const { time, settings, keys, server, clock, metrics } = context;

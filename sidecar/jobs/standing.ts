@@ -3,6 +3,7 @@ import { isRevert } from "../../abi/revert.js";
 import type { Job } from "../../abi/job.js";
 import type { JobId } from "../../schema/units.js";
 import type { Parts } from "../parts.js";
+import type { Chain } from "../ports.js";
 import { lost } from "./endings.js";
 
 /** A reorganisation may take a job off the chain for a while; it is not given up before this many ms. */
@@ -19,11 +20,8 @@ export function createJobReader(parts: Pick<Parts, "ports" | "identity" | "clock
   const goneSince = new Map<JobId, number>();
   return {
     read: async (id) => {
-      const job = await ports.chain.job(id).catch((error: unknown) => {
-        if (isRevert(error, "JobNotFound")) return undefined;
-        throw error;
-      });
-      if (job === undefined || job.worker === zeroAddress) {
+      const job = await jobIfThere(ports.chain, id);
+      if (job === undefined) {
         const since = goneSince.get(id) ?? clock.now();
         goneSince.set(id, since);
         if (clock.now() - since > vanishedForMs) throw lost("it is not on the chain any more");
@@ -35,6 +33,17 @@ export function createJobReader(parts: Pick<Parts, "ports" | "identity" | "clock
       return job;
     },
   };
+}
+
+/** A job, or `undefined` where the chain has none of this id. */
+export async function jobIfThere(chain: Pick<Chain, "job">, id: JobId): Promise<Job | undefined> {
+  try {
+    const job = await chain.job(id);
+    return job.worker === zeroAddress ? undefined : job;
+  } catch (error) {
+    if (isRevert(error, "JobNotFound")) return undefined;
+    throw error;
+  }
 }
 
 /** Completed, and whatever follows from that: nothing is left to be done for the answer. */

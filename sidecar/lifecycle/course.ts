@@ -6,6 +6,7 @@ import { describeError } from "../../schema/errors.js";
 import { type BlockTime, type ModelId, wei } from "../../schema/units.js";
 import { type Loop, startLoop } from "../../system/loop.js";
 import { configuredModels, type Parts } from "../parts.js";
+import type { Selection } from "../ports.js";
 import { desiredOf, type Intent, intentOf } from "./intent.js";
 import { covers, parseRehearsal, rehearsalFingerprint, rehearsalLine, rehearse } from "./rehearsal.js";
 import { RehearsalFailed } from "./troubles.js";
@@ -74,7 +75,7 @@ export function createCourse(parts: Parts, events: CourseEvents): Course {
   const decide = (seen: Observed): Plan => {
     const desired = desiredOf(intent(), identity);
     plan = desired === null ? null : planFor(desired, seen);
-    next = describe(plan, intent());
+    next = describe(plan, intent(), seen.rules.mode);
     trouble = null;
     events.changed();
     return plan === null || !events.mayAct() ? { ...(plan ?? nothingToDo), steps: [] } : plan;
@@ -102,7 +103,7 @@ export function createCourse(parts: Parts, events: CourseEvents): Course {
     journal.setLeft(now.generation);
     log.info({ generation: now.generation }, "left the network; nothing remains under this key");
     plan = null;
-    next = describe(null, intent());
+    next = describe(null, intent(), null);
     events.changed();
   };
   const rehearseFor = async (now: Intent, signal: AbortSignal): Promise<void> => {
@@ -191,14 +192,18 @@ const nothingToDo: Plan = {
   quiet: false,
 };
 
-function describe(plan: Plan | null, intent: Intent): Course["next"] {
+function describe(plan: Plan | null, intent: Intent, selection: Selection | null): Course["next"] {
   if (plan === null) {
     if (intent.kind === "gone") return { text: "nothing: this worker has left the network", at: null };
     return { text: "waiting to be told to go live", at: null };
   }
   const [step] = plan.steps;
   const [blocker] = plan.blockers;
-  if (step === undefined) return { text: blocker?.summary ?? "nothing: everything is as it should be", at: null };
+  if (step === undefined) {
+    const quiet =
+      selection === "dispatcher" ? "its sessions come from the dispatcher" : "everything is as it should be";
+    return { text: blocker?.summary ?? `nothing: ${quiet}`, at: null };
+  }
   if (step.do === "rehearse") return { text: "rehearsing: a longest prompt, and a blob of its own", at: null };
   if (step.do !== "wait") return { text: step.summary, at: null };
   return { text: step.because, at: step.until.kind === "time" ? step.until.time : null };

@@ -1,15 +1,24 @@
-import { modelIdOf } from "../../protocol/model-id.js";
 import { describeError } from "../../schema/errors.js";
+import type { ModelId } from "../../schema/units.js";
 import type { Parts } from "../parts.js";
+import type { Selection } from "../ports.js";
 
 /** Pause after a failed login or heartbeat, in ms, where that is shorter than the heartbeat's own. */
 const afterFailureMs = 2_000;
 
+/** What is wanted of the gateway. */
+export interface LinkWanted {
+  readonly linked: boolean;
+  /** No new session should come our way. */
+  readonly draining: boolean;
+  /** Decides which stream is kept: the one for answers where sessions are claimed, the one of jobs where a dispatcher gives them out. */
+  readonly selection: Selection;
+}
+
 /** Keeps the worker known to its gateway while it is wanted: login, stream, heartbeats. */
 export interface GatewayLink {
-  /** Whether the gateway is wanted, and whether it may send new sessions our way. */
-  want(wanted: { readonly linked: boolean; readonly draining: boolean }): void;
-  /** Logged in, and the stream is open. */
+  want(wanted: LinkWanted): void;
+  /** Logged in, and the stream that the network's way of selection needs is open. */
   readonly live: boolean;
   /** Wall time of the last heartbeat that was taken, Unix ms. */
   readonly lastHeartbeatMs: number | null;
@@ -19,42 +28,58 @@ export interface GatewayLink {
   stop(): Promise<void>;
 }
 
-/** @param activeJobs how many jobs are being worked on, for the heartbeat */
+/** What heartbeats tell. */
+export interface Beat {
+  /** Jobs being worked on. */
+  activeJobs(): number;
+  /** Models that a session may be given for. */
+  models(): readonly ModelId[];
+}
+
 export function createGatewayLink(
   parts: Pick<Parts, "ports" | "settings" | "clock" | "log" | "metrics">,
-  activeJobs: () => number,
+  beat: Beat,
 ): GatewayLink {
   const { settings, clock, log, metrics } = parts;
-  const { gateway } = parts.ports;
+  const { gateway, jobStream } = parts.ports;
+  const { maxConcurrentJobs: maxJobs } = settings.jobs;
   const stopping = new AbortController();
   let wake = new AbortController();
-  let wanted = { linked: false, draining: false };
-  let linked = false;
+  let wanted: LinkWanted = { linked: false, draining: false, selection: "sortition" };
+  /** Logged in, with the stream for this way of selection; `null`: not linked. */
+  let linked: Selection | null = null;
   let told: boolean | null = null;
   let lastHeartbeatMs: number | null = null;
   let trouble: unknown = null;
   let running: Promise<void> | undefined;
 
+  const hangUp = async (): Promise<void> => {
+    const from = linked;
+    linked = null;
+    if (from === "sortition") await gateway.close();
+    if (from === "dispatcher") await jobStream.close();
+  };
   const round = async (): Promise<void> => {
+    const { selection } = wanted;
     if (!wanted.linked) {
-      if (linked) await gateway.close();
-      linked = false;
+      await hangUp();
       told = null;
       return;
     }
-    if (!linked) {
+    if (linked !== selection) {
+      await hangUp();
       await gateway.login();
-      log.info("logged in at the gateway");
-      gateway.open();
-      linked = true;
+      log.info({ selection }, "logged in at the gateway");
+      if (selection === "sortition") gateway.open();
+      else jobStream.open(maxJobs);
+      linked = selection;
     }
     if (told !== wanted.draining) {
       const draining = wanted.draining;
       await (draining ? gateway.drain() : gateway.undrain());
       told = draining;
     }
-    const models = settings.models.map((name) => modelIdOf(name));
-    await gateway.heartbeat({ activeJobs: activeJobs(), maxJobs: settings.jobs.maxConcurrentJobs, models });
+    await gateway.heartbeat({ activeJobs: beat.activeJobs(), maxJobs, models: beat.models() });
     lastHeartbeatMs = clock.now();
     metrics.heartbeat.set(lastHeartbeatMs / 1_000);
   };
@@ -76,12 +101,13 @@ export function createGatewayLink(
 
   return {
     want: (next) => {
-      if (next.linked === wanted.linked && next.draining === wanted.draining) return;
+      const { linked: asBefore, draining, selection } = wanted;
+      if (next.linked === asBefore && next.draining === draining && next.selection === selection) return;
       wanted = next;
       wake.abort();
     },
     get live() {
-      return linked && gateway.connected;
+      return linked !== null && (linked === "sortition" ? gateway : jobStream).connected;
     },
     get lastHeartbeatMs() {
       return lastHeartbeatMs;
@@ -95,8 +121,7 @@ export function createGatewayLink(
     stop: async () => {
       stopping.abort();
       await running;
-      if (linked) await gateway.close();
-      linked = false;
+      await hangUp();
     },
   };
 }

@@ -13,15 +13,26 @@ interface Fault {
   readonly forMs: number;
 }
 
+/** The network's owner changes how sessions are given out; at 0 it begins like that. */
+interface Switch {
+  readonly atMs: number;
+  readonly to: "sortition" | "dispatcher";
+}
+
 const scenario = {
   /** From nothing to a completed job of an own session; the process dies at each of `moments` in turn and is started again two seconds later. */
   play: async (
     seed: number,
     moments: readonly Moment[],
     faults: readonly Fault[] = [],
+    switches: readonly Switch[] = [],
   ): Promise<{ sim: Simulation; last: Run; moments: number[] }> => {
     const sim = createSimulation({ seed });
     for (const fault of faults) schedule(sim, fault);
+    for (const { atMs, to } of switches) {
+      if (atMs === 0) sim.world.selection = to;
+      else void sim.clock.sleep(atMs).then(() => (sim.world.selection = to));
+    }
     const counts: number[] = [];
     const refused = new Set<Run>();
     const boot: Simulation["boot"] = (options) => {
@@ -62,7 +73,8 @@ const scenario = {
             // it died at this very moment
           }
       }
-      const session = sim.world.sessionOf(request);
+      const isDispatched = sim.world.selection === "dispatcher" && sim.dispatcher.connected;
+      const session = sim.world.sessionOf(request) ?? (isDispatched ? sim.world.dispatchSession() : undefined);
       if (session !== undefined && jobOf() === undefined) sim.world.submitJob(session, "Say something.");
     }
     await sim.clock.run(5_000);
@@ -102,6 +114,20 @@ describe("a process that dies", () => {
     expectOneOfEverything(sim);
   });
 
+  test.each(
+    states.flatMap((state) => [
+      [`right before it writes ${state}`, state, "before"],
+      [`right after it wrote ${state}`, state, "after"],
+    ]),
+  )("in dispatcher mode, %s, does the same", async (_, state, when) => {
+    const moment: Moment = (name) => name === `journal.advance.${state}: ${when}`;
+    const { sim } = await scenario.play(1, [moment], [], [{ atMs: 0, to: "dispatcher" }]);
+    expectOneOfEverything(sim);
+    const [job] = sim.world.jobs.keys();
+    expect(sim.dispatcher.said).toContainEqual({ done: job, error: null });
+    expect(sim.gateway.frames).toEqual([]);
+  });
+
   const runs = Number(process.env["SIM_RUNS"] ?? "25");
   const withReplay = async (property: fc.IAsyncProperty<unknown>): Promise<void> => {
     const seed = process.env["SIM_SEED"];
@@ -122,6 +148,24 @@ describe("a process that dies", () => {
       fc.asyncProperty(fc.nat(99), deaths, async (seed, moments) => {
         expectOneOfEverything((await scenario.play(seed, moments)).sim);
       }),
+    );
+  });
+
+  test("while the network changes its mode does everything exactly once", { timeout: 300_000 }, async () => {
+    const change = fc.record({
+      atMs: fc.oneof(fc.constant(0), fc.nat(120_000)),
+      to: fc.constantFrom("sortition" as const, "dispatcher" as const),
+    });
+    const changes = fc.array(change, { minLength: 1, maxLength: 4 });
+    await withReplay(
+      fc.asyncProperty(
+        fc.nat(99),
+        fc.array(fc.nat(400), { maxLength: 2 }),
+        changes,
+        async (seed, moments, switches) => {
+          expectOneOfEverything((await scenario.play(seed, moments, [], switches)).sim);
+        },
+      ),
     );
   });
 

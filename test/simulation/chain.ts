@@ -1,3 +1,5 @@
+import { zeroAddress } from "viem";
+import type { Job } from "../../abi/job.js";
 import type { Observed } from "../../lifecycle/types.js";
 import { later, wei, type ModelId } from "../../schema/units.js";
 import { ChainUnavailable } from "../../sidecar/failures.js";
@@ -6,6 +8,9 @@ import type { Chain, ObserveOptions } from "../../sidecar/ports.js";
 import { contracts, rules, seconds, worker, type World } from "./world.js";
 
 export const chainId = 8200;
+
+/** How older contracts answer for an id that they do not know. */
+const noJob = { worker: zeroAddress } as unknown as Job;
 
 /** The chain port over the simulated world. */
 export function createSimulatedChain(world: World, journal: Pick<Journal, "allTransactions">): Chain {
@@ -27,7 +32,7 @@ export function createSimulatedChain(world: World, journal: Pick<Journal, "allTr
     get trouble() {
       return world.reachable ? null : new ChainUnavailable("the newest block", new Error("the node is down"));
     },
-    job: (id) => answer(() => ({ ...found(world.jobs.get(id), "job") })),
+    job: (id) => answer(() => ({ ...(world.jobs.get(id) ?? noJob) })),
     session: (id) => answer(() => ({ ...found(world.sessions.get(id), "session") })),
     request: (id) => answer(() => ({ ...found(world.requests.get(id), "request") })),
     requiredCapabilities: () => answer(() => 0n),
@@ -83,7 +88,7 @@ function observe(world: World, journal: Pick<Journal, "allTransactions">, about:
       suspensionThreshold: 100n,
       maxConcurrentJobs: null,
       selfContained: rules.selfContained,
-      mode: "sortition",
+      mode: world.selection,
       paused: { workers: false, jobs: false },
       models: about.models.map((id) => ({ id, whitelisted: true, enabled: true, fee: wei(rules.fee) })),
     },

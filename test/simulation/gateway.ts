@@ -6,6 +6,8 @@ import type { World } from "./world.js";
 export interface GatewaySeen {
   readonly frames: Frame[];
   readonly completes: CompleteFrame[];
+  /** For each delivery that was begun, whether the response stream was open. */
+  readonly streaming: boolean[];
   readonly beats: number[];
   draining: boolean;
   /** Answers nobody while true. */
@@ -14,6 +16,7 @@ export interface GatewaySeen {
 export const newGatewaySeen = (): GatewaySeen => ({
   frames: [],
   completes: [],
+  streaming: [],
   beats: [],
   draining: false,
   down: false,
@@ -43,6 +46,7 @@ export function createSimulatedGateway(world: World, seen: GatewaySeen): Gateway
     },
     offer: (frame) => void seen.frames.push(frame),
     deliver: async (frame) => {
+      seen.streaming.push(connected);
       do await world.clock.sleep(20);
       while (seen.down); // the real one offers it again, too
       seen.completes.push(frame);

@@ -16,6 +16,7 @@ import { createSimulatedBlobs } from "./blobs.js";
 import { chainId, createSimulatedChain } from "./chain.js";
 import { createChance, type Chance } from "./chance.js";
 import { createVirtualClock, type VirtualClock } from "./virtual-clock.js";
+import { createDispatcher, type Dispatcher } from "./dispatcher.js";
 import { createGate, type Gate, type Moment } from "./gate.js";
 import { createSimulatedGateway, newGatewaySeen, type GatewaySeen } from "./gateway.js";
 import { createSimulatedInference, newModelBehaviour, type ModelBehaviour } from "./inference.js";
@@ -38,6 +39,7 @@ export interface Simulation {
   readonly world: World;
   readonly behaviour: ModelBehaviour;
   readonly gateway: GatewaySeen;
+  readonly dispatcher: Dispatcher;
   /** Every digest that was ever signed as a message. */
   readonly signed: Hex[];
   /** What is on the host's disk. */
@@ -98,6 +100,7 @@ export function createSimulation(options: { seed?: number; jobs?: Partial<Settin
   const world = createWorld(clock, chance);
   const behaviour = newModelBehaviour();
   const gateway = newGatewaySeen();
+  const dispatcher = createDispatcher(world);
   const signed: Hex[] = [];
   const emptyDisk = (): Journal => openJournal(":memory:", { chainId, jobRegistry: contracts.jobRegistry, worker });
   const journal = emptyDisk();
@@ -105,7 +108,7 @@ export function createSimulation(options: { seed?: number; jobs?: Partial<Settin
   const log = createLogger("sim", { level: process.env["SIM_LOG"] ?? "silent" });
 
   return {
-    ...{ clock, world, behaviour, gateway, signed, journal, disk, emptyDisk },
+    ...{ clock, world, behaviour, gateway, dispatcher, signed, journal, disk, emptyDisk },
     boot: ({ dieAt, epoch = 1, on = journal } = {}) => {
       const gate = createGate(dieAt ?? Infinity);
       const gatedJournal = gate.aroundSync("journal", onDisk(on, disk), journalWrites);
@@ -130,6 +133,11 @@ export function createSimulation(options: { seed?: number; jobs?: Partial<Settin
           transactions: gate.around("transactions", transactions),
           blobs: gate.around("blobs", createSimulatedBlobs(world)),
           gateway: gate.around("gateway", createSimulatedGateway(world, gateway), { sync: ["open", "offer"] }),
+          jobStream: gate.around(
+            "jobStream",
+            dispatcher.stream(() => !gate.dead),
+            { sync: ["open", "onOffer", "ack", "done"] },
+          ),
           inference: {
             models: () => gate.around("inference", createSimulatedInference(processClock, behaviour)).models(),
             answer: (...args) => createSimulatedInference(processClock, behaviour).answer(...args),

@@ -86,12 +86,16 @@ export interface World {
   reachable: boolean;
   /** Whether anyone claims instead of us at once. */
   rivals: boolean;
+  /** How sessions are given out; the network's owner may change it at any time. */
+  selection: "sortition" | "dispatcher";
 
   submitTx(tx: PendingTx): void;
   /** Why a call would revert now; `null` when it would not. */
   wouldRevert(call: Call): string | null;
   /** A consumer asks for a session, and gives its key as soon as someone claims it. */
   requestSession(): RequestId;
+  /** A consumer opens a session with our worker, by the dispatcher's word. */
+  dispatchSession(): SessionId;
   /** The session that a request became. */
   sessionOf(request: RequestId): SessionId | undefined;
   submitJob(session: SessionId, prompt: string): JobId;
@@ -133,6 +137,7 @@ export function createWorld(clock: VirtualClock, chance: Chance): World {
     mempool: [],
     reachable: true,
     rivals: false,
+    selection: "sortition",
     submitTx: (tx) => void world.mempool.push(tx),
     wouldRevert: (call) => evaluate(call, false),
     requestSession: () => {
@@ -148,6 +153,7 @@ export function createWorld(clock: VirtualClock, chance: Chance): World {
       world.requestLogs.push({ request: id, model: modelIdOfWorld, block: world.head.number + 1n });
       return id;
     },
+    dispatchSession: () => openSession(consumer),
     sessionOf: (request) => sessionsOfRequests.get(request),
     submitJob: (session, prompt) => {
       const id = jobId(nextId());
@@ -240,6 +246,7 @@ export function createWorld(clock: VirtualClock, chance: Chance): World {
     if (functionName !== "claimSession") throw new Error(`the simulated SessionManager has no ${functionName}`);
     const id = requestId(args[0]);
     const request = world.requests.get(id);
+    if (world.selection !== "sortition") return "SortitionDisabled";
     if (request?.status !== "Open") return "RequestNotOpen";
     if (world.registration?.models.has(request.modelId) !== true) return "WorkerNotEligibleForClaim";
     if (carryOut) {
@@ -251,13 +258,17 @@ export function createWorld(clock: VirtualClock, chance: Chance): World {
   }
   const setTimeoutOf = (ms: number, act: () => void): void => void clock.sleep(ms).then(act);
   function provideKey(id: RequestId, request: Mutable<SessionRequest>): void {
+    if (world.selection !== "sortition") return; // adopting the session would revert
+    sessionsOfRequests.set(id, openSession(request.user));
+    request.status = "Ready";
+  }
+  function openSession(user: Address): SessionId {
     const session = sessionId(nextId());
     const key = chance.bytes(32);
     keys.set(session, key);
-    sessionsOfRequests.set(id, session);
     world.sessions.set(session, {
-      user: request.user,
-      modelId: request.modelId,
+      user,
+      modelId: modelIdOfWorld,
       worker,
       status: "Active",
       encWorkerKey: `0x${Buffer.from(key).toString("hex")}`,
@@ -268,7 +279,7 @@ export function createWorld(clock: VirtualClock, chance: Chance): World {
       deposit: wei(0n),
       excludedWorkers: [],
     });
-    request.status = "Ready";
+    return session;
   }
 
   function evaluateJobs({ data }: Call, carryOut: boolean): string | null {

@@ -5,7 +5,7 @@ import { createLocalSigner } from "../../../../keystore/local-signer.js";
 import { modelIdOf } from "../../../../protocol/model-id.js";
 import { answerDigest, toFrameSignature } from "../../../../protocol/signature.js";
 import { jobId, sessionId } from "../../../../schema/units.js";
-import { createGateway } from "../../../../sidecar/adapters/gateway.js";
+import { connectGateway } from "../../../../sidecar/adapters/gateway.js";
 import { GatewayRefused } from "../../../../sidecar/errors.js";
 import type { Frame, Gateway } from "../../../../sidecar/ports.js";
 import { systemClock } from "../../../../system/clock.js";
@@ -31,7 +31,7 @@ beforeEach(async () => {
   registered.add(signer.address);
   node = await startFakeChain({ registered, owners: new Map([[session, consumer.address]]) });
   devnet = await startGateway({ chain: { ...chain, rpcUrl: node.rpcUrl }, faults, log });
-  gateway = createGateway({ url: `${devnet.url}/`, signer, clock: systemClock, log });
+  gateway = connectGateway({ url: `${devnet.url}/`, signer, clock: systemClock, log }).gateway;
 });
 afterEach(async () => {
   await gateway.close();
@@ -59,7 +59,7 @@ describe("the gateway adapter", () => {
   test("logs in with the worker's key, and is refused by name when the worker is not registered", async () => {
     await gateway.login();
     registered.clear();
-    const stranger = createGateway({ url: devnet.url, signer, clock: systemClock, log });
+    const stranger = connectGateway({ url: devnet.url, signer, clock: systemClock, log }).gateway;
     await expect(stranger.login()).rejects.toMatchObject({ code: "LF1440", status: 403 });
     await expect(stranger.login()).rejects.toBeInstanceOf(GatewayRefused);
   });
@@ -121,7 +121,7 @@ describe("the gateway adapter", () => {
     ["a day behind", -86_400_000],
   ])("logs in once, although this machine's clock is %s", async (_, off) => {
     const clock = { ...systemClock, now: () => systemClock.now() + off };
-    const wrong = createGateway({ url: devnet.url, signer, clock, log });
+    const wrong = connectGateway({ url: devnet.url, signer, clock, log }).gateway;
     const asked = vi.spyOn(globalThis, "fetch");
     for (let beat = 0; beat < 3; beat++) await wrong.heartbeat({ activeJobs: 0, maxJobs: 2, models: [] });
     const logins = asked.mock.calls.filter(([url]) => typeof url === "string" && url.endsWith("/api/auth/verify"));
