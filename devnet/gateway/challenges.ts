@@ -21,15 +21,18 @@ export const CHALLENGE_SECONDS = 60;
 /** The oldest are forgotten beyond this many. */
 const MOST_OPEN = 10_000;
 
-/** Starts without any open challenge. Source of the text: sidecar reference §5.2. */
-export function createChallenges(clock: Clock): Challenges {
+/**
+ * Starts without any open challenge. Source of the text: sidecar reference §5.2.
+ * @param purpose the text's first word
+ */
+export function createChallenges(clock: Clock, purpose = "lightchain-worker-gateway-auth"): Challenges {
   const endings = new Map<string, number>();
   return {
     give: () => {
       const issued = Math.floor(clock.now() / 1000);
       const expiresAt = rfc3339(issued + CHALLENGE_SECONDS);
       const nonce = randomBytes(16).toString("hex");
-      const message = `lightchain-worker-gateway-auth nonce=${nonce} issued=${rfc3339(issued)} expires=${expiresAt}`;
+      const message = `${purpose} nonce=${nonce} issued=${rfc3339(issued)} expires=${expiresAt}`;
       endings.set(message, (issued + CHALLENGE_SECONDS) * 1000);
       for (const oldest of endings.keys()) {
         if (endings.size <= MOST_OPEN) break;

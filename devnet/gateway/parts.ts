@@ -3,6 +3,7 @@ import type { Logger } from "../../system/log.js";
 import type { Faults } from "../faults.js";
 import type { ChainView, GatewayChain } from "./chain-view.js";
 import type { Challenges } from "./challenges.js";
+import type { JobQueue } from "./job-queue.js";
 import type { Relay } from "./relay.js";
 import type { Tokens } from "./tokens.js";
 import type { Workers } from "./workers.js";
@@ -15,6 +16,7 @@ export interface GatewayParts {
   readonly tokens: Tokens;
   readonly workers: Workers;
   readonly relay: Relay;
+  readonly jobs: JobQueue;
   readonly faults: Faults;
   readonly clock: Clock;
   readonly log: Logger;

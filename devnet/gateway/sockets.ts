@@ -7,36 +7,41 @@ import { startLoop } from "../../system/loop.js";
 import { concerns, delayOf, statusOf, whileHanging, type Faults } from "../faults.js";
 import { LONGEST_MESSAGE_BYTES } from "./parts.js";
 
-/** How WebSockets are taken on one path of a server. */
-export interface SocketOptions<Who> {
-  readonly server: Server;
+/** One path of a server on which WebSockets are taken. */
+export interface SocketRoute {
   readonly path: string;
+  /** What to do with the connection once it is open; `undefined` is answered with 401. */
+  readonly admit: (request: IncomingMessage, url: URL) => Promise<((socket: WebSocket) => void) | undefined>;
+}
+
+/** How WebSockets are taken on a server. */
+export interface SocketOptions {
+  readonly server: Server;
+  readonly routes: readonly SocketRoute[];
   readonly part: "gateway" | "relay";
   readonly faults: Faults;
   readonly clock: Clock;
   /** How often each connection is pinged, in ms; one that has not answered by the next ping is cut. */
   readonly pingMs: number;
-  /** Who connects; `undefined` is answered with 401. */
-  readonly admit: (request: IncomingMessage, url: URL) => Promise<Who | undefined>;
-  readonly onOpen: (socket: WebSocket, who: Who) => void;
 }
 
 /** Takes WebSockets until it is stopped, which cuts them all. */
-export function takeSockets<Who>(options: SocketOptions<Who>): { stop(): Promise<void> } {
+export function takeSockets(options: SocketOptions): { stop(): Promise<void> } {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: LONGEST_MESSAGE_BYTES });
   const answered = new WeakSet<WebSocket>();
 
   const upgrade = async (request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> => {
     const url = new URL(request.url ?? "/", "http://relative");
-    if (url.pathname !== options.path) return refuse(stream, 404);
-    if (!(await survivesFaults(options, stream))) return;
-    const who = await options.admit(request, url);
-    if (who === undefined) return refuse(stream, 401);
+    const route = options.routes.find(({ path }) => path === url.pathname);
+    if (route === undefined) return refuse(stream, 404);
+    if (!(await survivesFaults(options, route.path, stream))) return;
+    const onOpen = await route.admit(request, url);
+    if (onOpen === undefined) return refuse(stream, 401);
     sockets.handleUpgrade(request, stream, head, (socket) => {
       answered.add(socket);
       socket.on("pong", () => answered.add(socket));
       socket.on("error", () => undefined); // a broken connection also closes, which is what matters
-      options.onOpen(socket, who);
+      onOpen(socket);
     });
   };
   const onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
@@ -67,11 +72,8 @@ export function takeSockets<Who>(options: SocketOptions<Who>): { stop(): Promise
 }
 
 /** Lets an attempt to connect suffer its faults. @returns whether it goes on */
-async function survivesFaults(
-  options: Omit<SocketOptions<unknown>, "admit" | "onOpen">,
-  stream: Duplex,
-): Promise<boolean> {
-  const { faults, part, path, clock } = options;
+async function survivesFaults(options: SocketOptions, path: string, stream: Duplex): Promise<boolean> {
+  const { faults, part, clock } = options;
   const active = faults.strike(part, (fault) => fault.kind !== "withhold" && concerns(fault, { method: "GET", path }));
   if (!active) return true;
   const gone = new AbortController();

@@ -1,5 +1,5 @@
 import type { RawData, WebSocket } from "ws";
-import { FrameError, parseWorkerFrame, type WorkerFrame } from "../../protocol/frames.js";
+import { FrameError, parseWorkerFrame } from "../../protocol/frames.js";
 import { sessionId, type Address, type SessionId } from "../../schema/units.js";
 import { objectionTo } from "./objection.js";
 import { fateOfFrame } from "./frame-faults.js";
@@ -16,7 +16,24 @@ const POLICY_VIOLATION = 1008;
 
 /** Takes a worker's frames, one after another, and hands the good ones to the relay, unchanged. */
 export function receiveFrames(socket: WebSocket, worker: Address, parts: GatewayParts): void {
-  const { relay, faults, clock, log, workers } = parts;
+  hearWorker(socket, { worker, path: WORKER_STREAM_PATH }, parts, async (text) => {
+    const frame = parseWorkerFrame(text);
+    const objection = await objectionTo(frame, worker, parts.chain);
+    if (objection !== undefined) throw new FrameError(objection);
+    parts.relay.publish(frame.sessionId, text);
+  });
+}
+
+/**
+ * Hands a worker's text messages to `take`, one after another, as faults let them through.
+ * @param take throws FrameError on what should not have been sent; the third of these closes the connection
+ */
+export function hearWorker(
+  socket: WebSocket,
+  { worker, path }: { worker: Address; path: string },
+  { faults, clock, log, workers }: GatewayParts,
+  take: (text: string) => Promise<void> | void,
+): void {
   let violations = 0;
   const violated = (reason: string): void => {
     violations += 1;
@@ -26,35 +43,43 @@ export function receiveFrames(socket: WebSocket, worker: Address, parts: Gateway
   };
   inOrder(socket, async (data, isBinary, gone) => {
     if (violations >= MOST_VIOLATIONS) return;
-    const fate = await fateOfFrame(faults, "gateway", WORKER_STREAM_PATH, clock, gone);
+    const fate = await fateOfFrame(faults, "gateway", path, clock, gone);
     if (fate === "cut") socket.terminate();
     if (fate !== "pass") return;
     if (isBinary) return violated("not a text message");
-    const text = textOf(data);
-    const frame = readFrame(text);
-    if (typeof frame === "string") return violated(frame);
-    const objection = await objectionTo(frame, worker, parts.chain);
-    if (objection !== undefined) return violated(objection);
-    relay.publish(frame.sessionId, text);
+    try {
+      await take(textOf(data));
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      violated(error.message);
+    }
   });
 }
 
 /** Sends a session's frames to a consumer: those kept, then each new one. What the consumer says is not listened to. */
-export function sendFrames(socket: WebSocket, session: SessionId, { relay, faults, clock }: GatewayParts): void {
+export function sendFrames(socket: WebSocket, session: SessionId, parts: GatewayParts): void {
+  const unsubscribe = parts.relay.subscribe(session, speaker(socket, "relay", RELAY_STREAM_PATH, parts));
+  socket.once("close", unsubscribe);
+}
+
+/** Sends texts on a connection, one after another, as faults let them through. */
+export function speaker(
+  socket: WebSocket,
+  part: "gateway" | "relay",
+  path: string,
+  { faults, clock }: Pick<GatewayParts, "faults" | "clock">,
+): (text: string) => void {
   const gone = new AbortController();
+  socket.once("close", () => gone.abort());
   let sending = Promise.resolve();
   const send = async (text: string): Promise<void> => {
-    const fate = await fateOfFrame(faults, "relay", RELAY_STREAM_PATH, clock, gone.signal);
+    const fate = await fateOfFrame(faults, part, path, clock, gone.signal);
     if (fate === "cut") socket.terminate();
     else if (fate === "pass" && !gone.signal.aborted) socket.send(text);
   };
-  const unsubscribe = relay.subscribe(session, (text) => {
+  return (text) => {
     sending = sending.then(() => send(text));
-  });
-  socket.once("close", () => {
-    gone.abort();
-    unsubscribe();
-  });
+  };
 }
 
 /** The session that a relay token names. */
@@ -74,16 +99,6 @@ function inOrder(
   socket.on("message", (data, isBinary) => {
     handling = handling.then(() => handle(data, isBinary, gone.signal)).catch(() => socket.terminate());
   });
-}
-
-/** A frame, or why it is none. */
-function readFrame(text: string): WorkerFrame | string {
-  try {
-    return parseWorkerFrame(text);
-  } catch (error) {
-    if (error instanceof FrameError) return error.message;
-    throw error;
-  }
 }
 
 const textOf = (data: RawData): string =>

@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { jwtVerify, SignJWT } from "jose";
 import type { Clock } from "../../system/clock.js";
 
-/** What a token is good for: a worker's calls to the gateway, or one session's stream on the relay. */
-export type TokenUse = "worker" | "relay";
+/** What a token is good for: a worker's calls to the gateway, one session's stream on the relay, or a consumer's calls to the dispatcher. */
+export type TokenUse = "worker" | "relay" | "consumer";
 
 /** A signed token and when it ends. */
 export interface IssuedToken {
@@ -14,7 +14,7 @@ export interface IssuedToken {
 
 /** Issues and checks JSON Web Tokens (HS256) under a key that lives as long as this object: a restarted gateway knows none of them. */
 export interface Tokens {
-  /** @param subject whom or what the token names: a worker's address, or a session's id */
+  /** @param subject whom or what the token names: a worker's or consumer's address, or a session's id */
   issue(use: TokenUse, subject: string): Promise<IssuedToken>;
   /** The subject of a valid token, or `undefined`. */
   subjectOf(use: TokenUse, token: string): Promise<string | undefined>;

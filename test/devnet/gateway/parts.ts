@@ -2,6 +2,7 @@ import { privateKeyToAccount } from "viem/accounts";
 import { Faults } from "../../../devnet/faults.js";
 import { createChallenges } from "../../../devnet/gateway/challenges.js";
 import type { GatewayParts } from "../../../devnet/gateway/parts.js";
+import { createJobQueue } from "../../../devnet/gateway/job-queue.js";
 import { createRelay } from "../../../devnet/gateway/relay.js";
 import { createTokens } from "../../../devnet/gateway/tokens.js";
 import { createWorkers } from "../../../devnet/gateway/workers.js";
@@ -44,6 +45,7 @@ export function partsWith(over: Partial<GatewayParts> = {}) {
     tokens: createTokens(clock),
     workers: createWorkers(clock),
     relay: createRelay(),
+    jobs: createJobQueue({ now: () => clock.now(), onGivenUp: () => undefined }),
     faults: new Faults(),
     log: createLogger("gateway", { level: "silent" }),
     ...over,

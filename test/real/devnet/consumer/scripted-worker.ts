@@ -14,6 +14,14 @@ import { newEncryptionKeyPair } from "../../../../protocol/encryption-key.js";
 import { open, seal } from "../../../../protocol/envelope.js";
 import { correlationIdOf, encodeFrame } from "../../../../protocol/frames.js";
 import { utf8 } from "../../../../protocol/go-text.js";
+import { encodeHeartbeat } from "../../../../protocol/heartbeat.js";
+import {
+  encodeJobReply,
+  JOB_STREAM_PATH,
+  parseJobMessage,
+  type JobPayload,
+  type JobStreamReply,
+} from "../../../../protocol/job-stream.js";
 import { modelIdOf } from "../../../../protocol/model-id.js";
 import { unwrapSessionKey } from "../../../../protocol/session-key.js";
 import { answerDigest, ciphertextHash, toFrameSignature } from "../../../../protocol/signature.js";
@@ -26,7 +34,8 @@ export async function startScriptedWorker(devnet: Devnet, kzg: Kzg, model: strin
   const account = privateKeyToAccount(generatePrivateKey());
   const keys = newEncryptionKeyPair();
   const chain = await readChain(network);
-  const { workerRegistry, jobRegistry, sessionManager } = chain.contracts;
+  const { workerRegistry, jobRegistry } = chain.contracts;
+  const sessionManager = chain.contracts.sessionManager!;
   const sender = createSender(network, chain.client, account, kzg);
   const send = (to: Hex, abi: Abi, functionName: string, args: readonly unknown[], value = 0n) =>
     sender.call(functionName, to, encodeFunctionData({ abi, functionName, args }), wei(value));
@@ -36,10 +45,45 @@ export async function startScriptedWorker(devnet: Devnet, kzg: Kzg, model: strin
   await send(workerRegistry, workerRegistryAbi, "registerWorker", [hex(keys.publicKey)], parseEther("6000"));
   await send(workerRegistry, workerRegistryAbi, "addSupportedModel", [modelIdOf(model)]);
 
-  const socket = await connect(network.endpoints.gateway, account);
+  const token = await logIn(network.endpoints.gateway, account);
+  const authorization = { authorization: `Bearer ${token}` };
+  const connect = async (path: string): Promise<WebSocket> => {
+    const opened = new WebSocket(`${network.endpoints.gateway.replace("http", "ws")}${path}`, {
+      headers: authorization,
+    });
+    await once(opened, "open");
+    return opened;
+  };
+  const sockets: WebSocket[] = [];
+  const socket = await connect("/api/stream/responses");
+  sockets.push(socket);
   return {
     address: account.address,
-    stop: () => socket.terminate(),
+    stop: () => {
+      for (const opened of sockets) opened.terminate();
+    },
+
+    /** Tells the gateway what it may be given. */
+    async beat(activeJobs = 0): Promise<void> {
+      const body = encodeHeartbeat({ activeJobs, maxJobs: 2, models: [modelIdOf(model)], capabilities: [] });
+      const headers = { ...authorization, "content-type": "application/json" };
+      const { status } = await fetch(`${network.endpoints.gateway}/api/heartbeat`, { method: "POST", headers, body });
+      if (status !== 204) throw new Error(`the heartbeat was answered with ${status}`);
+    },
+
+    /** Connects to the job stream and says that it is ready; `heard` grows with each offer. */
+    async takeJobs(slots = 2) {
+      const stream = await connect(JOB_STREAM_PATH);
+      sockets.push(stream);
+      const heard: JobPayload[] = [];
+      stream.on("message", (data: Buffer) => {
+        const message = parseJobMessage(data.toString());
+        if (message.type === "job") heard.push(message.payload);
+      });
+      const say = (reply: JobStreamReply): void => stream.send(encodeJobReply(reply));
+      say({ type: "ready", slots });
+      return { heard, say, cut: () => stream.terminate() };
+    },
 
     /** Claims the next request as soon as it may. */
     async claimNext(): Promise<void> {
@@ -93,15 +137,11 @@ export async function startScriptedWorker(devnet: Devnet, kzg: Kzg, model: strin
   };
 }
 
-async function connect(gatewayUrl: string, account: ReturnType<typeof privateKeyToAccount>): Promise<WebSocket> {
+async function logIn(gatewayUrl: string, account: ReturnType<typeof privateKeyToAccount>): Promise<string> {
   const { message } = (await (await fetch(`${gatewayUrl}/api/auth/challenge`)).json()) as { message: string };
   const body = JSON.stringify({ message, signature: await account.signMessage({ message }) });
   const verified = await fetch(`${gatewayUrl}/api/auth/verify`, { method: "POST", body });
-  const { token } = (await verified.json()) as { token: string };
-  const headers = { authorization: `Bearer ${token}` };
-  const socket = new WebSocket(`${gatewayUrl.replace("http", "ws")}/api/stream/responses`, { headers });
-  await once(socket, "open");
-  return socket;
+  return ((await verified.json()) as { token: string }).token;
 }
 
 async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
