@@ -9,23 +9,26 @@ import { isAlive, startProcess, stopProcess } from "../system/process.js";
 import type { Forks } from "./chain/genesis.js";
 import { stopOrphan } from "./chain/orphan.js";
 import { filesIn, readDocument, runningSchema, type Running } from "./documents.js";
+import type { NetworkMode } from "./mode.js";
 import { DevnetDidNotStart, DevnetDidNotStop, DevnetRunning } from "./errors.js";
 
 /**
  * Starts a rehearsal network in a process of its own, which outlives this one, and resolves when it is ready for a worker.
+ * @param options.mode how sessions are given to workers, when the folder is new. Default: sortition
  * @param options.program the compiled `devnet/main.js`. Default: this package's
  * @throws DevnetRunning (LF1022), DevnetDidNotStart (LF1025) with the end of its log
  */
 export async function startInBackground(
-  options: { dir: string; geth: string; program?: string } & Forks,
+  options: { dir: string; geth: string; mode?: NetworkMode; program?: string } & Forks,
 ): Promise<Running> {
-  const { dir, geth, program = compiled("devnet/main.js") } = options;
+  const { dir, geth, mode, program = compiled("devnet/main.js") } = options;
   const files = filesIn(dir);
   await ensureFolder(dir, "private");
   if (isRunning(dir)) throw new DevnetRunning(dir);
   await rm(files.running, { force: true }); // of a process that was killed
   const log = await open(files.log, "w", 0o600);
-  const child = startProcess(process.execPath, [program, "up", "--dir", dir, ...forkArguments(options)], {
+  const chosen = [...(mode ? ["--mode", mode] : []), ...forkArguments(options)];
+  const child = startProcess(process.execPath, [program, "up", "--dir", dir, ...chosen], {
     // Only this, since it lives long: what else this process was given is not the network's business.
     env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? dir, LIGHTCHAIN_GETH: geth },
     stdio: ["ignore", log.fd, log.fd],

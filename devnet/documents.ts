@@ -35,6 +35,8 @@ export const accountsSchema = z
     disputer: accountSchema.optional(),
     /** Funds workers, as an operator's treasury does. */
     treasury: accountSchema,
+    /** Vouches for sessions in dispatcher mode; in folders of before there was one, the owner does. */
+    dispatcher: accountSchema.optional(),
     /** Ask and pay. */
     consumers: z.array(accountSchema).min(1),
   })
@@ -61,6 +63,7 @@ export const portsSchema = z.strictObject({
   gateway: port,
   relay: port,
   registry: port,
+  dispatcher: port.optional(),
   control: port,
 });
 export type Ports = z.infer<typeof portsSchema>;

@@ -123,3 +123,12 @@ export class OwnerCallFailed extends FleetError {
     });
   }
 }
+
+/** LF1050: a network's folder was made for the other mode. */
+export class OtherMode extends FleetError {
+  constructor(dir: string, kept: string, wanted: string) {
+    super("LF1050", `The rehearsal network in ${dir} was first started in ${kept} mode, not in ${wanted} mode.`, {
+      fix: `leave --mode ${wanted} out, or give another --dir; a folder keeps its mode.`,
+    });
+  }
+}

@@ -66,7 +66,7 @@ export const faultSchema = z.discriminatedUnion("part", [
   }),
   z.strictObject({ part: z.literal("ws"), kind: z.enum(["drop", "delay", "hang"]), ...struck }),
   z.strictObject({
-    part: z.enum(["beacon", "gateway", "relay", "registry"]),
+    part: z.enum(["beacon", "gateway", "relay", "registry", "dispatcher"]),
     kind: z.enum(["drop", "delay", "status", "hang", "withhold"]),
     match: requestMatchSchema.optional(),
     ...struck,
@@ -76,7 +76,7 @@ export type Fault = z.infer<typeof faultSchema>;
 /** The parts of the rehearsal network that faults can be set on. `ws` is the node's WebSocket; `rpc` its HTTP endpoint. */
 export type Part = Fault["part"];
 /** The parts that answer HTTP requests through {@link faultMiddleware}. */
-export type HttpPart = "beacon" | "gateway" | "relay" | "registry";
+export type HttpPart = "beacon" | "gateway" | "relay" | "registry" | "dispatcher";
 type FaultOf<P extends Part> =
   Extract<Fault, { part: P }> | (P extends HttpPart ? Extract<Fault, { part: HttpPart }> : never);
 

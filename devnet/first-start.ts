@@ -28,6 +28,7 @@ export const newAccounts = (): Accounts => ({
   owner: accountOf(generatePrivateKey()),
   disputer: accountOf(generatePrivateKey()),
   treasury: accountOf(generatePrivateKey()),
+  dispatcher: accountOf(generatePrivateKey()),
   consumers: Array.from({ length: CONSUMERS }, () => accountOf(generatePrivateKey())),
 });
 
@@ -43,6 +44,7 @@ export const setupCalls = (
   initializeCalls(addresses, {
     models: models.map(({ name }) => ({ name, fee: JOB_FEE, maxOutputTokens: MAX_OUTPUT_TOKENS })),
     disputer: accounts.disputer.address,
+    ...(accounts.dispatcher && { dispatcher: accounts.dispatcher.address }),
     ...settings,
     owner: accounts.owner.address,
   });

@@ -9,33 +9,37 @@ import type { Forks } from "./chain/genesis.js";
 import { steer } from "./control-client.js";
 import { filesIn } from "./documents.js";
 import { DevnetNotRunning, GethMissing } from "./errors.js";
-import { startDevnet } from "./network.js";
+import { networkModes, type NetworkMode } from "./mode.js";
+import { startDevnet, type DevnetOptions } from "./network.js";
 
 /*
  * The rehearsal network as a program: `up`, `down`, `status`, `advance`, `ask`. What else can be steered is the control API's (README.md).
  */
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const program = new Command("npm run devnet --").description(
-  "A rehearsal network on this machine: contracts, chain, beacon node, gateway, relay and model registry.",
+  "A rehearsal network on this machine: contracts, chain, beacon node, gateway, relay, dispatcher and model registry.",
 );
 const command = (name: string, description: string): Command =>
   program.command(name).description(description).requiredOption("--dir <folder>", "folder of the network");
 
 command("up", "start it, or start it again; Ctrl-C stops it")
   .option("--geth <path>", "geth program", process.env["LIGHTCHAIN_GETH"])
+  .addOption(
+    new Option("--mode <mode>", "how sessions are given to workers, decided at the first start").choices(networkModes),
+  )
   .option("--detach", "leave it running in the background")
   .addOption(new Option("--fork <fork>", "rules of its blocks; its folder keeps them").choices(["prague", "osaka"]))
   .option("--osaka-after <seconds>", "seconds on the chain after which Osaka's rules hold", Number)
-  .action(async (options: { dir: string; geth?: string; detach?: boolean } & Forks) => {
+  .action(async (options: { dir: string; geth?: string; mode?: NetworkMode; detach?: boolean } & Forks) => {
     const dir = resolve(options.dir);
-    if (options.geth === undefined) throw new GethMissing();
-    const { geth, detach, fork, osakaAfter } = options;
-    const forks: Forks = { ...(fork && { fork }), ...(osakaAfter !== undefined && { osakaAfter }) };
+    const { geth, detach, mode, fork, osakaAfter } = options;
+    if (geth === undefined) throw new GethMissing();
+    const chosen = { ...(mode && { mode }), ...(fork && { fork }), ...(osakaAfter !== undefined && { osakaAfter }) };
     if (detach === true) {
-      await startInBackground({ dir, geth, ...forks });
+      await startInBackground({ dir, geth, ...chosen });
       return status(dir);
     }
-    return runUntilAsked(dir, geth, forks);
+    return runUntilAsked({ dir, tools: { geth }, ...chosen });
   });
 
 command("down", "stop the one that runs in the folder; what it holds stays").action(async ({ dir }: { dir: string }) =>
@@ -64,17 +68,17 @@ program.parseAsync().catch((error: unknown) => {
   process.exitCode = 1;
 });
 
-async function runUntilAsked(dir: string, geth: string, forks: Forks): Promise<void> {
+async function runUntilAsked(options: DevnetOptions): Promise<void> {
   const log = createLogger("devnet", { level: "warn" });
   const exit = ownExit(log, 60_000);
   const byControl = new AbortController();
-  const devnet = await startDevnet({ dir, tools: { geth }, ...forks, log, onStopAsked: () => byControl.abort() });
+  const devnet = await startDevnet({ ...options, log, onStopAsked: () => byControl.abort() });
   exit.onLeave(() => devnet.stop());
   void devnet.broken.then((how) => {
     log.fatal({ how }, "geth has ended");
     return exit.leave(1);
   });
-  await status(dir);
+  await status(options.dir);
   await aborted(AbortSignal.any([exit.asked, byControl.signal]));
   await exit.leave(0);
 }

@@ -23,11 +23,13 @@ import {
   type Ports,
   type Running,
 } from "./documents.js";
+import { startDispatcher } from "./dispatcher/dispatcher.js";
 import { DevnetRunning } from "./errors.js";
 import { Faults } from "./faults.js";
 import { firstState, newAccounts, setupCalls } from "./first-start.js";
 import { startGateway, type Gateway } from "./gateway/gateway.js";
 import { serveOnLoopback } from "./loopback.js";
+import { requireMode, type NetworkMode } from "./mode.js";
 import { tinyModels, type TinyModelText } from "./model/answers.js";
 import { startModelRegistry, type ModelRegistry } from "./model/registry.js";
 import { setUpContracts } from "./setup.js";
@@ -41,6 +43,8 @@ export interface DevnetOptions extends Forks {
   readonly dir: string;
   /** Paths of the programs it needs. */
   readonly tools: { readonly geth: string };
+  /** How sessions are given to workers; decided the first time. Default: as the folder has it, sortition in a new one. */
+  readonly mode?: NetworkMode;
   /** How the contracts are set up the first time. Default: the published rules of the testnet, and every one of `models` at 0.02 LCAI a job. */
   readonly contracts?: Partial<Omit<ContractSettings, "owner">>;
   /** What the model registry serves. Default: the two tiny models of `model/answers.ts`. */
@@ -77,9 +81,10 @@ export interface Devnet {
 }
 
 /**
- * Starts a rehearsal network: contracts and chain, beacon node, gateway and relay, model registry, control API. Writes `network.json`,
+ * Starts a rehearsal network: contracts and chain, beacon node, gateway and relay, dispatcher, model registry, control API. Writes `network.json`,
  * `accounts.json` and `devnet.json` into its folder; when it resolves, a worker can be brought up on it.
- * @throws DevnetRunning (LF1022), GethDidNotStart (LF1020), PortTaken (LF1021), SetUpFailed (LF1027), CompilationFailed (LF1028), OtherForks (LF1039)
+ * @throws DevnetRunning (LF1022), OtherMode (LF1050), OtherForks (LF1039), GethDidNotStart (LF1020), PortTaken (LF1021), SetUpFailed (LF1027),
+ * CompilationFailed (LF1028)
  */
 export async function startDevnet(options: DevnetOptions): Promise<Devnet> {
   const { dir, clock = systemClock, models: texts = tinyModels } = options;
@@ -98,7 +103,9 @@ export async function startDevnet(options: DevnetOptions): Promise<Devnet> {
   try {
     const faults = new Faults();
     const accounts = await keep(files.accounts, accountsSchema, newAccounts);
-    const calls = await keep(files.setup, setupSchema, () => setupCalls(accounts, texts, options.contracts));
+    const wanted = { ...(options.mode && { sortition: options.mode === "sortition" }), ...options.contracts };
+    const calls = await keep(files.setup, setupSchema, () => setupCalls(accounts, texts, wanted));
+    requireMode(dir, calls, options.mode);
     const ports = await readDocument(files.ports, portsSchema);
     const chain = await startChain({
       geth: options.tools.geth,
@@ -128,6 +135,13 @@ export async function startDevnet(options: DevnetOptions): Promise<Devnet> {
       ...(ports ? { relayPort: ports.relay } : {}),
     });
     undo.push(() => gateway.stop());
+    const dispatcher = await startDispatcher({
+      chain: { rpcUrl: chain.geth.httpUrl, chainId: DEVNET_CHAIN_ID, jobRegistry, workerRegistry, aiConfig },
+      privateKey: (accounts.dispatcher ?? accounts.owner).privateKey,
+      ...{ gateway, faults, clock, log },
+      ...portOf(ports?.dispatcher),
+    });
+    undo.push(() => dispatcher.stop());
     const stopAsked = options.onStopAsked ?? (() => void stop());
     const panel = controlApp({ driver: chain.driver, faults, stop: stopAsked });
     const control = await serveOnLoopback(panel, "control API", ports?.control);
@@ -142,6 +156,7 @@ export async function startDevnet(options: DevnetOptions): Promise<Devnet> {
         beacon: chain.beaconUrl,
         gateway: gateway.url,
         relay: gateway.relayUrl,
+        dispatcher: dispatcher.url,
         modelRegistry: registry.url,
       },
       contracts: { workerRegistry, jobRegistry, aiConfig, sessionManager },
@@ -153,6 +168,7 @@ export async function startDevnet(options: DevnetOptions): Promise<Devnet> {
       gateway: portIn(gateway.url),
       relay: portIn(gateway.relayUrl),
       registry: portIn(registry.url),
+      dispatcher: portIn(dispatcher.url),
       control: control.port,
     } satisfies Ports);
     await writeDocument(files.network, network);
