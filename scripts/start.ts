@@ -2,6 +2,7 @@ import { rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Command, Option } from "commander";
 import type { Fork } from "../devnet/chain/genesis.js";
+import { networkModes, type NetworkMode } from "../devnet/mode.js";
 import { describeError, FleetError } from "../schema/errors.js";
 import { toJson } from "../schema/json.js";
 import { writeAtomically } from "../system/files.js";
@@ -20,17 +21,26 @@ const program = new Command("npm start --")
   .option("--keep", "leave network and worker running, and say how to ask and how to stop")
   .option("--prompt <text>", "what to ask the worker", "Tell me about the river.")
   .addOption(new Option("--fork <fork>", "rules of the chain's blocks").choices(["prague", "osaka"]))
+  .addOption(new Option("--mode <mode>", "how the network gives sessions to workers").choices(networkModes))
   .option("--dir <folder>", "where to keep everything (default: .fleet/devnet of this checkout)");
+
+interface Options {
+  readonly json?: string;
+  readonly keep?: boolean;
+  readonly prompt: string;
+  readonly mode?: NetworkMode;
+  readonly fork?: Fork;
+  readonly dir?: string;
+}
 
 void main();
 
 async function main(): Promise<void> {
-  const options = program.parse().opts<{ json?: string; keep?: boolean; prompt: string; fork?: Fork; dir?: string }>();
+  const options = program.parse().opts<Options>();
   const folders = foldersIn(options.dir);
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   try {
-    const { prompt, keep = false, fork } = options;
-    const report = await rehearse({ folders, prompt, keep, ...(fork && { fork }), say });
+    const report = await rehearse({ ...options, folders, keep: options.keep ?? false, say });
     if (options.keep === true) return say(howToGoOn(folders));
     say(renderReport(report));
     if (options.json !== undefined)

@@ -3,6 +3,7 @@ import { aiConfigAbi } from "../../abi/ai-config.js";
 import { resolveContracts, type Contracts } from "../../abi/bootstrap.js";
 import { decodeJob, decodeRequest, decodeSession, type Job, type Session, type SessionRequest } from "../../abi/job.js";
 import { jobRegistryAbi } from "../../abi/job-registry.js";
+import { revertOf } from "../../abi/revert.js";
 import { sessionManagerAbi } from "../../abi/session-manager.js";
 import { workerRegistryAbi } from "../../abi/worker-registry.js";
 import { parsePublicKey, type EncryptionPublicKey } from "../../protocol/encryption-key.js";
@@ -23,7 +24,9 @@ import {
 /** What a consumer reads from the chain, with the contracts as the chain itself names them. */
 export interface ConsumerChain {
   readonly client: PublicClient;
-  readonly contracts: Contracts & { readonly sessionManager: Address };
+  readonly contracts: Contracts;
+  /** Whether workers claim sessions; otherwise a dispatcher names them. It may change at any time. */
+  isSortition(): Promise<boolean>;
   request(id: RequestId): Promise<SessionRequest>;
   session(id: SessionId): Promise<Session>;
   job(id: JobId): Promise<Job>;
@@ -37,18 +40,26 @@ export interface ConsumerChain {
 
 /**
  * Finds the contracts and gets ready to ask them.
- * @throws ContractMismatch (LF1210), WrongChain (LF1211), NodeUnreachable (LF1212); Error on a network without sortition
+ * @throws ContractMismatch (LF1210), WrongChain (LF1211), NodeUnreachable (LF1212)
  */
 export async function readChain(network: Network): Promise<ConsumerChain> {
   const client = createPublicClient({ transport: http(network.endpoints.rpc), pollingInterval: 100, cacheTime: 0 });
-  const { sessionManager, ...contracts } = await resolveContracts(client, network);
-  if (sessionManager === null) throw new Error(`${network.name} has no SessionManager: sessions are not drawn there`);
-  const { jobRegistry, aiConfig, workerRegistry } = contracts;
+  const contracts = await resolveContracts(client, network);
+  const { jobRegistry, aiConfig, workerRegistry, sessionManager } = contracts;
   const call = async (to: Address, data: Hex): Promise<Hex> => (await client.call({ to, data })).data ?? "0x";
   return {
     client,
-    contracts: { ...contracts, sessionManager },
+    contracts,
+    isSortition: async () => {
+      if (sessionManager === null) return false;
+      const get = { address: aiConfig, abi: aiConfigAbi, functionName: "getSortitionEnabled" } as const;
+      return client.readContract(get).catch((error: unknown) => {
+        if (revertOf(error) !== undefined) return false; // older than sortition
+        throw error;
+      });
+    },
     request: async (id) => {
+      if (sessionManager === null) throw new Error("this network has no SessionManager, and so no requests");
       const data = encodeFunctionData({ abi: sessionManagerAbi, functionName: "getRequest", args: [id] });
       return decodeRequest(await call(sessionManager, data));
     },

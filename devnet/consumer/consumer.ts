@@ -7,6 +7,9 @@ import { chainSeconds, jobId, type Address, type ChainSeconds, type Hash, type J
 import { systemClock, type Clock } from "../../system/clock.js";
 import { readChain } from "./chain.js";
 import { disputeJob, proveMismatch } from "./disputes.js";
+import { openDispatchedSession, reassignSession } from "./dispatched-session.js";
+import { createDispatcherClient, type DispatcherClient } from "./dispatcher-client.js";
+import { DispatcherRefused } from "./errors.js";
 import { createInbox, followJob, type Answer, type FollowOptions, type PendingJob } from "./follow.js";
 import type { Kzg } from "../../system/kzg.js";
 import { openSession, type ConsumerSession } from "./open-session.js";
@@ -16,13 +19,13 @@ import { createSender } from "./sender.js";
 /** A text that joins the session's history, or a conversation that stands for itself. */
 export type PromptInput = string | readonly ConversationMessage[];
 
-/** Somebody who asks the network's workers, end to end: keys, blobs, payment, verification (consumer reference, path A). */
+/** Somebody who asks the network's workers, end to end: keys, blobs, payment, verification (consumer reference, paths A and B). */
 export interface Consumer {
   readonly address: Address;
   /**
-   * Draws a worker for a model.
-   * @param options.expiresIn how long the request stays open for claims. Default: 600 s
-   * @throws NoClaim (LF1030), WrongSession (LF1035), TransactionFailed (LF1034)
+   * Opens a session with a worker for a model: drawn among those who claim, or named by the dispatcher, as the network's rules say at this moment.
+   * @param options.expiresIn how long the request stays open for claims, or a free worker is waited for. Default: 600 s
+   * @throws NoClaim (LF1030) · NoWorkerFree (LF1052), DispatcherRefused (LF1051) · WrongSession (LF1035), TransactionFailed (LF1034)
    */
   requestSession(model: string, options?: { expiresIn?: ChainSeconds }): Promise<ConsumerSession>;
   /** Sends a prompt and pays for it, and returns as soon as the job is on the chain. @throws TransactionFailed (LF1034), BlobError */
@@ -31,6 +34,11 @@ export interface Consumer {
   follow(pending: PendingJob, options?: FollowOptions): Promise<Answer>;
   /** {@link submit} and {@link follow}. */
   ask(session: ConsumerSession, prompt: PromptInput, options?: FollowOptions): Promise<Answer>;
+  /**
+   * Brings a session to another worker after its worker missed a job, and that was claimed ({@link Consumer.claimTimeout}). Needs a dispatcher.
+   * @throws DispatcherRefused (LF1051), WrongSession (LF1035), TransactionFailed (LF1034)
+   */
+  reassignSession(session: ConsumerSession): Promise<ConsumerSession>;
   /** Ends a session; its key is zeroed. @throws TransactionFailed (LF1034) */
   closeSession(session: ConsumerSession): Promise<Hash>;
   /** Takes the fee of an unanswered job back, after its deadline; ends a dispute that nobody ruled on, after its resolution timeout. @throws TransactionFailed (LF1034) */
@@ -63,6 +71,14 @@ export async function createConsumer(options: {
   const disputing = { chain, chainId: network.chainId, sender };
   const { relay: relayUrl, beacon: beaconUrl } = network.endpoints;
   const ports = { chain, chainId: network.chainId, jobRegistry, beaconUrl, kzg, clock };
+
+  const session = { user: account.address, chain, sender, clock };
+  let client: DispatcherClient | undefined;
+  const dispatcher = (): DispatcherClient => {
+    const url = network.endpoints.dispatcher;
+    if (url === undefined) throw new DispatcherRefused("is not known", `${network.name} names no endpoints.dispatcher`);
+    return (client ??= createDispatcherClient(url, account));
+  };
 
   const submit = async (session: ConsumerSession, prompt: PromptInput): Promise<PendingJob> => {
     const begun = clock.now();
@@ -103,8 +119,11 @@ export async function createConsumer(options: {
   const follow = (pending: PendingJob, watch?: FollowOptions): Promise<Answer> => followJob(ports, pending, watch);
   return {
     address: account.address,
-    requestSession: (model, { expiresIn = DEFAULT_EXPIRES_IN } = {}) =>
-      openSession({ user: account.address, chain, sender, clock }, model, expiresIn),
+    requestSession: async (model, { expiresIn = DEFAULT_EXPIRES_IN } = {}) =>
+      (await chain.isSortition())
+        ? openSession(session, model, expiresIn)
+        : openDispatchedSession({ ...session, dispatcher: dispatcher() }, model, expiresIn),
+    reassignSession: async (failed) => reassignSession({ ...session, dispatcher: dispatcher() }, failed),
     submit,
     follow,
     ask: async (session, prompt, watch) => follow(await submit(session, prompt), watch),

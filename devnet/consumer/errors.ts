@@ -107,3 +107,30 @@ export class NoEvidence extends FleetError {
     );
   }
 }
+
+/** LF1051: the dispatcher did not do what it was asked for. */
+export class DispatcherRefused extends FleetError {
+  constructor(
+    /** Its own word for it, for instance `no_pending_selection`. */
+    readonly reason: string,
+    message: string,
+    cause?: unknown,
+  ) {
+    super("LF1051", `The network's dispatcher: ${reason}${message === "" ? "" : ` (${message})`}.`, {
+      fix: "check endpoints.dispatcher of the network and its AIConfig's sortition switch, then ask again",
+      cause,
+    });
+  }
+}
+
+/** LF1052: the dispatcher had no worker to give. */
+export class NoWorkerFree extends FleetError {
+  constructor(
+    readonly model: string,
+    waitedMs: number,
+  ) {
+    super("LF1052", `The dispatcher had no worker for ${model} within ${Math.round(waitedMs / 1000)} s.`, {
+      fix: "check that a registered worker serves this model, is live and has a free place, then ask again",
+    });
+  }
+}

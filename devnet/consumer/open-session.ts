@@ -22,15 +22,17 @@ import { waitFor } from "./wait.js";
 /** A session that is ready for prompts. */
 export interface ConsumerSession {
   readonly id: SessionId;
-  readonly requestId: RequestId;
+  /** `null` where a dispatcher named the worker. */
+  readonly requestId: RequestId | null;
   readonly model: string;
   readonly modelId: ModelId;
-  /** Who claimed it. */
+  /** Who serves it. */
   readonly worker: Address;
   /** The session key. Secret; zeroed when the session is closed. */
   readonly key: Uint8Array;
-  readonly transactions: { readonly request: Hash; readonly provideKey: Hash };
-  /** Milliseconds since the request was begun. */
+  /** What made it what it is, in order. */
+  readonly transactions: readonly Hash[];
+  /** Milliseconds since it was begun: asked for, a worker was found, ready for prompts. */
   readonly timings: { readonly requested: number; readonly claimed: number; readonly ready: number };
 }
 
@@ -61,6 +63,7 @@ export async function openSession(
   const since = (): number => clock.now() - begun;
   const modelId = modelIdOf(model);
   const manager = chain.contracts.sessionManager;
+  if (manager === null) throw new Error("this network has no SessionManager: sessions are not drawn here");
 
   const expiry = (await chain.head()).time + expiresIn;
   const request = await sender.call(
@@ -82,7 +85,7 @@ export async function openSession(
   const claimedAt = since();
 
   const key = newSessionKey();
-  const wrapped: Hex = `0x${Buffer.from(wrapSessionKey(key, await chain.encryptionKeyOf(worker))).toString("hex")}`;
+  const wrapped = await wrapFor(chain, worker, key);
   const provided = await sender.call(
     `provide the key of session request ${id}`,
     manager,
@@ -92,7 +95,7 @@ export async function openSession(
   const [ready] = parseEventLogs({ abi: sessionManagerAbi, eventName: "SessionReady", logs: provided.logs });
   if (!ready) throw new Error("the key left no SessionReady event");
   const session = sessionId(ready.args.sessionId);
-  await compare(chain, session, { user, modelId, worker, encWorkerKey: wrapped });
+  await compareSession(chain, session, { user, modelId, worker, encWorkerKey: wrapped });
   return {
     id: session,
     requestId: id,
@@ -100,7 +103,7 @@ export async function openSession(
     modelId,
     worker,
     key,
-    transactions: { request: request.transactionHash, provideKey: provided.transactionHash },
+    transactions: [request.transactionHash, provided.transactionHash],
     timings: { requested: requestedAt, claimed: claimedAt, ready: since() },
   };
 
@@ -112,8 +115,13 @@ export async function openSession(
   }
 }
 
-/** The chain decides what a session is; a gateway or an API in between could have told anything. */
-async function compare(
+/** A session key wrapped for a worker, as the chain has the worker's public key. @throws InvalidEncryptionKey */
+export async function wrapFor(chain: ConsumerChain, worker: Address, key: Uint8Array): Promise<Hex> {
+  return `0x${Buffer.from(wrapSessionKey(key, await chain.encryptionKeyOf(worker))).toString("hex")}`;
+}
+
+/** The chain decides what a session is; a gateway or an API in between could have told anything. @throws WrongSession (LF1035) */
+export async function compareSession(
   chain: ConsumerChain,
   id: SessionId,
   agreed: { user: Address; modelId: ModelId; worker: Address; encWorkerKey: Hex },

@@ -3,7 +3,8 @@ import { runningIn, startInBackground, stopDevnet } from "../../devnet/backgroun
 import { keptGenesis } from "../../devnet/chain/chain.js";
 import { osakaAfterIn, type Fork } from "../../devnet/chain/genesis.js";
 import { steer } from "../../devnet/control-client.js";
-import { accountsSchema, filesIn } from "../../devnet/documents.js";
+import { accountsSchema, filesIn, readDocument, setupSchema } from "../../devnet/documents.js";
+import { requireMode, type NetworkMode } from "../../devnet/mode.js";
 import type { Folders } from "./folders.js";
 
 /** A rehearsal network that runs in a process of its own. */
@@ -21,18 +22,23 @@ export interface RunningNetwork {
 
 /**
  * Starts the network in its folder, or takes the one that runs there.
- * @param fork rules of its blocks. Default: what the folder has; `prague` in a new one
- * @throws OtherForks (LF1039) when one with other rules runs there, and what {@link startInBackground} throws
+ * @param options.mode how it gives sessions to workers. Default: as the folder has it, sortition in a new one
+ * @param options.fork rules of its blocks. Default: what the folder has; `prague` in a new one
+ * @throws OtherMode (LF1050) when the folder is of another mode, OtherForks (LF1039) when one with other rules runs there, and what
+ *   {@link startInBackground} throws
  */
 export async function startNetwork(
   folders: Folders,
   tools: { readonly geth: string },
-  fork?: Fork,
+  { mode, fork }: { readonly mode?: NetworkMode | undefined; readonly fork?: Fork | undefined } = {},
 ): Promise<RunningNetwork> {
   const dir = folders.network;
   const files = filesIn(dir);
+  const setup = await readDocument(files.setup, setupSchema);
+  if (setup !== undefined) requireMode(dir, setup, mode);
   const forks = fork === undefined ? {} : { fork };
-  const running = (await runningIn(dir)) ?? (await startInBackground({ dir, geth: tools.geth, ...forks }));
+  const chosen = { dir, geth: tools.geth, ...(mode && { mode }), ...forks };
+  const running = (await runningIn(dir)) ?? (await startInBackground(chosen));
   await keptGenesis(files.chain, osakaAfterIn(forks));
   const accounts = accountsSchema.parse(JSON.parse(await readFile(files.accounts, "utf8")));
   return {

@@ -2,6 +2,7 @@ import { jobStateOf } from "../../abi/job.js";
 import { jobRegistryAbi } from "../../abi/job-registry.js";
 import { workerRegistryAbi } from "../../abi/worker-registry.js";
 import type { Fork } from "../../devnet/chain/genesis.js";
+import type { NetworkMode } from "../../devnet/mode.js";
 import type { Address, Hash } from "../../schema/units.js";
 import { resolveToolchain } from "../toolchain/resolve.js";
 import { archiveEndedLife } from "./archive.js";
@@ -19,10 +20,12 @@ import { outputsSchema, prepareStage, type Stage } from "./stage.js";
 export interface RehearsalOptions {
   readonly folders: Folders;
   readonly prompt: string;
+  /** How the network gives sessions to workers. Default: as its folder has it, sortition in a new one. */
+  readonly mode?: NetworkMode | undefined;
   /** Stop after the job, with everything running. */
   readonly keep: boolean;
   /** Rules of the network's blocks. Default: what its folder has; `prague` in a new one. */
-  readonly fork?: Fork;
+  readonly fork?: Fork | undefined;
   readonly say: (line: string) => void;
   /** Called before the network stops, with the hashes of everything the worker sent. */
   readonly beforeStop?: (sent: readonly Hash[]) => Promise<void>;
@@ -35,7 +38,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Report> {
   const tools = await resolveToolchain();
   const archived = await archiveEndedLife(folders);
   if (archived !== undefined) say(`the sealed keys of the former rehearsal are in ${archived}`);
-  const network = await phases.run("rehearsal network", () => startNetwork(folders, tools, options.fork));
+  const network = await phases.run("rehearsal network", () => startNetwork(folders, tools, options));
   const stage = await prepareStage(folders, tools, network, say);
 
   await phases.run("pulumi up", () => stage.engine.run("up"));

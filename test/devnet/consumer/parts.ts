@@ -144,7 +144,7 @@ export function pendingWith(texts: readonly string[], relay = true) {
     modelId: modelIdOf("m"),
     worker: worker.address,
     key,
-    transactions: { request: "0x", provideKey: "0x" },
+    transactions: ["0x", "0x"],
     timings: { requested: 0, claimed: 0, ready: 0 },
   };
   const state = { abandoned: 0 };
