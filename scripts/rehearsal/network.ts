@@ -4,11 +4,13 @@ import { keptGenesis } from "../../devnet/chain/chain.js";
 import { osakaAfterIn, type Fork } from "../../devnet/chain/genesis.js";
 import { steer } from "../../devnet/control-client.js";
 import { accountsSchema, filesIn, readDocument, setupSchema } from "../../devnet/documents.js";
-import { requireMode, type NetworkMode } from "../../devnet/mode.js";
+import { modeOf, requireMode, type NetworkMode } from "../../devnet/mode.js";
 import type { Folders } from "./folders.js";
 
 /** A rehearsal network that runs in a process of its own. */
 export interface RunningNetwork {
+  /** How it was set up to give sessions to workers. */
+  readonly mode: NetworkMode;
   readonly networkFile: string;
   readonly accountsFile: string;
   /** Private key of the account that plays the operator's treasury. */
@@ -42,6 +44,7 @@ export async function startNetwork(
   await keptGenesis(files.chain, osakaAfterIn(forks));
   const accounts = accountsSchema.parse(JSON.parse(await readFile(files.accounts, "utf8")));
   return {
+    mode: modeOf((await readDocument(files.setup, setupSchema)) ?? []),
     networkFile: files.network,
     accountsFile: files.accounts,
     treasuryKey: accounts.treasury.privateKey,

@@ -50,7 +50,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Report> {
   );
   const secondUp = await phases.run("second pulumi up", () => stage.engine.run("up"));
   const leaks = await phases.run("search for private keys", () => searchForKeys(stage, folders));
-  const finished = { stage, worker, before, asked, secondUpChanges: changed(secondUp), leaks };
+  const finished = { mode: network.mode, stage, worker, before, asked, secondUpChanges: changed(secondUp), leaks };
   if (options.keep) return reportOf(finished, await readMoney(stage, worker), phases, 0);
 
   await phases.run("a day passes", () => network.advance(86_400 + 60));
@@ -94,6 +94,7 @@ async function searchForKeys({ operator, workerRef }: Stage, folders: Folders) {
 }
 
 interface Finished {
+  readonly mode: NetworkMode;
   readonly stage: Stage;
   readonly worker: Address;
   readonly before: Money;
@@ -117,6 +118,7 @@ async function reportOf(
   const earnings = await earningsOf(stage, worker);
   const state = await jobState(stage, asked.jobId);
   return {
+    mode: finished.mode,
     worker,
     refund_to: stage.operator.refundTo,
     job: {

@@ -5,6 +5,8 @@ import type { Leak } from "./scan.js";
 
 /** What `--json` writes. Amounts are wei as decimal text, times are ms. */
 export interface Report {
+  /** How the network gave sessions to workers. */
+  readonly mode: "sortition" | "dispatcher";
   readonly worker: string;
   readonly refund_to: string;
   readonly job: {
