@@ -34,8 +34,9 @@ export function createJobStream(options: {
       const { jobId: job, sessionId: session, worker, priorJobIds: priorJobs } = message.payload;
       for (const listener of [...listeners]) listener({ job, session, worker, priorJobs });
     } catch (error) {
-      if (!(error instanceof FrameError)) throw error;
-      log.warn({ reason: error.message }, "the job stream said something that is no job");
+      if (error instanceof FrameError)
+        log.warn({ reason: error.message }, "the job stream said something that is no job");
+      else log.error({ err: error }, "an offered job could not be taken; the chain tells of it as well");
     }
   };
   const lasting = createLastingSocket({
