@@ -72,7 +72,7 @@ export async function createConsumer(options: {
   const { relay: relayUrl, beacon: beaconUrl } = network.endpoints;
   const ports = { chain, chainId: network.chainId, jobRegistry, beaconUrl, kzg, clock };
 
-  const session = { user: account.address, chain, sender, clock };
+  const opening = { user: account.address, chain, sender, clock };
   let client: DispatcherClient | undefined;
   const dispatcher = (): DispatcherClient => {
     const url = network.endpoints.dispatcher;
@@ -121,9 +121,9 @@ export async function createConsumer(options: {
     address: account.address,
     requestSession: async (model, { expiresIn = DEFAULT_EXPIRES_IN } = {}) =>
       (await chain.isSortition())
-        ? openSession(session, model, expiresIn)
-        : openDispatchedSession({ ...session, dispatcher: dispatcher() }, model, expiresIn),
-    reassignSession: async (failed) => reassignSession({ ...session, dispatcher: dispatcher() }, failed),
+        ? openSession(opening, model, expiresIn)
+        : openDispatchedSession({ ...opening, dispatcher: dispatcher() }, model, expiresIn),
+    reassignSession: async (failed) => reassignSession({ ...opening, dispatcher: dispatcher() }, failed),
     submit,
     follow,
     ask: async (session, prompt, watch) => follow(await submit(session, prompt), watch),

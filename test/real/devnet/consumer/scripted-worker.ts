@@ -45,8 +45,8 @@ export async function startScriptedWorker(devnet: Devnet, kzg: Kzg, model: strin
   await send(workerRegistry, workerRegistryAbi, "registerWorker", [hex(keys.publicKey)], parseEther("6000"));
   await send(workerRegistry, workerRegistryAbi, "addSupportedModel", [modelIdOf(model)]);
 
-  const token = await logIn(network.endpoints.gateway, account);
-  const authorization = { authorization: `Bearer ${token}` };
+  const newToken = async () => ({ authorization: `Bearer ${await logIn(network.endpoints.gateway, account)}` });
+  let authorization = await newToken();
   const connect = async (path: string): Promise<WebSocket> => {
     const opened = new WebSocket(`${network.endpoints.gateway.replace("http", "ws")}${path}`, {
       headers: authorization,
@@ -61,6 +61,11 @@ export async function startScriptedWorker(devnet: Devnet, kzg: Kzg, model: strin
     address: account.address,
     stop: () => {
       for (const opened of sockets) opened.terminate();
+    },
+
+    /** Logs in again, at a gateway that was started anew. */
+    async relog(): Promise<void> {
+      authorization = await newToken();
     },
 
     /** Tells the gateway what it may be given. */

@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { chainSeconds, type Hex } from "../../../../schema/units.js";
+import { addresses } from "../../../../devnet/contracts/addresses.js";
+import { signTerms, type SignedTerms } from "../../../../devnet/dispatcher/typed-data.js";
+import { chainSeconds, modelId, sessionId as asSessionId, type Hex } from "../../../../schema/units.js";
 import {
   ackTimeout,
   committed,
@@ -16,7 +18,7 @@ import {
   wholeClaimWindow,
   wrappedKey,
 } from "./life.js";
-import { eventArgs, events, lcai, startTestNetwork, type TestNetwork, who } from "./network.js";
+import { eventArgs, events, keys, lcai, startTestNetwork, type TestNetwork, who } from "./network.js";
 
 /** Sessions, money and disputes: contracts reference §4.4 to §4.9, beyond the checklist. */
 let network: TestNetwork;
@@ -248,6 +250,31 @@ test("in dispatcher mode the dispatcher's signature makes the session, and uses 
   const jobId = await life.submit(sessionId);
   await life.acknowledge(jobId);
   await network.send(worker, "jobRegistry", "completeJob", [jobId, responseHash, committed]);
+});
+
+test("the rehearsal dispatcher signs what the contract takes, for a new session and for a new key", async () => {
+  await life.register();
+  const vouch = async (subject: SignedTerms["subject"], encWorkerKey: Hex, expiry: bigint) => {
+    const nonce = await network.read("jobRegistry", "nonce", [user]);
+    const terms = { user, subject, worker, encWorkerKey, encDisputerKey: wrappedKey, nonce, expiry };
+    const { chainId } = network;
+    return signTerms(keys.dispatcher, { chainId, jobRegistry: addresses.jobRegistry }, terms);
+  };
+  const expiry = (await network.now()) + 600n;
+  const signature = await vouch({ modelId: modelId(usual) }, wrappedKey, expiry);
+  const args = [usual, worker, wrappedKey, wrappedKey, signature, expiry] as const;
+  const created = await network.send(user, "jobRegistry", "createSession", args);
+  const { sessionId } = eventArgs(created, "SessionCreated") as { sessionId: bigint };
+  const renewed = await vouch({ sessionId: asSessionId(sessionId) }, otherWrappedKey, expiry);
+  await network.send(user, "jobRegistry", "updateSessionKey", [
+    sessionId,
+    otherWrappedKey,
+    wrappedKey,
+    renewed,
+    expiry,
+  ]);
+  expect(await life.getSession(sessionId)).toMatchObject({ status: 0, encWorkerKey: otherWrappedKey });
+  expect(await network.read("jobRegistry", "nonce", [user])).toBe(2n);
 });
 
 test("a session whose worker missed a job goes to another worker, and lives again with its key", async () => {

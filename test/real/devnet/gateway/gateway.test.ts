@@ -6,6 +6,14 @@ import { Faults } from "../../../../devnet/faults.js";
 import { startGateway, type Gateway, type GatewayOptions } from "../../../../devnet/gateway/gateway.js";
 import { relayAccessText } from "../../../../devnet/gateway/relay-access.js";
 import { encodeFrame } from "../../../../protocol/frames.js";
+import {
+  encodeJob,
+  encodeJobReply,
+  JOB_STREAM_PATH,
+  type JobPayload,
+  type JobStreamReply,
+} from "../../../../protocol/job-stream.js";
+import { modelIdOf } from "../../../../protocol/model-id.js";
 import { jobId, sessionId } from "../../../../schema/units.js";
 import { createLogger } from "../../../../system/log.js";
 import { chain, chunkText, completeFrame, consumer, stranger, worker } from "../../../devnet/gateway/parts.js";
@@ -179,6 +187,101 @@ describe("faults", () => {
     faults.remove(id);
     await vi.waitFor(() => expect(gateway.frames(session)).toEqual([chunkText(1), chunkText(2)]));
   });
+});
+
+describe("the job stream", () => {
+  const one = jobId(9_007_199_254_740_993n);
+  const payload = (id = one): JobPayload => ({
+    jobId: id,
+    sessionId: session,
+    consumer: consumer.address,
+    worker: worker.address,
+    modelId: modelIdOf("llama3-8b"),
+    promptBlobHash: `0x01${"11".repeat(31)}`,
+    blockNumber: 7n,
+    timestamp: 1_767_225_600,
+    correlationId: `42-${id}`,
+    priorJobIds: [],
+  });
+  async function jobStream(slots = 2) {
+    const { token } = (await (await logIn()).json()) as { token: string };
+    const url = `${gateway.url.replace("http", "ws")}${JOB_STREAM_PATH}`;
+    const opened = await openSocket(url, { authorization: `Bearer ${token}` });
+    const say = (reply: JobStreamReply): void => opened.socket.send(encodeJobReply(reply));
+    say({ type: "ready", slots });
+    await vi.waitFor(() => expect(gateway.jobs.free(worker.address)).toBeDefined());
+    return { ...opened, say };
+  }
+  const standing = () => gateway.jobs.standing(one);
+
+  test("needs a token", async () => {
+    await expect(openSocket(`${gateway.url.replace("http", "ws")}${JOB_STREAM_PATH}`)).rejects.toThrow("401");
+  });
+
+  test("gives a worker that is ready its job, letter for letter, until it says that it is done", async () => {
+    const { heard, say } = await jobStream();
+    gateway.jobs.add(payload());
+    await vi.waitFor(() => expect(heard).toEqual([encodeJob(payload())]));
+    expect(heard[0]).toContain('"jobId":9007199254740993,');
+    say({ type: "ack", jobId: one });
+    await vi.waitFor(() => expect(standing()).toMatchObject({ standing: "acked" }));
+    expect(gateway.jobs.free(worker.address)).toBe(1);
+    say({ type: "done", jobId: one, error: null });
+    await vi.waitFor(() => expect(standing()).toEqual({ standing: "done", offers: 1, error: null }));
+  });
+
+  test("offers a job again that came back with an error, and keeps the reason", async () => {
+    const { heard, say } = await jobStream();
+    gateway.jobs.add(payload());
+    await vi.waitFor(() => expect(heard).toHaveLength(1));
+    say({ type: "ack", jobId: one });
+    say({ type: "done", jobId: one, error: "LF1473: the model is not there" });
+    await vi.waitFor(() => expect(heard).toHaveLength(2), { timeout: 5_000 });
+    expect(standing()).toMatchObject({ standing: "offered", offers: 2, error: "LF1473: the model is not there" });
+  });
+
+  test("offers a job again on the next connection when the first was lost", async () => {
+    const first = await jobStream();
+    gateway.jobs.add(payload());
+    await vi.waitFor(() => expect(first.heard).toHaveLength(1));
+    first.say({ type: "ack", jobId: one });
+    await vi.waitFor(() => expect(standing()).toMatchObject({ standing: "acked" }));
+    first.socket.terminate();
+    await vi.waitFor(() => expect(standing()).toMatchObject({ standing: "waiting" }));
+    const second = await jobStream();
+    await vi.waitFor(() => expect(second.heard).toEqual([encodeJob(payload())]));
+  });
+
+  test("suffers faults: a job that is lost or delayed on its way, a connection that is cut with it", async () => {
+    const { heard, closed } = await jobStream();
+    const onStream = { method: "FRAME", path: JOB_STREAM_PATH };
+    faults.add({ part: "gateway", kind: "withhold", match: onStream, times: 1 });
+    gateway.jobs.add(payload());
+    await vi.waitFor(() => expect(faults.list()).toEqual([]));
+    expect(heard).toEqual([]);
+    faults.add({ part: "gateway", kind: "delay", delayMs: 200, match: onStream, times: 1 });
+    const two = jobId(2n);
+    gateway.jobs.add(payload(two));
+    await vi.waitFor(() => expect(faults.list()).toEqual([]));
+    expect(heard).toEqual([]);
+    await vi.waitFor(() => expect(heard).toEqual([encodeJob(payload(two))]));
+    gateway.jobs.done(worker.address, two, null);
+    faults.add({ part: "gateway", kind: "drop", match: onStream, times: 1 });
+    gateway.jobs.add(payload(jobId(3n)));
+    expect(await closed).toBe(1006);
+    const next = await jobStream(9);
+    await vi.waitFor(() => expect(next.heard).toHaveLength(2)); // the lost one and the cut one
+  });
+
+  test.each([["no JSON"], ['{"type":"ack","jobId":"1"}'], ['{"type":"done"}']])(
+    "is closed to a worker that keeps saying %s",
+    async (text) => {
+      const { socket, closed } = await jobStream();
+      for (let times = 0; times < 3; times++) socket.send(text);
+      expect(await closed).toBe(1008);
+      await vi.waitFor(() => expect(gateway.jobs.free(worker.address)).toBeUndefined());
+    },
+  );
 });
 
 test("a connection that no longer answers pings is cut", async () => {

@@ -7,7 +7,7 @@ import { answerDigest, toFrameSignature } from "../../../../protocol/signature.j
 import { jobId, sessionId } from "../../../../schema/units.js";
 import { connectGateway } from "../../../../sidecar/adapters/gateway.js";
 import { GatewayRefused } from "../../../../sidecar/errors.js";
-import type { Frame, Gateway } from "../../../../sidecar/ports.js";
+import type { Frame, Gateway, JobOffer, JobStream } from "../../../../sidecar/ports.js";
 import { systemClock } from "../../../../system/clock.js";
 import { createLogger } from "../../../../system/log.js";
 import { chain, consumer } from "../../../devnet/gateway/parts.js";
@@ -24,6 +24,7 @@ let node: Awaited<ReturnType<typeof startFakeChain>>;
 let faults: Faults;
 let devnet: Devnet;
 let gateway: Gateway;
+let jobStream: JobStream;
 const registered = new Set([signer.address]);
 
 beforeEach(async () => {
@@ -31,10 +32,10 @@ beforeEach(async () => {
   registered.add(signer.address);
   node = await startFakeChain({ registered, owners: new Map([[session, consumer.address]]) });
   devnet = await startGateway({ chain: { ...chain, rpcUrl: node.rpcUrl }, faults, log });
-  gateway = connectGateway({ url: `${devnet.url}/`, signer, clock: systemClock, log }).gateway;
+  ({ gateway, jobStream } = connectGateway({ url: `${devnet.url}/`, signer, clock: systemClock, log }));
 });
 afterEach(async () => {
-  await gateway.close();
+  await Promise.all([gateway.close(), jobStream.close()]);
   await devnet.stop();
   await node.stop();
 });
@@ -152,5 +153,75 @@ describe("the gateway adapter", () => {
     expect(gateway.connected).toBe(false);
     await eventually(() => expect(devnet.streaming()).toEqual([]));
     await connected();
+  });
+});
+
+describe("the job stream's adapter", () => {
+  const offered: JobOffer[] = [];
+  const standing = () => devnet.jobs.standing(job);
+  const listening = async (slots = 2) => {
+    offered.length = 0;
+    jobStream.onOffer((offer) => offered.push(offer));
+    jobStream.open(slots);
+    await eventually(() => expect(jobStream.connected).toBe(true));
+    await eventually(() => expect(devnet.jobs.free(signer.address)).toBe(slots));
+  };
+  const add = () =>
+    devnet.jobs.add({
+      jobId: job,
+      sessionId: session,
+      consumer: consumer.address,
+      worker: signer.address,
+      modelId: modelIdOf("llama3-8b"),
+      promptBlobHash: `0x01${"11".repeat(31)}`,
+      blockNumber: 7n,
+      timestamp: 1_767_225_600,
+      correlationId: "1-2",
+      priorJobIds: [jobId(9_007_199_254_740_993n)],
+    });
+
+  test("says how many jobs it takes, hears of each, and tells what became of it, ids above 2^53 included", async () => {
+    await listening(3);
+    add();
+    await eventually(() =>
+      expect(offered).toEqual([{ job, session, worker: signer.address, priorJobs: [9_007_199_254_740_993n] }]),
+    );
+    jobStream.ack(job);
+    await eventually(() => expect(standing()).toMatchObject({ standing: "acked" }));
+    jobStream.done(job, "LF1471: no");
+    await eventually(() => expect(standing()).toMatchObject({ error: "LF1471: no" }));
+    await eventually(() => expect(offered).toHaveLength(2));
+    jobStream.done(job, null);
+    await eventually(() => expect(standing()).toEqual({ standing: "done", offers: 2, error: null }));
+    expect(devnet.violations(signer.address)).toBe(0);
+  });
+
+  test("comes back after a cut, and is offered again what was not done", async () => {
+    await listening();
+    add();
+    await eventually(() => expect(offered).toHaveLength(1));
+    faults.add({ part: "gateway", kind: "drop", match: { method: "FRAME" }, times: 1 });
+    jobStream.ack(job); // cuts the connection on its way
+    await eventually(() => expect(jobStream.connected).toBe(false));
+    jobStream.done(job, null); // lost, and no harm
+    await eventually(() => expect(offered).toHaveLength(2));
+  });
+
+  test("logs in anew when its token is refused, and goes on trying while the gateway fails", async () => {
+    await gateway.login();
+    faults.add({ part: "gateway", kind: "status", status: 401, match: { path: "/api/jobs/stream" }, times: 1 });
+    faults.add({ part: "gateway", kind: "status", status: 500, match: { path: "/api/jobs/stream" }, times: 1 });
+    await listening();
+    expect(faults.list()).toEqual([]);
+  });
+
+  test("says nothing without a connection, and can be opened again after it was closed", async () => {
+    jobStream.ack(job);
+    await listening();
+    await jobStream.close();
+    await eventually(() => expect(devnet.jobs.free(signer.address)).toBeUndefined());
+    expect(jobStream.connected).toBe(false);
+    jobStream.open(1);
+    await eventually(() => expect(devnet.jobs.free(signer.address)).toBe(1));
   });
 });

@@ -1,6 +1,6 @@
 import { addresses } from "../../../../../devnet/contracts/addresses.js";
 import type { Hex } from "../../../../../schema/units.js";
-import { ackTimeout, fee, type Life, promptHash, small, usual, wrappedKey } from "../life.js";
+import { ackTimeout, fee, type Life, otherWrappedKey, promptHash, small, usual, wrappedKey } from "../life.js";
 import { type keys, who } from "../network.js";
 import { type Refusal, refused } from "./refusal.js";
 
@@ -24,6 +24,20 @@ async function created(
   const signature = change.signature ?? (await life.dispatcherSignature({ modelId: usual }, terms));
   const args = [usual, terms.worker, key, "0x", signature, expiry] as const;
   return life.network.call(user, "jobRegistry", "createSession", args, change.value ?? 0n);
+}
+
+/** `updateSessionKey` of an open session as the dispatcher signed it, but for what is changed. */
+async function updated(
+  life: Life,
+  change: { expiry?: bigint; key?: Hex; signer?: keyof typeof keys; session?: bigint; from?: Hex } = {},
+) {
+  await life.register();
+  const sessionId = await life.dispatch();
+  const expiry = change.expiry ?? (await life.network.now()) + 600n;
+  const terms = { expiry, key: otherWrappedKey, signer: change.signer ?? "dispatcher" } as const;
+  const signature = await life.dispatcherSignature({ sessionId: change.session ?? sessionId }, terms);
+  const args = [sessionId, change.key ?? otherWrappedKey, "0x", signature, expiry] as const;
+  return { sessionId, call: life.network.call(change.from ?? user, "jobRegistry", "updateSessionKey", args) };
 }
 
 /** A dispatched session whose worker missed a job. */
@@ -87,6 +101,34 @@ export const sessionRefusals: Refusal[] = [
       const call = await created(life);
       await life.network.sendCall(call);
       return refused(call);
+    },
+  ],
+  [
+    "creating a session with a signature that was made for somebody else",
+    "InvalidDispatcherSignature",
+    async (life) => {
+      await life.register();
+      return refused({ ...(await created(life)), from: stranger });
+    },
+  ],
+  [
+    "creating a session with another key than the dispatcher signed",
+    "InvalidDispatcherSignature",
+    async (life) => {
+      await life.register();
+      const expiry = (await life.network.now()) + 600n;
+      const signature = await life.dispatcherSignature({ modelId: usual }, { expiry, key: otherWrappedKey });
+      return refused(await created(life, { expiry, signature }));
+    },
+  ],
+  [
+    "creating a session with the signature for another session's key",
+    "InvalidDispatcherSignature",
+    async (life) => {
+      await life.register();
+      const expiry = (await life.network.now()) + 600n;
+      const signature = await life.dispatcherSignature({ sessionId: BigInt(usual) }, { expiry });
+      return refused(await created(life, { expiry, signature }));
     },
   ],
   [
@@ -248,6 +290,59 @@ export const sessionRefusals: Refusal[] = [
       const signature = await life.dispatcherSignature({ sessionId }, { worker: rival, expiry });
       const args = [sessionId, wrappedKey, "0x", signature, expiry] as const;
       return refused(life.network.call(user, "jobRegistry", "updateSessionKey", args));
+    },
+  ],
+  [
+    "a new key with a late signature",
+    "SignatureExpired",
+    async (life) => {
+      const expiry = (await life.network.now()) - 1n;
+      const { call } = await updated(life, { expiry });
+      return refused(call, expiry, await life.network.now());
+    },
+  ],
+  [
+    "a new key with somebody else's signature",
+    "InvalidDispatcherSignature",
+    async (life) => refused((await updated(life, { signer: "stranger" })).call),
+  ],
+  [
+    "a new key that is another than the dispatcher signed",
+    "InvalidDispatcherSignature",
+    async (life) => refused((await updated(life, { key: wrappedKey })).call),
+  ],
+  [
+    "a new key that the dispatcher signed for another session",
+    "InvalidDispatcherSignature",
+    async (life) => refused((await updated(life, { session: 99n })).call),
+  ],
+  [
+    "a new key with a signature that was used before",
+    "InvalidDispatcherSignature",
+    async (life) => {
+      const { call } = await updated(life);
+      await life.network.sendCall(call);
+      return refused(call);
+    },
+  ],
+  [
+    "a new key of the wrong length",
+    "InvalidSessionKey",
+    async (life) => {
+      await life.register();
+      const sessionId = await life.dispatch();
+      const expiry = (await life.network.now()) + 600n;
+      const signature = await life.dispatcherSignature({ sessionId }, { expiry, key: "0xab" });
+      const args = [sessionId, "0xab", "0x", signature, expiry] as const;
+      return refused(life.network.call(user, "jobRegistry", "updateSessionKey", args));
+    },
+  ],
+  [
+    "a new key for somebody else's session",
+    "NotSessionOwner",
+    async (life) => {
+      const { call, sessionId } = await updated(life, { from: stranger });
+      return refused(call, sessionId, stranger, user);
     },
   ],
   [
