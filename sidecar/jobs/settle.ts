@@ -124,11 +124,13 @@ async function publishBlob(
   signal: AbortSignal,
 ): Promise<Hash> {
   const { journal, ports, clock, metrics } = context;
+  const purpose = context.purposes.answer(row.id);
+  // A blob that a former holder published is in no journal of ours.
+  if (row.versionedHash !== null && journal.sentFor(purpose).length === 0) return row.versionedHash;
   if (isUnpublished(journal.job(row.id)?.state)) journal.advance(row.id, "blobbing");
   const startedMs = clock.now();
   // Also when it was published before: that costs nothing as long as it is mined, and a reorganisation may have undone it for good.
   const { versionedHash } = await patiently(context, `the blob of job ${row.id.toString()}`, signal, async () => {
-    const purpose = context.purposes.answer(row.id);
     const mined = await ports.transactions.publish({ purpose, payload: row.ciphertext, signal });
     if (mined.status === "reverted") throw new Error("the blob's transaction was reverted");
     return mined;

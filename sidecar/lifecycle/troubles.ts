@@ -16,7 +16,7 @@ export class JournalStale extends FleetError {
   }
 }
 
-/** LF1460: the rehearsal failed, so nothing is staked. */
+/** LF1460: the rehearsal failed, so nothing is staked. Next: see what the line names, mostly Ollama on the worker's host; the rehearsal is repeated by itself. */
 export class RehearsalFailed extends FleetError {
   constructor(what: string, fix: string, cause?: unknown) {
     super("LF1460", `The rehearsal failed: ${what}.`, cause === undefined ? { fix } : { fix, cause });
