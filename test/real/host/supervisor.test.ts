@@ -110,6 +110,7 @@ test("a second supervisor of the same folder ends at once and disturbs nothing",
   const before = await statusOf("a");
   const second = await runProcess(process.execPath, [join(bundle, "supervisor.js"), "--root", root], { env: {} });
   expect(second.code).toBe(0);
+  expect(second.stderr).toContain("LF1314");
   expect(await statusOf("a")).toEqual(before);
   expect(isAlive(supervisor.pid!)).toBe(true);
 });
