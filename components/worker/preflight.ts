@@ -2,19 +2,10 @@ import * as pulumi from "@pulumi/pulumi";
 import { describeError, FleetError } from "../../schema/errors.js";
 import { coded } from "../coded.js";
 import { chainChecks } from "./checks/chain-checks.js";
+import type { Check } from "./checks/check.js";
 import { hostChecks } from "./checks/host-checks.js";
 import { keyChecks } from "./checks/key-checks.js";
 import type { ResolvedWorker } from "./resolve.js";
-
-/** One thing that must hold before anything is made or sent. */
-export interface Check {
-  /** What is looked at, for a person. */
-  readonly name: string;
-  /** Resolves with a line for the summary, or nothing to say. @throws FleetError when it does not hold */
-  run(worker: ResolvedWorker): Promise<string | undefined>;
-  /** What its line is: part of the summary (default), or a warning of its own. */
-  readonly tells?: "summary" | "warning";
-}
 
 /** Every check there is, in the order their failures are told. Hosts and clouds add theirs. */
 export const checks: readonly Check[] = [...keyChecks, ...chainChecks, ...hostChecks];

@@ -8,7 +8,7 @@ import { FleetError } from "../../../schema/errors.js";
 import { wei, type Hex, type Wei } from "../../../schema/units.js";
 import { observeWorker } from "../../chain/observe-worker.js";
 import { chainOf, openStoreHere } from "../../context.js";
-import type { Check } from "../preflight.js";
+import type { Check } from "./check.js";
 import type { ResolvedWorker } from "../resolve.js";
 import { clockWarning } from "./clock.js";
 import { workerRef } from "./key-checks.js";

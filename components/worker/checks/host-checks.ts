@@ -4,7 +4,7 @@ import { FleetError } from "../../../schema/errors.js";
 import { isPortTaken } from "../../../system/net.js";
 import { runProcess } from "../../../system/process.js";
 import { HostFolderUnwritable } from "../../host/local-transport.js";
-import type { Check } from "../preflight.js";
+import type { Check } from "./check.js";
 
 /** LF1560: there is no program where `ollama` was said to be. */
 export class OllamaMissing extends FleetError {

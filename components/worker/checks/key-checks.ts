@@ -1,7 +1,7 @@
 import type { RecordRef } from "../../../keystore/store.js";
 import { openStoreHere } from "../../context.js";
 import { RefundToChanged } from "../../keys/refund-to.js";
-import type { Check } from "../preflight.js";
+import type { Check } from "./check.js";
 import type { ResolvedWorker } from "../resolve.js";
 
 /** The record of a worker's keys within its store. */
