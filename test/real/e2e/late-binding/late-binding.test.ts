@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { workerRegistryAbi } from "../../../../abi/worker-registry.js";
+import { newRecoveryKey, recoveryKeyText } from "../../../../keystore/recovery-key.js";
 import { stateOf } from "../../../../scripts/ops/pending.js";
 import { prepareStage, type Stage } from "../../../../scripts/rehearsal/stage.js";
 import { freePort } from "../../../../system/net.js";
@@ -181,6 +182,7 @@ async function ownProgram(): Promise<string> {
       `treasury: ${JSON.stringify({ store: operator.store.url, ref: `treasury/${network.chainId}/main` })}`,
     ],
     [`"0x…"`, `"${operator.refundTo}"`],
+    [`"…"`, `"${recoveryKeyText(newRecoveryKey().publicKey)}"`],
   ];
   return values.reduce((program, [from, to]) => {
     const next = program.replace(from, to);
