@@ -61,6 +61,7 @@ test("paused contracts: nothing is claimed and the status says why; a job that r
   ground.ollama.pauseAfter(3);
   const pending = await ground.consumer.submit(session, "Tell me about the river, please.");
   await ground.ollama.paused();
+  await shows(({ jobs }) => jobs.some((job) => job.id === pending.jobId && job.state === "acked"), "acknowledged");
   await owner.call("jobRegistry", "pause", []);
   const paused = await claimsNothing("LF1462");
   expect(paused.trouble!.summary).toContain("JobRegistry is paused");
