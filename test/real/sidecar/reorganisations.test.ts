@@ -65,7 +65,9 @@ async function undoFrom(block: bigint): Promise<void> {
 
 /** What has to be true of a job in the end, whatever the chain did: one answer, settled once, its blob where consumers look for it. */
 async function isSettledOnce(pending: PendingJob): Promise<void> {
-  const answer = await ground.consumer.follow(pending);
+  const answer = await ground.consumer.follow(pending).catch(async (error: unknown) => {
+    throw new Error(`${String(error)}\n${await ground.worker.log()}`);
+  });
   expect(answer).toMatchObject({ verified: "verified" });
   await until(async () => (await stateOf(pending)) === "completed");
   await until(async () => (await ground.now()).open.length === 0);

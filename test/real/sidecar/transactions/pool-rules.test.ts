@@ -233,11 +233,12 @@ describe("what the transaction manager makes of it", () => {
     const unnoticed = Promise.withResolvers();
     answering = unnoticed.promise;
     const fault = withhold({ hash });
+    await chain.driver.hold();
     await chain.driver.reorganise(chain.driver.head().number - Number((await node.receipt(hash))!.block) + 1);
     const publishing = account.transactions.publish(blobFor(account, 3));
-    await until(() => met.includes("nonceTooHigh"));
+    await until(() => met.includes("nonceTooHigh")).finally(() => unnoticed.resolve(undefined));
     chain.faults.remove(fault);
-    unnoticed.resolve(undefined);
+    chain.driver.release();
     expect((await publishing).status).toBe("success");
     expect(await node.nonces()).toMatchObject({ latest: 2 });
   });
