@@ -1,3 +1,4 @@
+import type { PurposeId } from "../../lifecycle/types.js";
 import type { Settings } from "../../schema/settings.js";
 import type { Clock } from "../../system/clock.js";
 import type { Logger } from "../../system/log.js";
@@ -16,6 +17,11 @@ export interface Follower {
    * @throws ChainUnavailable; nothing is lost, the next round goes on
    */
   round(): Promise<void>;
+  /**
+   * Looks again how something ended that is said to be mined with success: a reorganisation may have mined the same bytes anew, in another block and with another end. Rounds
+   * only watch whether its nonce is used.
+   */
+  recheck(purpose: PurposeId): Promise<void>;
 }
 
 export interface FollowerOptions {
@@ -59,6 +65,18 @@ export function createFollower(options: FollowerOptions): Follower {
       }
       if (isNewHead) await fillGap(latest, head);
       seen = head;
+    },
+    recheck: async (purpose) => {
+      for (const slot of book.slots()) {
+        if (slot.phase.kind !== "won" || slot.phase.by.sent.purpose !== purpose) continue;
+        const { by, block } = slot.phase;
+        const winner = await winnerOf(slot);
+        if (winner === undefined) continue; // the rounds see to that
+        const { status, block: minedIn } = winner.receipt;
+        if (winner.entry === by && minedIn === block && status === "success") continue;
+        book.reopen(slot, clock.now(), minedIn);
+        book.win(slot, winner.entry, winner.receipt);
+      }
     },
   };
 

@@ -66,7 +66,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
   });
   const watch = createWatch({ follower, book, pollMs: settings.pollMs, onHead: options.onHead, clock, log });
   const submitter = createSubmitter({ node, book, lanes, drafting, offers, filler, inTurn, watch, clock, settings });
-  const purposes = createPurposes({ journal, book, submitter, watch, clock, pollMs: settings.pollMs });
+  const purposes = createPurposes({ journal, book, submitter, watch, follower, clock, pollMs: settings.pollMs });
 
   return {
     address: signer.address,

@@ -4,6 +4,7 @@ import type { Journal } from "../journal.js";
 import { purposeBefore } from "../purposes.js";
 import type { Book } from "./book.js";
 import { minedOf } from "./raw.js";
+import type { Follower } from "./follower.js";
 import type { Order, Submitter } from "./submitter.js";
 import type { Watch } from "./watch.js";
 
@@ -26,10 +27,11 @@ export function createPurposes(options: {
   book: Book;
   submitter: Submitter;
   watch: Watch;
+  follower: Follower;
   clock: Clock;
   pollMs: number;
 }): Purposes {
-  const { journal, book, submitter, watch, clock, pollMs } = options;
+  const { journal, book, submitter, watch, follower, clock, pollMs } = options;
   const runs = new Map<PurposeId, Run>();
 
   return {
@@ -70,6 +72,10 @@ export function createPurposes(options: {
     return run;
   }
 
+  function isAchieved(purpose: PurposeId): boolean {
+    return journal.sentFor(purpose).some(({ outcome }) => outcome === "mined");
+  }
+
   /** Waits until what has to be mined before is, if anything was ever sent for it: a reorganisation may have taken it back. */
   async function precededBy(purpose: PurposeId | null, signal: AbortSignal): Promise<void> {
     if (purpose === null) return;
@@ -83,6 +89,7 @@ export function createPurposes(options: {
   async function work(order: Order, signal: AbortSignal): Promise<Mined> {
     for (;;) {
       signal.throwIfAborted();
+      if (isAchieved(order.purpose)) await follower.recheck(order.purpose).catch(() => undefined); // else the journal's word
       const past = journal.sentFor(order.purpose);
       const success = past.find(({ outcome }) => outcome === "mined");
       if (success !== undefined) return minedOf(success);

@@ -434,6 +434,17 @@ describe("a blob that a reorganisation takes back while plain transactions of ou
   });
 });
 
+test("what a reorganisation mines anew, and fails this time, is known as soon as it is asked for again, and signed anew", async () => {
+  const world = createWorld();
+  const { hash } = await world.settled(world.transactions.send(callFor("ack")));
+  world.node.revertNext(callFor("ack").data, 1);
+  world.node.reorganise(2);
+  expect(await world.settled(world.transactions.send(callFor("ack")))).toMatchObject({ status: "success" });
+  const [first, second] = world.journal.sentFor(callFor("ack").purpose);
+  expect([first, second]).toMatchObject([{ hash, outcome: "reverted" }, { outcome: "mined" }]);
+  expect(world.node.achieved().get(callFor("ack").data)).toBe(1);
+});
+
 test("a sweep moves the whole balance less exactly its fee, and runs alone", async () => {
   const balance = 3n * 10n ** 18n + 7n;
   const world = createWorld({
