@@ -80,7 +80,11 @@ export function watchJobs(
       }
       if (number <= read) return;
       const events = await view.eventsBetween(read + 1n, number);
-      if (events.length > 0 && !(await view.isSortition())) for (const event of events) await take(event);
+      if (events.length > 0 && !(await view.isSortition()))
+        for (const event of events) {
+          await take(event);
+          read = event.block - 1n; // what follows in its block is read again when it fails
+        }
       read = number;
     },
   };
