@@ -268,13 +268,13 @@ describe("a destroy", () => {
       at: { type: "Registration", moment: "in flight" },
       kept: "worker",
       trouble: () => rpcIs("drop"),
-      says: /LF1(405|238): Worker home gets no further: .*Then: pulumi destroy/,
+      says: /LF1512: .*Next: pulumi destroy again/,
     },
     {
       what: "that needs neither gateway nor Ollama to leave keeps the keys while the node cannot be asked",
       at: { type: "Host", moment: "in flight" },
       trouble: () => rpcIs("drop"),
-      says: /LF1(212|238)/,
+      says: /LF1512: .*Next: pulumi destroy again/,
       then: async () => {
         expect(existsSync(rehearsal.folders.host)).toBe(false);
         expect((await ground.pulumi("stack", "export")).stdout).toContain("home-keys");
