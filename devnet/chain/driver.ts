@@ -13,7 +13,7 @@ import type { Producer } from "./producer.js";
 import { connectRpc, RpcRefused, type Rpc } from "./rpc.js";
 import type { Slot, SlotStore } from "./slots.js";
 import { ReorganisationTooDeep } from "../errors.js";
-import { divide, isAbout } from "./withholding.js";
+import { divide, isAbout, type PooledTransaction } from "./withholding.js";
 
 /** How blocks are made. */
 export interface DriverSettings {
@@ -119,7 +119,7 @@ export async function startDriver(
   const pool = await watchPool({ wsUrl: options.geth.wsUrl, rpc }, (hash) => void arrived(hash).catch(options.onError));
 
   async function arrived(hash: Hex): Promise<void> {
-    const rules = faults.on("chain").map(({ fault }) => fault.match);
+    const rules = withheldNow();
     const transaction = rules.length > 0 ? await pool.find(hash) : undefined;
     if (transaction && rules.some((rule) => isAbout(rule, transaction))) return;
     wake("because of an arrival");
@@ -173,48 +173,48 @@ export async function startDriver(
     attributes: Omit<BlockAttributes, "prevRandao">,
     expected: boolean,
   ): Promise<BuiltBlock> {
-    const rules = faults.on("chain");
-    const matches = rules.map(({ fault }) => fault.match);
-    const divided = rules.length > 0 ? divide(await pool.pending(), matches) : { withheld: [], allowed: [] };
-    if (divided.withheld.length === 0) {
-      const waiting = Number((await rpc<{ pending: Hex }>("txpool_status")).pending) > 0;
-      const built = await buildBlock(engine, choice, attributes, {
-        pool: !waiting ? "empty" : expected ? "expected" : "maybe",
-        clock,
-        newRandao: randomRoot,
-      });
-      // One that is to be withheld may have arrived just now.
-      if (rules.length === 0 || !(await contains(built, matches))) return built;
-      return withRulesObeyed(choice, attributes, expected);
+    for (;;) {
+      const rules = faults.on("chain");
+      const divided = rules.length > 0 ? divide(await pool.pending(), withheldNow()) : { withheld: [], allowed: [] };
+      const isDivided = divided.withheld.length > 0;
+      const built = isDivided
+        ? await produce(choice, attributes, divided.allowed)
+        : await buildBlock(engine, choice, attributes, {
+            pool: (await isPoolEmpty()) ? "empty" : expected ? "expected" : "maybe",
+            clock,
+            newRandao: randomRoot,
+          });
+      if (!(await containsWithheld(built))) {
+        for (const { id, fault } of rules)
+          if (divided.withheld.some((transaction) => isAbout(fault.match, transaction))) faults.count(id);
+        return built;
+      }
+      // One that is to be withheld has arrived just now, or the rule has; what was handed over to the producer before stays in its pool.
+      if (isDivided) await stopProducer();
     }
-    const block = await produce(
-      choice,
-      attributes,
-      divided.allowed.map(({ hash }) => hash),
-      matches,
-    );
-    for (const { id, fault } of rules)
-      if (divided.withheld.some((transaction) => isAbout(fault.match, transaction))) faults.count(id);
-    return block;
   }
 
   async function produce(
     choice: ForkChoice,
     attributes: Omit<BlockAttributes, "prevRandao">,
-    allowed: readonly Hex[],
-    matches: Parameters<typeof divide>[1],
+    allowed: readonly PooledTransaction[],
   ): Promise<BuiltBlock> {
-    const raw = await Promise.all(allowed.map((hash) => rpc<Hex | null>("eth_getRawTransactionByHash", [hash])));
-    const transactions = raw.filter((transaction) => transaction !== null);
-    for (;;) {
-      producer ??= await options.startProducer(rpc);
-      const built = await producer.build(choice, attributes, transactions, randomRoot);
-      if (!(await contains(built, matches))) return built;
-      // It was handed over before the rule was set and left over since; a new producer's pool is empty.
-      await producer.stop();
-      producer = undefined;
-    }
+    const raw = await Promise.all(allowed.map(({ hash }) => rpc<Hex | null>("eth_getRawTransactionByHash", [hash])));
+    producer ??= await options.startProducer(rpc);
+    return producer.build(
+      choice,
+      attributes,
+      raw.filter((transaction) => transaction !== null),
+      randomRoot,
+    );
   }
+  /** A new one's pool is empty. */
+  async function stopProducer(): Promise<void> {
+    await producer?.stop();
+    producer = undefined;
+  }
+  const isPoolEmpty = async (): Promise<boolean> =>
+    Number((await rpc<{ pending: Hex }>("txpool_status")).pending) === 0;
 
   async function reorganise(depth: number): Promise<Head> {
     const replaced = head;
@@ -240,9 +240,7 @@ export async function startDriver(
       producer ??= await options.startProducer(rpc);
       const built = await producer.buildEmpty(choice, attributes, randomRoot);
       if (built.executionPayload.transactions.length === 0) return built;
-      // Left over from what was handed over to it; a new producer's pool is empty.
-      await producer.stop();
-      producer = undefined;
+      await stopProducer(); // left over from what was handed over to it
     }
   }
 
@@ -256,7 +254,11 @@ export async function startDriver(
     return blocks.flatMap(({ transactions }) => transactions);
   }
 
-  async function contains(built: BuiltBlock, matches: Parameters<typeof divide>[1]): Promise<boolean> {
+  /** The rules of this moment. */
+  const withheldNow = () => faults.on("chain").map(({ fault }) => fault.match);
+  async function containsWithheld(built: BuiltBlock): Promise<boolean> {
+    const matches = withheldNow();
+    if (matches.length === 0) return false;
     const inside = await Promise.all(built.executionPayload.transactions.map((raw) => pool.find(keccak256(raw))));
     return inside.some((transaction) => transaction && matches.some((match) => isAbout(match, transaction)));
   }
