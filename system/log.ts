@@ -15,10 +15,17 @@ export function createLogger(part: string, options: { level?: string; destinatio
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: secretFields.flatMap((field) => [field, `*.${field}`]), censor: "[secret]" },
-      serializers: { err: pino.stdSerializers.err },
+      serializers: { err: told },
     },
     options.destination ?? lasting(2),
   );
+}
+
+/** What a log has of an error. Libraries hang whatever they were called with on theirs: that is left out, as it is long and might be secret. */
+function told(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { type, message, stack } = pino.stdSerializers.err(error);
+  return { type, message, stack, ...("code" in error && { code: error.code }) };
 }
 
 /** Most that is kept for a log that cannot be written now (characters); what comes on top is lost. */

@@ -126,7 +126,7 @@ async function inTrouble(command: "up" | "destroy", { at, kept }: Strike, troubl
     if (kept !== undefined) await ground.untilKept();
     await trouble.begin();
   });
-  expect(ended.struck).toBe(true);
+  expect(ended.struck, ended.output).toBe(true);
   return ended;
 }
 
