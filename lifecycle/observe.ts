@@ -29,15 +29,12 @@ export interface ObserveInput {
   readonly leftGeneration: number;
 }
 
-/**
- * Reads everything that a decision needs, all at one block, plus the mempool's view of the key.
- * @throws NodeSilent (LF1238), RegistrationNotFound (LF1236)
- */
-export const observe = (options: Observing & ObserveInput): Promise<Observed> =>
-  createObserver(options).observe(options);
-
 /** Observes one worker again and again, and remembers what cannot change any more, so that each look costs little. */
 export interface Observer {
+  /**
+   * Reads everything that a decision needs, all at one block, plus the mempool's view of the key.
+   * @throws NodeSilent (LF1238), RegistrationNotFound (LF1236)
+   */
   observe(input: ObserveInput): Promise<Observed>;
 }
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { blockTime, chainSeconds, jobId, modelId, modelName, sessionId, wei, type Hex } from "./units.js";
+import { blockTime, jobId, modelId, modelName, sessionId, wei, type Hex } from "./units.js";
 
 /*
  * How values that JSON lacks travel in our documents: every integer of the chain as a decimal string, so that nothing is ever rounded.
@@ -12,7 +12,6 @@ const decimal = z
 export const bigintSchema = decimal;
 export const weiSchema = decimal.transform(wei);
 export const blockTimeSchema = decimal.transform(blockTime);
-export const chainSecondsSchema = decimal.transform(chainSeconds);
 export const jobIdSchema = decimal.transform(jobId);
 export const sessionIdSchema = decimal.transform(sessionId);
 export const modelIdSchema = z

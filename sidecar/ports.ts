@@ -263,6 +263,3 @@ export interface Ports {
   /** Random bytes for nonces of envelopes. */
   readonly random: (length: number) => Uint8Array;
 }
-
-/** The newest block's time as the sidecar last heard of it; deadlines are compared with nothing else. */
-export type ChainNow = () => BlockTime;

@@ -13,7 +13,7 @@ import { converge, type ConvergeOptions, type ConvergeOutcome } from "../../../l
 import { pastFundings, planFunding, type FundingPlan } from "../../../lifecycle/fund.js";
 import { fromStored } from "../../../lifecycle/ledger.js";
 import { nodeOf } from "../../../lifecycle/node.js";
-import { observe } from "../../../lifecycle/observe.js";
+import { createObserver } from "../../../lifecycle/observe.js";
 import { openStoredSender, type StoredSender } from "../../../lifecycle/stored-sender.js";
 import type { Desired, Observed } from "../../../lifecycle/types.js";
 import type { Address, ModelId } from "../../../schema/units.js";
@@ -97,11 +97,8 @@ export class World {
   /** The key's own record as observed, with what the test wants different. */
   async observe(different: { models?: ModelId[]; since?: bigint | null; rehearsed?: boolean } = {}): Promise<Observed> {
     const { record } = await this.store.read(refs.worker, "worker");
-    return observe({
-      client: this.client,
-      contracts: this.contracts,
-      chainId,
-      worker: record.address,
+    const { client, contracts } = this;
+    return createObserver({ client, contracts, chainId, worker: record.address }).observe({
       models: different.models ?? [usual],
       since: different.since ?? null,
       sent: record.sent.map(fromStored),
