@@ -96,13 +96,23 @@ export function decodeRevert(data: Hex): Revert {
  * revert: the node could not be reached, refused the transaction, and so on. A revert without data is `Unknown` with selector `0x`.
  */
 export function revertOf(error: unknown): Revert | undefined {
-  let reverted = false;
-  for (let at: unknown = error, depth = 0; isObject(at) && depth < 20; at = at["cause"], depth++) {
-    const data = revertData(at);
-    if (data !== undefined) return decodeRevert(data);
-    reverted ||= says(at, /execution reverted|^reverted$|VM Exception|revert opcode/i);
-  }
+  const data = revertDataOf(error);
+  if (data !== undefined) return decodeRevert(data);
+  const reverted = chainOf(error).some((at) => says(at, /execution reverted|^reverted$|VM Exception|revert opcode/i));
   return reverted ? { name: "Unknown", selector: "0x" } : undefined;
+}
+
+/** The bytes of the revert inside an error, for whoever passes on another error in its place. */
+export const revertDataOf = (error: unknown): Hex | undefined =>
+  chainOf(error)
+    .map(revertData)
+    .find((data) => data !== undefined);
+
+/** An error and its causes. */
+function chainOf(error: unknown): Record<string, unknown>[] {
+  const chain: Record<string, unknown>[] = [];
+  for (let at: unknown = error; isObject(at) && chain.length < 20; at = at["cause"]) chain.push(at);
+  return chain;
 }
 
 /** Whether an error is a revert with exactly this custom error. */

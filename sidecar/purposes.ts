@@ -9,8 +9,8 @@ export interface Purposes {
   answer(job: JobId): PurposeId;
   complete(job: JobId): PurposeId;
   claim(request: RequestId): PurposeId;
-  /** The transaction of nothing that an epoch begins with. */
-  handover(epoch: number): PurposeId;
+  /** The nth transaction of nothing that an epoch begins with. */
+  handover(epoch: number, n: number): PurposeId;
   /** The blob that the generation's nth rehearsal writes. */
   rehearsal(generation: number, n: number): PurposeId;
 }
@@ -26,7 +26,7 @@ export function purposesOf(parts: Pick<Parts, "ports" | "identity">): Purposes {
     answer: (job) => purpose("answer", ownId, job.toString()),
     complete: (job) => purpose("complete", ownId, job.toString()),
     claim: (request) => purpose("claim", ownId, request.toString()),
-    handover: (epoch) => purpose("handover", ownId, epoch.toString()),
+    handover: (epoch, n) => purpose("handover", ownId, n === 1 ? `${epoch}` : `${epoch}/${n}`),
     rehearsal: (generation, n) => purpose("answer", generation, `rehearsal/${n}`),
   };
 }

@@ -153,8 +153,8 @@ export function createSidecar(parts: Parts): Sidecar {
     if (intent.kind !== "serving" || registration === null || !link.live) return false;
     return intent.serving.models.every((model) => registration.eligible.includes(model));
   };
-  const mayClaim = (): boolean => selection() === "sortition" && mode() === "live" && admission.isOpen();
-  /** Where a dispatcher gives sessions out, what would stop claims is told to it. */
+  const mayClaim = (): boolean => selection() === "sortition" && mode() === "live" && !isFull();
+  /** No further session is wanted. Where a dispatcher gives sessions out, it is told so. */
   const isFull = (): boolean =>
     !admission.isOpen() || admission.room(0) === 0 || ![...models.keys()].some((model) => admission.serves(model));
   /** The gateway answers registered workers only, and answers must reach consumers for as long as sessions are open. */

@@ -1,3 +1,4 @@
+import { revertDataOf } from "../../abi/revert.js";
 import { ChainUnavailable } from "../failures.js";
 
 /**
@@ -12,9 +13,11 @@ export async function asking<T>(what: string, question: Promise<T>): Promise<T> 
   }
 }
 
-/** The same for an error that was caught already. */
-export const unavailable = (what: string, error: unknown): ChainUnavailable =>
-  new ChainUnavailable(what, new Error(wordsOf(error)));
+/** The same for an error that was caught already. A revert's bytes stay with it: they tell an id that the chain does not have from a node that is silent. */
+export function unavailable(what: string, error: unknown): ChainUnavailable {
+  const data = revertDataOf(error);
+  return new ChainUnavailable(what, Object.assign(new Error(wordsOf(error)), data !== undefined && { data }));
+}
 
 /** What an error and its causes say, the innermost first; without urls and bodies. */
 export function wordsOf(error: unknown): string {

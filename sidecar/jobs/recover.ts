@@ -43,8 +43,7 @@ export async function recoverAnswer(context: JobContext, row: JobRow, job: Job, 
       if (found.kind === "found") {
         const { ciphertext, hash } = found.answer;
         context.inherited.add(row.id); // before it is written down: it is signed last
-        journal.advance(row.id, "answered", { ciphertext, chunks: 0 });
-        journal.advance(row.id, "completing", { versionedHash: hash });
+        journal.advance(row.id, "completing", { ciphertext, chunks: 0, versionedHash: hash }); // in one: its blob is not published again
         log.info({ job: row.id.toString(), blob: hash }, "an answer was recovered from a blob of the former holder");
         return;
       }

@@ -157,6 +157,7 @@ async function complete(
     if (time.msUntil(before.deadline) < 0) throw tooLate("its deadline passed before it was completed");
     await ports.transactions.send(calls.complete(id, versionedHash, hash), signal, "job");
     const after = await reader.read(id);
+    stopIfAnsweredElsewhere(after, hash); // ours may have been reverted because another run's came first
     if (!isCompleted(after)) throw new Error("the chain does not have the completion yet");
   });
   metrics.stageDone("complete_job", answer.model, "ok", (clock.now() - startedMs) / 1_000);

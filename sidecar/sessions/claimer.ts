@@ -38,7 +38,8 @@ export function createClaimer(
 ): Claimer {
   const { ports, journal, settings, identity, time, log, metrics } = parts;
   const configured = configuredModels(settings);
-  const pending = new Set<RequestId>();
+  /** Requests that may still be claimed, and the blocks they were made in. */
+  const pending = new Map<RequestId, bigint>();
   const capabilities = new Map<RequestId, bigint>();
   const underway = new Map<RequestId, Promise<void>>();
   let lookedBack = false;
@@ -50,8 +51,9 @@ export function createClaimer(
     // Once per process everything in the look-back: what was pending is not kept, and an older request has most likely expired.
     const from = cursor === undefined || !lookedBack || cursor < oldest ? oldest : cursor + 1n;
     if (from <= head.number)
-      for (const { request, model } of await ports.chain.requestsBetween(from, head.number))
-        if (configured.has(model)) pending.add(request);
+      for (const { request, model, block } of await ports.chain.requestsBetween(from, head.number))
+        if (configured.has(model)) pending.set(request, block);
+    for (const [id, block] of pending) if (block < oldest) forget(id); // nobody looks at them while there is no room
     lookedBack = true;
     if (cursor === undefined || head.number > cursor) journal.moveCursor("requests", head.number);
   };
@@ -110,7 +112,7 @@ export function createClaimer(
       const request = await ports.chain.request(id);
       if (request.worker === identity.worker) journal.claim(id, "claimed");
       else if (request.status !== "Open" || request.expiry < time.now()) journal.claim(id, "lost");
-      else if (!pending.has(id)) pending.add(id);
+      else if (!pending.has(id)) pending.set(id, time.head?.number ?? 0n);
     }
     const settled: RequestId[] = [];
     for (const id of journal.claims("claimed")) {
@@ -130,7 +132,7 @@ export function createClaimer(
       await follow();
       if (!policy.mayClaim()) return;
       await discover(head);
-      const candidates = [...pending].filter((id) => !underway.has(id));
+      const candidates = [...pending.keys()].filter((id) => !underway.has(id));
       for (let at = 0; at < candidates.length && policy.room(pendingClaims()) > 0; at += atOnce) {
         const batch = candidates.slice(at, at + atOnce);
         const verdicts = await Promise.all(batch.map((id) => evaluate(id).catch(() => false)));

@@ -14,10 +14,16 @@ export async function markHandover(
   observed: Observed,
 ): Promise<void> {
   const { ports, journal, identity, log } = parts;
-  if ((journal.epoch()?.since ?? null) === null || observed.registration === null) return;
-  const purpose = purposesOf(parts).handover(identity.epoch);
+  const epoch = journal.epoch();
+  if ((epoch?.since ?? null) === null || observed.registration === null) return;
+  const vouchedFor = epoch?.nonce ?? 0;
   try {
-    await ports.transactions.send({ purpose, to: identity.worker, data: "0x", value: wei(0n) }, undefined, "job");
+    // The first nonces that are free may be those of what the former holder left in the pools: that it has signed for.
+    for (let n = 1, isMarked = false; !isMarked; n++) {
+      const purpose = purposesOf(parts).handover(identity.epoch, n);
+      await ports.transactions.send({ purpose, to: identity.worker, data: "0x", value: wei(0n) }, undefined, "job");
+      isMarked = journal.sentFor(purpose).some(({ outcome, nonce }) => outcome === "mined" && nonce >= vouchedFor);
+    }
   } catch (error) {
     log.warn({ epoch: identity.epoch, reason: describeError(error) }, "the new epoch could not be marked on the chain");
   }

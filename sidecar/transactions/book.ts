@@ -3,6 +3,7 @@ import type { ProofKind } from "../../protocol/blob-transaction.js";
 import { wei } from "../../schema/units.js";
 import type { Journal } from "../journal.js";
 import type { Receipt } from "../ports.js";
+import { isHarmlessTwice } from "../purposes.js";
 import type { LaneHold, Lanes } from "./lanes.js";
 import type { SignedNonce } from "./nonces.js";
 import { decodeRaw, type Draft } from "./raw.js";
@@ -130,6 +131,8 @@ export function openBook(options: {
       const hold = slots.get(sent.nonce)?.hold ?? lanes.occupy(sent.lane);
       const slot = add(entry, hold, { at: options.now, block: null });
       if (mined) slot.phase = { kind: "won", by: entry, block: mined.block };
+      // A former process may have been told that it is done, and a job that is completed asks no more.
+      else if (isHarmlessTwice(sent.purpose)) slot.takenBack.add(sent.purpose);
     }
     for (const slot of slots.values()) if (slot.phase.kind === "won") slot.hold.leave();
   }

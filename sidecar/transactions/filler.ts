@@ -64,7 +64,10 @@ export function createFiller(options: {
     // What a stranger's transaction there pays is not known: go up until it gives way.
     while (draft !== null) {
       const hold = slot?.hold ?? lanes.occupy(lane);
-      const prepared = await offers.prepare(purpose, nonce, draft, hold, block);
+      const prepared = await offers.prepare(purpose, nonce, draft, hold, block).catch((error: unknown) => {
+        if (slot === undefined) hold.leave(); // nothing was written down that would ever leave the lane
+        throw error;
+      });
       const offered = await offers.offer(prepared.slot, prepared.entry);
       refusal = offered.kind === "refused" ? offered.refusal : undefined;
       if (refusal !== "replacementUnderpriced") return refusal;

@@ -193,6 +193,7 @@ describe("when the model server is down", () => {
     const session = await withSession(sim);
     sim.behaviour.up = false;
     await sim.clock.run(15_000);
+    expect(run.sidecar.status()).toMatchObject({ mode: "live", claiming: false });
     const request = sim.world.requestSession();
     const job = sim.world.submitJob(session, "anyone?");
     await sim.clock.run(2 * minute);

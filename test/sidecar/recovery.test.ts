@@ -28,7 +28,7 @@ const session = async (sim: Simulation): Promise<SessionId> => {
 /** A holder that dies at a moment of a job, and another that takes over under the next epoch. */
 async function handOver(
   diesAt: string,
-  options: { readonly disk?: "same" | "empty"; readonly jobs?: number } = {},
+  options: { readonly disk?: "same" | "empty"; readonly jobs?: number; readonly takerDiesAt?: RegExp } = {},
 ): Promise<{ sim: Simulation; jobs: JobId[]; disk: Journal; signed: number; next: Run }> {
   const sim = createSimulation();
   const first = sim.boot({ dieAt: (name) => name.endsWith(diesAt) });
@@ -39,7 +39,11 @@ async function handOver(
   await sim.clock.run(4_000); // what it sent is mined
   const signed = sim.signed.length;
   const disk = options.disk === "same" ? sim.journal : sim.emptyDisk();
-  const next = sim.boot({ epoch: 2, on: disk });
+  const { takerDiesAt } = options;
+  const next = sim.boot({
+    ...{ epoch: 2, on: disk },
+    ...(takerDiesAt !== undefined && { dieAt: (name: string) => takerDiesAt.test(name) }),
+  });
   serve(next);
   return { sim, jobs, disk, signed, next };
 }
@@ -109,6 +113,17 @@ describe("a job that a former holder acknowledged", () => {
     expect(sim.signed).toEqual([]);
   });
 
+  test("and whose answer was being written down when the taker-over died is not published again", async () => {
+    const { sim, jobs, disk, next } = await handOver(".advance.completing: before", {
+      takerDiesAt: /\.advance\.(answered|completing): after$/,
+    });
+    await sim.clock.runUntil(() => next.gate.dead, 2 * minute, "the taker-over is dead");
+    sim.boot({ epoch: 2, on: disk });
+    await sim.clock.runUntil(() => sim.world.jobs.get(jobs[0]!)!.state === "Completed", 2 * minute, "completed");
+    const published = sim.world.mined.filter(({ call }) => call.purpose.includes(`/answer/g0/${jobs[0]!}`));
+    expect(published).toHaveLength(1);
+  });
+
   test("and whose recovered answer was not signed when the taker-over died is still signed last", async () => {
     const { sim, jobs, disk, signed, next } = await handOver(".advance.completing: before");
     await sim.clock.runUntil(() => disk.job(jobs[0]!)?.state === "completing", minute, "recovered");
@@ -126,6 +141,24 @@ describe("a job that a former holder acknowledged", () => {
     );
     expect(states).toEqual(["Completed"]);
   });
+});
+
+test("an answer is not signed when another run's completion came first and ours was reverted", async () => {
+  const sim = createSimulation();
+  const first = sim.boot({ dieAt: (name) => name.endsWith(".advance.answered: after") });
+  await live(sim, first);
+  const job = sim.world.submitJob(await session(sim), "whose?");
+  await sim.clock.runUntil(() => first.gate.dead, minute, "dead");
+  sim.boot();
+  const isCompleting = (): boolean => sim.world.mempool.some(({ call }) => call.purpose.includes("/complete/"));
+  await sim.clock.runUntil(isCompleting, minute, "completing");
+  Object.assign(sim.world.jobs.get(job)!, {
+    ...{ state: "Completed", completedAt: sim.world.head.time },
+    ...{ responseBlobHash: `0x01${"ab".repeat(31)}`, responseCiphertextHash: `0x${"cd".repeat(32)}` },
+  });
+  await sim.clock.run(minute);
+  expect(sim.signed).toEqual([]);
+  expect(sim.journal.job(job)?.cause).toContain("LF1474");
 });
 
 test("a job that is submitted but not acknowledged is served by whoever holds the key", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Call, PurposeId } from "../../../lifecycle/types.js";
+import type { PurposeId } from "../../../lifecycle/types.js";
 import { sidecarOf } from "../../../protocol/blob-transaction.js";
 import { blockTime, wei, type Hex } from "../../../schema/units.js";
 import { BroadcastRefused, CallReverted, EstimateRefused, SendRefused } from "../../../sidecar/failures.js";
@@ -7,7 +7,7 @@ import { SendRefused as AnySendRefused } from "../../../lifecycle/errors.js";
 import { decodeRaw } from "../../../sidecar/transactions/raw.js";
 import { simulatedBlobs } from "../../simulation/account/signer.js";
 import { identity } from "../journal/fixtures.js";
-import { callFor, createWorld, type World } from "./world.js";
+import { callFor, createWorld } from "./world.js";
 
 const gwei = 1_000_000_000n;
 
@@ -380,60 +380,6 @@ test("a mined transaction that a reorganisation takes back is open again, and mi
   expect(world.node.achieved().get(callFor("ack").data)).toBe(1);
 });
 
-describe("a blob that a reorganisation takes back while plain transactions of ours wait behind it", () => {
-  const id = `8200/${identity.worker.toLowerCase()}`;
-  const answer = { purpose: `${id}/answer/g0/7` as PurposeId, payload: Uint8Array.of(7) };
-  const completion = callFor("completion", { purpose: `${id}/complete/g0/7` as PurposeId });
-  /** The answer is mined, and its block taken back; the call waits in the pool, which keeps the account. */
-  const lockedOut = async (world: World, call: Call): Promise<{ sending: Promise<unknown> }> => {
-    const { hash } = await world.settled(world.transactions.publish(answer));
-    world.node.withhold(true);
-    const sending = world.transactions.send(call);
-    sending.catch(() => undefined); // whoever waits for it has a handler of their own
-    await world.blocks(1);
-    world.node.reorganise(3);
-    world.node.pools.drop(hash);
-    await world.blocks(1);
-    world.node.withhold(false);
-    return { sending };
-  };
-  const minedAt = (world: World, purpose: PurposeId): bigint =>
-    world.journal.sentFor(purpose).find(({ outcome }) => outcome === "mined")!.mined!.block;
-
-  test("is mined anew, and its completion after it, once each", async () => {
-    const world = createWorld();
-    const { sending } = await lockedOut(world, completion);
-    await world.settled(sending);
-    expect(minedAt(world, answer.purpose)).toBeLessThan(minedAt(world, completion.purpose));
-    await world.blocks(7);
-    expect([...world.node.achieved().values()].every((times) => times === 1)).toBe(true);
-    expect(world.node.achieved().get(completion.data)).toBe(1);
-    expect(world.journal.openTransactions()).toEqual([]);
-  });
-
-  test("is mined anew behind calls that do not depend on it, which keep their nonces", async () => {
-    const world = createWorld();
-    const claim = callFor("claim");
-    const { sending } = await lockedOut(world, claim);
-    await world.settled(sending);
-    await world.blocks(8);
-    expect(world.journal.sentFor(claim.purpose)).toHaveLength(1);
-    expect(minedAt(world, answer.purpose)).toBeGreaterThan(minedAt(world, claim.purpose));
-    expect(world.journal.openTransactions()).toEqual([]);
-  });
-
-  test("is waited for by its completion also when the process died meanwhile", async () => {
-    const world = createWorld();
-    await lockedOut(world, completion);
-    const again = await world.restart();
-    const sending = again.send(completion);
-    await world.blocks(6);
-    expect(world.node.achieved().get(completion.data)).toBeUndefined();
-    await world.settled(Promise.all([again.publish(answer), sending]));
-    expect(minedAt(world, answer.purpose)).toBeLessThan(minedAt(world, completion.purpose));
-  });
-});
-
 test("what a reorganisation mines anew, and fails this time, is known as soon as it is asked for again, and signed anew", async () => {
   const world = createWorld();
   const { hash } = await world.settled(world.transactions.send(callFor("ack")));
@@ -536,4 +482,25 @@ test("closing rejects whoever waits and leaves what is open to the next life", a
   await rejected;
   expect(world.journal.openTransactions()).toHaveLength(1);
   expect(identity.worker).toBe(world.journal.openTransactions()[0]?.from);
+});
+
+test("a filler that could not be written down keeps no lane", async () => {
+  const world = createWorld();
+  const record = world.journal.recordSent.bind(world.journal);
+  let isFull = true;
+  Object.assign(world.journal, {
+    recordSent: (sent: Parameters<typeof record>[0]) => {
+      if (isFull && sent.purpose.includes("/fill/")) throw new Error("no room");
+      record(sent);
+    },
+  });
+  world.node.plantForeign(0, "blob", 50_000_000n);
+  await world.settled(world.transactions.send(callFor("ack")).catch(() => undefined));
+  isFull = false;
+  world.node.pools.blob.clear();
+  await world.settled(world.transactions.send(callFor("release")));
+  const mined = await world.settled(
+    world.transactions.publish({ purpose: callFor("blob").purpose, payload: Uint8Array.of(1, 2, 3) }),
+  );
+  expect(mined.status).toBe("success");
 });
