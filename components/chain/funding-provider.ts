@@ -12,7 +12,8 @@ import { weiSchema } from "../../schema/json.js";
 import { blockTime, wei, type BlockTime } from "../../schema/units.js";
 import { systemClock } from "../../system/clock.js";
 import { chainOf, openStoreHere } from "../context.js";
-import { implement } from "../implementation.js";
+import { coded } from "../coded.js";
+import { implement, PartlyDone, type Created } from "../implementation.js";
 import { keyReferenceSchema, workerReferenceSchema } from "../worker-reference.js";
 import { leave, skipDeregister } from "./leave.js";
 import { observeWorker } from "./observe-worker.js";
@@ -69,6 +70,28 @@ async function fund(wanted: Inputs): Promise<Computed> {
           return now.do === "pay" ? { purpose: now.purpose, to: now.to, data: "0x", value: now.amount } : null;
         });
     }
+  }
+}
+
+/** Payments to this worker that are signed and not decided yet. */
+async function onTheWay(wanted: Inputs): Promise<boolean> {
+  const store = openStoreHere(wanted.treasury.store);
+  if (!(await store.has(wanted.treasury.ref))) return false;
+  const { record } = await store.read(wanted.treasury.ref, "treasury");
+  const worker = { chainId: wanted.worker.network.chainId, worker: wanted.worker.address };
+  return pastFundings(record.sent.map(fromStored), worker, new Map()).some(({ outcome }) => outcome === "open");
+}
+
+async function create(wanted: Inputs): Promise<Created<Computed>> {
+  const id = `${wanted.worker.network.chainId}:${wanted.worker.address}:funding`;
+  try {
+    return { id, computed: await fund(wanted) };
+  } catch (thrown) {
+    const error = coded(thrown);
+    // It may still arrive: a destroy must know of it, or the keys were given up before it does.
+    if (error instanceof FleetError && (await onTheWay(wanted)))
+      throw new PartlyDone(id, { sent: "0", transactions: [] }, error);
+    throw error;
   }
 }
 
@@ -149,13 +172,12 @@ export const funding = implement({
   computed,
   identity: ["worker.address", "worker.network.chainId"],
   turnOf: ({ worker }) => worker.keys,
-  create: async (wanted) => ({
-    id: `${wanted.worker.network.chainId}:${wanted.worker.address}:funding`,
-    computed: await fund(wanted),
-  }),
+  create,
   update: (wanted) => fund(wanted),
   delete: async (state) => {
     if (skipDeregister()) return;
     await leave(state.worker, 900_000);
+    // What arrives later would be under keys that nobody looks at any more; what has arrived, the keys' own delete sends back.
+    if (await onTheWay(state)) await (await senderOf(state, openStoreHere(state.treasury.store))).settle();
   },
 });

@@ -22,6 +22,8 @@ export class ExitTakesLonger extends FleetError {
       readonly jobs: readonly { readonly id: bigint }[];
       readonly sessions: readonly { readonly id: bigint; readonly standing: string }[];
       readonly nextAt: BlockTime | null;
+      /** What is waited for, in words. */
+      readonly next?: string;
     },
     /** Whether its sidecar goes on leaving meanwhile. */
     byItself: boolean,
@@ -31,7 +33,7 @@ export class ExitTakesLonger extends FleetError {
     const when = what.nextAt === null ? "when they end" : new Date(Number(what.nextAt) * 1000).toISOString();
     super(
       "LF1510",
-      `Worker ${worker} is leaving: ${listed("job", jobs)} and ${listed("open session", sessions)} keep it until ${when} at the earliest; its stake stays locked until then.`,
+      `Worker ${worker} is leaving: ${listed("job", jobs)} and ${listed("open session", sessions)} keep it until ${when} at the earliest${what.next === undefined ? "" : ` (${what.next})`}; its stake stays locked until then.`,
       {
         fix: byItself
           ? `leave it running: it exits by itself. Then, from ${when}: pulumi destroy`
@@ -86,6 +88,7 @@ const waitIn = (outcome: ConvergeOutcome) => ({
   jobs: outcome.observed.jobs,
   sessions: outcome.observed.sessions,
   nextAt: outcome.kind === "waiting" && outcome.until.kind === "time" ? outcome.until.time : null,
+  ...(outcome.kind === "waiting" ? { next: outcome.because } : {}),
 });
 
 /** The host whose sidecar is to leave; `nobody` when it is to be done here, which the record then says. @throws HeldElsewhere LF1504 */
@@ -154,7 +157,8 @@ async function untilGone(machine: Host, name: string, { generation, end, patienc
     if (systemClock.now() < end) continue;
     await chainAnswers();
     if (last !== undefined) throw new ExitTakesLonger(name, last, true);
-    throw new SidecarTooSlow(name, Math.round((end - begun) / 1000), trouble?.summary ?? "nothing yet");
+    const word = trouble?.summary ?? "nothing yet";
+    throw new SidecarTooSlow(name, Math.round((end - begun) / 1000), word, "pulumi destroy");
   }
 }
 

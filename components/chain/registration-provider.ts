@@ -80,6 +80,12 @@ async function join(wanted: Inputs): Promise<Computed> {
   }
 }
 
+async function joinOrLeave(wanted: Inputs): Promise<Computed> {
+  if (!wanted.serving.leaving) return join(wanted);
+  await leave(wanted.worker, wanted.exit.maxWaitMs, wanted.patienceMs);
+  return { standing: "gone", transaction: "", stake: "0" };
+}
+
 const describe = (status: SidecarStatus): Computed => ({
   standing: status.mode,
   transaction: status.transactions.find((one) => one.purpose.includes("/register/"))?.hash ?? "",
@@ -113,12 +119,8 @@ export const registration = implement({
   computed,
   identity: ["worker.address", "worker.network.chainId", "worker.network.contracts.workerRegistry"],
   turnOf: ({ worker }) => worker.keys,
-  create: async (wanted) => ({ id: idOf(wanted.worker), computed: await join(wanted) }),
-  update: async (wanted) => {
-    if (!wanted.serving.leaving) return join(wanted);
-    await leave(wanted.worker, wanted.exit.maxWaitMs, wanted.patienceMs);
-    return { standing: "gone", transaction: "", stake: "0" };
-  },
+  create: async (wanted) => ({ id: idOf(wanted.worker), computed: await joinOrLeave(wanted) }),
+  update: joinOrLeave,
   drifted: async (state) => {
     if (state.serving.leaving) return state.standing !== "gone";
     if (state.standing !== "live") return true;

@@ -37,7 +37,9 @@ async function emptied(leaver: Leaver): Promise<EmptyOnChain> {
   await withRecordLock(store, ref, () => takeHold(store, ref, "nobody", holdOptions(record.name, "destroy")));
   const outcome = await walkOut(leaver, { mayWait: (wait) => wait.until.kind === "transaction" });
   if (outcome.kind === "done") return emptiness(outcome.observed);
-  throw new NotEmptyOnChain(record.name, describe(record, outcome.observed), "pulumi destroy again once that is over");
+  const waits = outcome.kind === "waiting" ? `; ${outcome.because}` : "";
+  const what = `${describe(record, outcome.observed)}${waits}`;
+  throw new NotEmptyOnChain(record.name, what, "pulumi destroy again once that is over");
 }
 
 const describe = (record: WorkerRecord, observed: Observed): string =>

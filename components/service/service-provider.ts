@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { released } from "../../keystore/hold.js";
-import type { WorkerRecord } from "../../keystore/store.js";
+import { isHeldBy, released, type Taker } from "../../keystore/hold.js";
 import { FleetError } from "../../schema/errors.js";
 import type { SidecarStatus } from "../../schema/control.js";
 import { hashSchema, modelNameSchema, toJson } from "../../schema/json.js";
@@ -18,15 +17,6 @@ import type { Patience } from "./patience.js";
 import { stillNeeded, unwanted } from "./retiring.js";
 import { sealTo } from "./sealing.js";
 import { ask, waitForStatus } from "./status.js";
-
-/** LF1503: the service would be stopped while the chain still expects this worker to answer. */
-export class StillRegistered extends FleetError {
-  constructor(worker: string) {
-    super("LF1503", `Worker ${worker} is still on its way out, so its service stays up to answer what may come.`, {
-      fix: "pulumi destroy again; `LIGHTCHAIN_SKIP_DEREGISTER=1 pulumi destroy` gives the stack up and keeps the key.",
-    });
-  }
-}
 
 const inputs = z.object({
   worker: workerReferenceSchema,
@@ -100,9 +90,12 @@ export const service = implement({
     id: idOf(wanted.worker),
     computed: await converge(wanted, []),
   }),
-  drifted: async ({ worker, retiring }) =>
-    !(await openHost(worker.host).present()) ||
-    (retiring.length > 0 && stillNeeded(retiring, await statusOf(worker)).length < retiring.length),
+  // A sidecar that refuses its secret, or whose new epoch the operator asks for (LF1412), is sealed to anew: nothing in the inputs shows either.
+  drifted: async ({ worker, retiring, epoch }) => {
+    if (isToldOf(worker) || !(await openHost(worker.host).present())) return true;
+    const status = await statusOf(worker);
+    return status?.epoch !== epoch || stillNeeded(retiring, status).length < retiring.length;
+  },
   update: async (wanted, before) => {
     const dropped = unwanted(before, wanted.models);
     const retiring = dropped.length === 0 ? [] : stillNeeded(dropped, await statusOf(before.worker));
@@ -110,15 +103,20 @@ export const service = implement({
     return hasMoved ? move(before.worker, () => converge(wanted, retiring)) : converge(wanted, retiring);
   },
   delete: async ({ worker }) => {
-    await refuseWhileRegistered(worker);
-    await takeAway(worker);
+    await leftTheNetwork(worker);
+    const stopped = await takeAway(worker);
+    if (stopped === undefined) return; // nothing was stopped: whoever held the key may hold it still
     const store = openStoreHere(worker.keys.store);
     await withRecordLock(store, worker.keys.ref, async () => {
       const { record, version } = await store.read(worker.keys.ref, "worker");
-      if (isHeldAt(record, worker)) await store.update(worker.keys.ref, version, released(record));
+      if (isHeldBy(record, stopped)) await store.update(worker.keys.ref, version, released(record));
     });
   },
 });
+
+/** Whether the operator has said something of this very host. */
+const isToldOf = ({ host }: WorkerReference): boolean =>
+  process.env["LIGHTCHAIN_HOLDER_GONE"]?.startsWith(`${host.name}#`) === true;
 
 /** From one host to another. Whatever goes wrong before the key has changed hands leaves the old one serving. */
 async function move<T>(from: WorkerReference, to: () => Promise<T>): Promise<T> {
@@ -148,22 +146,20 @@ async function stopAt(worker: WorkerReference): Promise<void> {
 /** Longest wait for a sidecar that is to end (ms): its jobs' completion timeout, and a little. */
 const drainWaitMs = 180_000;
 
-/** Takes the service off a host, with its journal and its secret. */
-async function takeAway(worker: WorkerReference): Promise<void> {
+/** Takes the service off a host, with its journal and its secret. @returns that host; `undefined` where nothing of ours is */
+async function takeAway(worker: WorkerReference): Promise<Taker | undefined> {
   const machine = openHost(worker.host);
-  if (await machine.present())
-    await machine.call("reconcile", { worker: worker.name, section: "service", desired: null });
+  if (!(await machine.present())) return undefined;
+  const here = takerAt(machine, await machine.call("facts", {}));
+  await machine.call("reconcile", { worker: worker.name, section: "service", desired: null });
+  return here;
 }
 
-const isHeldAt = ({ holder, holderAt }: WorkerRecord, { host }: WorkerReference): boolean =>
-  holder === host.name && (holderAt === undefined || holderAt.reference === toJson(host));
-
-/** A sidecar that says nothing is no proof: then the worker leaves, by whoever may sign, or this refuses. */
-async function refuseWhileRegistered(worker: WorkerReference): Promise<void> {
+/** A worker that is still registered, or whose sidecar says nothing, leaves first, by whoever may sign, or this refuses. */
+async function leftTheNetwork(worker: WorkerReference): Promise<void> {
   if (skipDeregister()) return;
   const status = await statusOf(worker);
-  if (status === undefined) await leave(worker, 60_000);
-  if (status?.registered === true) throw new StillRegistered(worker.name);
+  if (status === undefined || status.registered) await leave(worker, 60_000);
 }
 
 /** What the sidecar says of itself; `undefined` when it says nothing. */

@@ -6,9 +6,9 @@ import { look, troubleOf, type Patience, type Seen } from "./patience.js";
 
 /** LF1505: the sidecar did not come to the awaited state in time. */
 export class SidecarTooSlow extends FleetError {
-  constructor(worker: string, seconds: number, last: string) {
+  constructor(worker: string, seconds: number, last: string, again = "pulumi up") {
     super("LF1505", `The sidecar of worker ${worker} was not ready after ${seconds} s. Last word: ${last}`, {
-      fix: "pulumi up again: it goes on where it was.",
+      fix: `${again} again: it goes on where it was.`,
     });
   }
 }

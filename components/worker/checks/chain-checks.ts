@@ -45,9 +45,10 @@ export const chainChecks: readonly Check[] = [
     name: "models and money",
     run: async (worker) => {
       const { observed, encryptionKey } = await observeNow(worker);
-      for (const { name } of worker.models) checkModel(worker, observed, name);
       const planned = plan(desiredOf(worker, encryptionKey), observed);
-      const blocker = planned.blockers[0];
+      // What keeps a worker from serving keeps none from leaving.
+      if (!worker.leaving) for (const { name } of worker.models) checkModel(worker, observed, name);
+      const blocker = worker.leaving ? undefined : planned.blockers[0];
       if (blocker) throw new PreflightBlocked(blocker);
       await checkTreasury(worker, planned.money.shortfall);
       return describeMoney(worker, observed, planned.money.shortfall);
