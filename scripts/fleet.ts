@@ -9,6 +9,7 @@ import type { ControlRequest, SidecarStatus } from "../schema/control.js";
 import { describeError, FleetError } from "../schema/errors.js";
 import { toJson } from "../schema/json.js";
 import { addLifecycleCommands } from "./ops/commands.js";
+import { openEngine } from "./ops/engine.js";
 import { addKeysCommands } from "./ops/keys-commands.js";
 import { addRecoverCommand } from "./ops/recover/command.js";
 
@@ -25,10 +26,10 @@ const onHost = (name: string, description: string): Command =>
   program
     .command(name)
     .description(description)
-    .requiredOption("--root <folder>", "the host's folder (hostRoot in the stack's config)")
+    .option("--root <folder>", "the host's folder; default: hostRoot in the selected stack's config")
     .option("--worker <name>", "the worker's name", "home");
 interface HostOptions {
-  readonly root: string;
+  readonly root?: string;
   readonly worker: string;
 }
 
@@ -49,8 +50,10 @@ program.parseAsync().catch((error: unknown) => {
   process.exitCode = 1;
 });
 
-const request = ({ root, worker }: HostOptions, what: ControlRequest): Promise<SidecarStatus> =>
-  ask(openHost({ kind: "local", name: "here", root: resolve(root) }), worker, what);
+async function request({ root, worker }: HostOptions, what: ControlRequest): Promise<SidecarStatus> {
+  const folder = root ?? (await (await openEngine(process.cwd(), undefined)).ask("config", "get", "hostRoot")).trim();
+  return ask(openHost({ kind: "local", name: "here", root: resolve(folder) }), worker, what);
+}
 
 /** A status, for a person. */
 function describe(status: SidecarStatus): string {

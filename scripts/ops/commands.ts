@@ -26,7 +26,7 @@ export function addLifecycleCommands(program: Command): void {
       if (planRepair(await inspect(engine)).includes("cancel")) await takeLoudly("cancel", engine);
       if (options.yes !== true) {
         await engine.attend("preview");
-        await confirm("up", "Do this?");
+        await confirm("Do this?");
       }
       await engine.attend("up", "--yes", "--skip-preview");
       if ((await engine.state()).creating.length > 0) await takeLoudly("forget creates", engine);
@@ -38,7 +38,7 @@ export function addLifecycleCommands(program: Command): void {
       const engine = await openEngine(process.cwd(), options.stack);
       await readyToDestroy(engine, say);
       say(renderQuotes(await quoteDestroy(await engine.state())));
-      if (options.yes !== true) await confirm("destroy", "Leave the network and take everything down?");
+      if (options.yes !== true) await confirm("Leave the network and take everything down?");
       await engine.attend("destroy", "--yes", "--skip-preview");
     },
   );
@@ -52,7 +52,7 @@ export function addLifecycleCommands(program: Command): void {
       return say(`There is nothing to repair in stack ${engine.stack}.`);
     if (steps.includes("up")) {
       say(`A killed run had begun to create ${wreckage.creating.join(", ")}: an up takes that over.`);
-      if (options.yes !== true) await confirm("repair", "Run it?");
+      if (options.yes !== true) await confirm("Run it?");
     }
     for (const step of steps) await takeLoudly(step, engine);
     say(`Stack ${engine.stack} is whole.`);

@@ -33,16 +33,16 @@ export class CreatesPending extends FleetError {
     super(
       "LF1604",
       `An interrupted run had begun to create ${names.join(", ")} in stack ${stack}; a destroy now would forget them.`,
-      { fix: "fleet repair, and then fleet destroy." },
+      { fix: "npx fleet repair, and then npx fleet destroy." },
     );
   }
 }
 
 /** LF1605: nothing is changed without a word of the operator's. */
 export class NotConfirmed extends FleetError {
-  constructor(command: string, why: "declined" | "nobody to ask") {
+  constructor(why: "declined" | "nobody to ask") {
     super("LF1605", why === "declined" ? "Nothing was changed." : "There is no terminal to ask for a confirmation.", {
-      fix: `fleet ${command} --yes, to go on without being asked.`,
+      fix: "the same command with --yes, to go on without being asked.",
     });
   }
 }

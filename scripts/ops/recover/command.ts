@@ -62,7 +62,7 @@ async function work(leaver: Leaver, from: RecoverFrom, options: RecoverOptions):
   const word = options.holderGone ?? process.env["LIGHTCHAIN_HOLDER_GONE"];
   if (found.plan.steps.length === 0) return nothingLeft(leaver, found);
   if (!isProvenGone(record, word)) throw new StillHeld(record, sameAgain(options));
-  if (options.yes !== true) await confirm("recover", "Leave the network with this key, and send everything back?");
+  if (options.yes !== true) await confirm("Leave the network with this key, and send everything back?");
   if ((await takeBack(store, ref, word)) === undefined) throw new StillHeld(record, sameAgain(options));
 
   const outcome = await walkOut(leaver, { mayWait: mayWait(options.wait === true), onStep: teller(say) });

@@ -115,7 +115,7 @@ describe("a worker whose engine is killed while its registration is in no block 
   test("is not destroyed by fleet, which says what would be forgotten and the way out", async () => {
     const { code, stderr } = await ground.fleet("destroy", "--yes");
     expect(code).toBe(1);
-    expect(stderr).toMatch(/LF1604: .*second-registration.* Next: fleet repair/);
+    expect(stderr).toMatch(/LF1604: .*second-registration.* Next: npx fleet repair/);
   });
 
   test("comes back whole from a plain destroy, which knows nothing of the registration", async () => {
