@@ -103,7 +103,7 @@ export const service = implement({
     return hasMoved ? move(before.worker, () => converge(wanted, retiring)) : converge(wanted, retiring);
   },
   delete: async ({ worker }) => {
-    await leftTheNetwork(worker);
+    if (!skipDeregister()) await leave(worker, 60_000); // nothing to do where the registration's delete has come first
     const stopped = await takeAway(worker);
     if (stopped === undefined) return; // nothing was stopped: whoever held the key may hold it still
     const store = openStoreHere(worker.keys.store);
@@ -153,13 +153,6 @@ async function takeAway(worker: WorkerReference): Promise<Taker | undefined> {
   const here = takerAt(machine, await machine.call("facts", {}));
   await machine.call("reconcile", { worker: worker.name, section: "service", desired: null });
   return here;
-}
-
-/** A worker that is still registered, or whose sidecar says nothing, leaves first, by whoever may sign, or this refuses. */
-async function leftTheNetwork(worker: WorkerReference): Promise<void> {
-  if (skipDeregister()) return;
-  const status = await statusOf(worker);
-  if (status === undefined || status.registered) await leave(worker, 60_000);
 }
 
 /** What the sidecar says of itself; `undefined` when it says nothing. */

@@ -34,6 +34,8 @@ export interface Place {
   createService(): Promise<unknown>;
   updateService(from?: Place): Promise<unknown>;
   destroyService(): Promise<void>;
+  /** Whether an `up` of the same program would change the service. */
+  wouldChangeService(): Promise<boolean>;
   destroyRegistration(): Promise<void>;
   status(): Promise<SidecarStatus>;
   /** Processes of the worker's sidecar here. */
@@ -120,6 +122,10 @@ export async function openGround(): Promise<Ground> {
       createService: () => service.create(serviceInputs),
       updateService: (from) => service.update("", { ...serviceState, worker: from?.worker ?? worker }, serviceInputs),
       destroyService: () => service.delete("", serviceState),
+      wouldChangeService: async () => {
+        const { epoch } = (await store.read(ref, "worker")).record;
+        return (await service.diff("", { ...serviceState, epoch }, serviceInputs)).changes === true;
+      },
       destroyRegistration: () => registration.delete("", registrationState),
       status: () => ask(host, "home", { op: "status" }),
       sidecars: async () => {

@@ -16,6 +16,7 @@ beforeAll(async () => {
 afterAll(() => ground.stop());
 afterEach(() => {
   delete process.env["LIGHTCHAIN_HOLDER_GONE"];
+  delete process.env["LIGHTCHAIN_SKIP_DEREGISTER"];
 });
 
 const told = (holder: string): void => void (process.env["LIGHTCHAIN_HOLDER_GONE"] = holder);
@@ -105,6 +106,10 @@ describe("a worker's host whose folder is gone", () => {
     second = await ground.place("again"); // nothing was left of it
     await first!.killAll();
     await rename(first!.root, `${first!.root}-lost`);
+    process.env["LIGHTCHAIN_SKIP_DEREGISTER"] = "1";
+    await first!.destroyService(); // gives up a stack, and frees no key that it has not seen stopped
+    delete process.env["LIGHTCHAIN_SKIP_DEREGISTER"];
+    expect(await holder()).toEqual({ epoch: 3, root: first!.root });
     await expect(second.createService()).rejects.toThrow(
       /LF1504: .*is not there any more.*LIGHTCHAIN_HOLDER_GONE=home-host#3 pulumi up/,
     );
@@ -127,12 +132,26 @@ describe("a registered worker whose destroy finds", () => {
       /LF1412: .*LIGHTCHAIN_HOLDER_GONE=home-host#4 .*pulumi destroy/,
     );
     expect(await second!.status()).toMatchObject({ mode: "standby", epoch: 4, registered: true });
+    expect(await second!.wouldChangeService()).toBe(false);
     told("home-host#4");
+    expect(await second!.wouldChangeService()).toBe(true); // so that an up gives it the new epoch that LF1412 speaks of
     await second!.destroyRegistration();
     expect(await ground.isRegistered()).toBe(false);
     expect(await second!.status()).toMatchObject({ mode: "gone", epoch: 5 });
     await second!.destroyService();
     expect(await holder()).toEqual({ epoch: 5, root: null });
+  });
+
+  test("its registration out of the state: the service's own destroy has it leave first", async () => {
+    second = await ground.place("half");
+    await second.createService();
+    expect(await second.wouldChangeService()).toBe(false);
+    await ground.register();
+    const { epoch } = await holder();
+    told(`home-host#${epoch}`);
+    await second.destroyService();
+    expect(await ground.isRegistered()).toBe(false);
+    expect(await holder()).toEqual({ epoch: epoch + 1, root: null });
   });
 
   test("one that stays down: it is proven dead, and the provider leaves with the key itself", async () => {
@@ -148,7 +167,7 @@ describe("a registered worker whose destroy finds", () => {
     await second.destroyRegistration();
     expect(await ground.isRegistered()).toBe(false);
     expect(await ground.refunded()).toBeGreaterThan(before + 5_000n * 10n ** 18n);
-    expect(await holder()).toEqual({ epoch: 7, root: null });
+    expect(await holder()).toEqual({ epoch: 9, root: null });
     await second.destroyService();
   });
 
@@ -159,15 +178,15 @@ describe("a registered worker whose destroy finds", () => {
     await second.killAll();
     await rm(second.root, { recursive: true });
     await expect(second.destroyRegistration()).rejects.toThrow(
-      /LF1504: .*is not there any more.*LIGHTCHAIN_HOLDER_GONE=home-host#8 pulumi destroy/,
+      /LF1504: .*is not there any more.*LIGHTCHAIN_HOLDER_GONE=home-host#10 pulumi destroy/,
     );
     expect(await ground.isRegistered()).toBe(true);
     expect((await ground.record()).leaving).toBe(false);
-    told("home-host#8");
+    told("home-host#10");
     await second.destroyRegistration();
     expect(await ground.isRegistered()).toBe(false);
     await second.destroyService();
-    expect(await holder()).toEqual({ epoch: 9, root: null });
+    expect(await holder()).toEqual({ epoch: 11, root: null });
   });
 });
 
