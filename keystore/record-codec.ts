@@ -100,6 +100,7 @@ const recordSchema = z.discriminatedUnion("kind", [
     refundTo: addressSchema,
     generation: count,
     leaving: z.boolean(),
+    fundedFrom: z.looseObject({ store: z.string(), ref: z.string() }).exactOptional(),
     epoch: count,
     holder: z.string().nullable(),
     holderAt: z.looseObject({ sealKey: z.string(), reference: z.string() }).exactOptional(),

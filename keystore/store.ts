@@ -49,6 +49,8 @@ export interface WorkerRecord {
   readonly generation: number;
   /** Sticky: this generation is leaving or has left; only a higher one registers again. */
   readonly leaving: boolean;
+  /** The treasury that funded it, written down before the first payment: whatever of it is still on its way is waited for before these keys are given up. */
+  readonly fundedFrom?: { readonly store: string; readonly ref: string };
   /** Which host may sign, and how often that changed. */
   readonly epoch: number;
   readonly holder: string | null;

@@ -3,18 +3,16 @@ import { FleetError } from "../../schema/errors.js";
 import { NodeSilent } from "../../lifecycle/errors.js";
 import { pastFundings, planFunding, type FundingPlan } from "../../lifecycle/fund.js";
 import { fromStored } from "../../lifecycle/ledger.js";
-import { nodeOf } from "../../lifecycle/node.js";
-import { openStoredSender, type StoredSender } from "../../lifecycle/stored-sender.js";
 import type { Desired, SentTx } from "../../lifecycle/types.js";
 import type { SecretStore } from "../../keystore/store.js";
 import { servingSchema } from "../../schema/control.js";
 import { weiSchema } from "../../schema/json.js";
 import { blockTime, wei, type BlockTime } from "../../schema/units.js";
 import { systemClock } from "../../system/clock.js";
-import { chainOf, openStoreHere } from "../context.js";
-import { coded } from "../coded.js";
-import { implement, PartlyDone, type Created } from "../implementation.js";
+import { chainOf, openStoreHere, withRecordLock } from "../context.js";
+import { implement } from "../implementation.js";
 import { keyReferenceSchema, workerReferenceSchema } from "../worker-reference.js";
+import { treasurySender } from "./incoming.js";
 import { leave, skipDeregister } from "./leave.js";
 import { observeWorker } from "./observe-worker.js";
 
@@ -47,7 +45,7 @@ const catchUpMs = 120_000;
 /** Pays until the lifecycle sees no shortfall: normally once. A payment that is on its way already is followed, not repeated. */
 async function fund(wanted: Inputs): Promise<Computed> {
   const treasuryStore = openStoreHere(wanted.treasury.store);
-  const sender = await senderOf(wanted, treasuryStore);
+  const sender = await treasurySender(wanted.treasury, wanted.worker.network);
   const end = systemClock.now() + catchUpMs;
   for (;;) {
     const next = await decide(wanted, treasuryStore);
@@ -64,6 +62,7 @@ async function fund(wanted: Inputs): Promise<Computed> {
         break;
       }
       case "pay":
+        await writeDownPayer(wanted);
         // Decided once more under the record's lock: another process may have paid while this one waited for it.
         await sender.sendDecided(async () => {
           const now = await decide(wanted, treasuryStore);
@@ -73,38 +72,13 @@ async function fund(wanted: Inputs): Promise<Computed> {
   }
 }
 
-/** Payments to this worker that are signed and not decided yet. */
-async function onTheWay(wanted: Inputs): Promise<boolean> {
-  const store = openStoreHere(wanted.treasury.store);
-  if (!(await store.has(wanted.treasury.ref))) return false;
-  const { record } = await store.read(wanted.treasury.ref, "treasury");
-  const worker = { chainId: wanted.worker.network.chainId, worker: wanted.worker.address };
-  return pastFundings(record.sent.map(fromStored), worker, new Map()).some(({ outcome }) => outcome === "open");
-}
-
-async function create(wanted: Inputs): Promise<Created<Computed>> {
-  const id = `${wanted.worker.network.chainId}:${wanted.worker.address}:funding`;
-  try {
-    return { id, computed: await fund(wanted) };
-  } catch (thrown) {
-    const error = coded(thrown);
-    // It may still arrive: a destroy must know of it, or the keys were given up before it does.
-    if (error instanceof FleetError && (await onTheWay(wanted)))
-      throw new PartlyDone(id, { sent: "0", transactions: [] }, error);
-    throw error;
-  }
-}
-
-async function senderOf(wanted: Inputs, store: SecretStore): Promise<StoredSender> {
-  const { network } = wanted.worker;
-  const { client } = await chainOf(network);
-  return openStoredSender({
-    store,
-    ref: wanted.treasury.ref,
-    node: nodeOf(client),
-    chainId: network.chainId,
-    clock: systemClock,
-    pollMs: 250,
+/** Before anything is sent: an engine that is killed while a payment is on its way may know nothing of this resource. */
+async function writeDownPayer({ worker, treasury }: Inputs): Promise<void> {
+  const store = openStoreHere(worker.keys.store);
+  await withRecordLock(store, worker.keys.ref, async () => {
+    const { record, version } = await store.read(worker.keys.ref, "worker");
+    if (record.fundedFrom?.store === treasury.store && record.fundedFrom.ref === treasury.ref) return;
+    await store.update(worker.keys.ref, version, { ...record, fundedFrom: treasury });
   });
 }
 
@@ -172,12 +146,13 @@ export const funding = implement({
   computed,
   identity: ["worker.address", "worker.network.chainId"],
   turnOf: ({ worker }) => worker.keys,
-  create,
+  create: async (wanted) => ({
+    id: `${wanted.worker.network.chainId}:${wanted.worker.address}:funding`,
+    computed: await fund(wanted),
+  }),
   update: (wanted) => fund(wanted),
   delete: async (state) => {
     if (skipDeregister()) return;
     await leave(state.worker, 900_000);
-    // What arrives later would be under keys that nobody looks at any more; what has arrived, the keys' own delete sends back.
-    if (await onTheWay(state)) await (await senderOf(state, openStoreHere(state.treasury.store))).settle();
   },
 });

@@ -4,6 +4,7 @@ import type { EmptyOnChain, WorkerRecord } from "../../keystore/store.js";
 import type { Observed } from "../../lifecycle/types.js";
 import { FleetError } from "../../schema/errors.js";
 import { skipDeregister } from "../chain/leave.js";
+import { awaitIncoming } from "../chain/incoming.js";
 import { askedOfTheChain } from "../chain/silent-chain.js";
 import { withRecordLock } from "../context.js";
 import { holdOptions } from "../service/hold.js";
@@ -32,6 +33,7 @@ export async function proveEmpty(leaver: Leaver): Promise<EmptyOnChain | undefin
 
 async function emptied(leaver: Leaver): Promise<EmptyOnChain> {
   const { store, ref } = leaver;
+  await awaitIncoming((await store.read(ref, "worker")).record, leaver.network);
   const { record, observed, plan } = await lookOut(leaver);
   if (plan.steps.length === 0) return emptiness(observed);
   await withRecordLock(store, ref, () => takeHold(store, ref, "nobody", holdOptions(record.name, "destroy")));

@@ -5,7 +5,7 @@ import { stateOf } from "../../../../scripts/ops/pending.js";
 import { systemClock } from "../../../../system/clock.js";
 import { openRehearsal, processesIn, type Rehearsal } from "../rehearsal.js";
 import { openGround, wholeLife, type Ground } from "./ground.js";
-import { describeInterruption, stateFileIn, type Interruption } from "./interrupted-engine.js";
+import { describeInterruption, interruptedRun, stateFileIn, type Interruption } from "./interrupted-engine.js";
 
 let rehearsal: Rehearsal;
 let ground: Ground;
@@ -123,5 +123,25 @@ describe("a worker whose engine is killed while its registration is in no block 
     expect(await ground.pulumi("destroy", "--yes", "--skip-preview")).toMatchObject({ code: 0 });
     expect(await ground.count()).toEqual(wholeLife);
     await untilNothingOf(rehearsal.folders.host);
+  });
+});
+
+describe("a worker whose machine goes down while its payment is in no block yet", () => {
+  test("gets all of it back from a plain destroy, which knows nothing of the payment and waits for it", async () => {
+    ground = await openGround(rehearsal, "third");
+    const { stage } = ground;
+    await ground.withhold("treasury");
+    const up = { command: "up", type: "Funding", moment: "in flight", how: "SIGKILL" } as const;
+    await interruptedRun(stage, rehearsal.folders, up, () => ground.untilKept());
+    for (const pid of await processesIn(rehearsal.folders.pulumiHome)) process.kill(pid, "SIGKILL"); // its providers too
+    await ground.pulumi("cancel", "--yes");
+    const destroy = { command: "destroy", type: "Keys", moment: "in flight", how: "nothing" } as const;
+    const { code, output } = await interruptedRun(stage, rehearsal.folders, destroy, () => {
+      void systemClock.sleep(3_000).then(() => ground.letGo()); // long after keys that wait for nothing would be gone
+      return Promise.resolve();
+    });
+    expect(code, output).toBe(0);
+    expect(await ground.count()).toMatchObject({ fundings: 1, registrations: 0, balance: 0n });
+    expect((await ground.count()).sent.at(-1)).toBe("sweep");
   });
 });
