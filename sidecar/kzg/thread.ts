@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { ProofKind } from "../../protocol/blob-transaction.js";
+import { systemClock } from "../../system/clock.js";
 import { loadKzg } from "../../system/kzg.js";
 import { work, type KzgTask } from "./tasks.js";
 
@@ -7,6 +9,10 @@ import { work, type KzgTask } from "./tasks.js";
 export interface KzgQuestion {
   readonly id: number;
   readonly task: KzgTask;
+}
+/** To the thread: end, once what is being computed is done. */
+export interface KzgEnd {
+  readonly end: true;
 }
 /** From the thread. */
 export type KzgAnswer =
@@ -24,9 +30,12 @@ export interface KzgThread {
   commit(blob: Uint8Array): Promise<Uint8Array>;
   /** The proof of a blob, or of each of its cells. */
   prove(blob: Uint8Array, commitment: Uint8Array, kind: ProofKind): Promise<readonly Uint8Array[]>;
+  /** Rejects what was asked, and ends the thread. A native call is waited for: torn out of one, the library would abort the whole process. */
   close(): Promise<void>;
 }
 
+/** Longest wait for a thread that is to end (ms): one call of the native library, its setup included, takes a third of that on a slow machine. */
+const endMs = 10_000;
 /** Deaths in a row, without an answer in between, after which the thread is not started again. */
 const mostDeaths = 5;
 
@@ -42,8 +51,9 @@ interface Waiting {
  *
  * @param program the compiled worker: `dist/sidecar/kzg/worker.js`, or its bundle. A thread cannot run TypeScript: tests that run from source use
  *   {@link kzgInPlace}, or bundle the worker first
+ * @param patienceMs how long a thread that is to end is waited for. Default 10,000
  */
-export function startKzgThread(program: string, nativeKzg?: string): KzgThread {
+export function startKzgThread(program: string, nativeKzg?: string, patienceMs = endMs): KzgThread {
   const waiting = new Map<number, Waiting>();
   const ready = Promise.withResolvers<"native" | "wasm">();
   ready.promise.catch(() => undefined); // whoever asks is told
@@ -51,6 +61,7 @@ export function startKzgThread(program: string, nativeKzg?: string): KzgThread {
   let ended: Error | undefined;
   let deaths = 0;
   let lastWords = "it ended by itself";
+  let ending: Promise<void> | undefined;
   let worker = start();
 
   function start(): Worker {
@@ -89,7 +100,17 @@ export function startKzgThread(program: string, nativeKzg?: string): KzgThread {
     ready.reject(why);
     for (const question of waiting.values()) question.reject(why);
     waiting.clear();
-    void worker.terminate();
+    ending ??= hasEnded();
+  }
+
+  async function hasEnded(): Promise<void> {
+    if (worker.threadId === -1) return;
+    const exit = once(worker, "exit");
+    worker.postMessage({ end: true } satisfies KzgEnd);
+    const over = new AbortController();
+    await Promise.race([exit, systemClock.sleep(patienceMs, over.signal)]);
+    over.abort();
+    await worker.terminate();
   }
 
   const ask = (task: KzgTask): Promise<readonly Uint8Array[]> =>
@@ -104,9 +125,8 @@ export function startKzgThread(program: string, nativeKzg?: string): KzgThread {
     ready: () => ready.promise,
     ...questions(ask),
     close: async () => {
-      ended ??= new Error("the sidecar is stopping");
-      end(ended);
-      await worker.terminate();
+      end(ended ?? new Error("the sidecar is stopping"));
+      await ending;
     },
   };
 }

@@ -139,9 +139,9 @@ async function inFolder(
   };
 }
 
-/** How a process ended. */
+/** How a process ended; `null`: by a signal. */
 export async function exitOf(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode !== null) return child.exitCode;
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
   const [code] = (await once(child, "exit")) as [number | null];
   return code;
 }

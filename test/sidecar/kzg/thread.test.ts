@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -10,7 +10,9 @@ const program = `
   const { existsSync, writeFileSync } = require("node:fs");
   const flag = __filename + ".died";
   parentPort.postMessage({ ready: "native" });
-  parentPort.on("message", ({ id, task: { want, blob } }) => {
+  parentPort.on("message", ({ end, id, task }) => {
+    if (end) process.exit(0);
+    const { want, blob } = task;
     if (blob[0] === 13) process.exit(1);
     if (blob[0] === 7 && !existsSync(flag)) { writeFileSync(flag, ""); throw new Error("struck by lightning"); }
     if (blob[0] === 99) return parentPort.postMessage({ id, error: "not a blob" });
@@ -22,7 +24,7 @@ let thread: KzgThread | undefined;
 const start = (text: string): KzgThread => {
   const path = join(folder, "worker.cjs");
   writeFileSync(path, text);
-  return (thread = startKzgThread(path));
+  return (thread = startKzgThread(path, undefined, 200));
 };
 const commitmentTo = async (kzg: KzgThread, byte: number): Promise<number | undefined> =>
   (await kzg.commit(Uint8Array.of(byte)))[0];
@@ -72,6 +74,18 @@ describe("the KZG thread", () => {
   test("that finds no library is given up at once", async () => {
     const kzg = start(`require("node:worker_threads").parentPort.postMessage({ unusable: "neither library loads" });`);
     await expect(commitmentTo(kzg, 1)).rejects.toThrow("neither library loads");
+  });
+
+  test("that is closed ends what it computes first, and is not torn out of it", async () => {
+    const done = join(folder, "done");
+    const busy = `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100); fs.writeFileSync(${JSON.stringify(done)}, "");`;
+    const kzg = start(`
+      const fs = require("node:fs");
+      require("node:worker_threads").parentPort.on("message", ({ end }) => { if (end) process.exit(0); ${busy} });`);
+    const question = expect(commitmentTo(kzg, 1)).rejects.toThrow("stopping");
+    await kzg.close();
+    await question;
+    expect(existsSync(done)).toBe(true);
   });
 
   test("that is closed rejects what it was asked", async () => {

@@ -5,7 +5,8 @@ import { bytesToHex, hexToBytes, type Hex } from "viem";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { packBlob, versionedHash } from "../../../../protocol/blob.js";
 import { loadKzg, type Kzg } from "../../../../system/kzg.js";
-import { packageRoot } from "../../../../system/package-root.js";
+import { compiled, packageRoot } from "../../../../system/package-root.js";
+import { runProcess } from "../../../../system/process.js";
 import { startKzgThread, type KzgThread } from "../../../../sidecar/kzg/thread.js";
 import { compileProgram } from "../compile.js";
 
@@ -71,6 +72,19 @@ describe("the KZG thread, bundled as it is shipped", () => {
     expect(cellsVerify(blob, commitment, proofs)).toBe(true);
     expect(cellsVerify(blob, commitment, [...proofs].reverse())).toBe(false);
     expect(cellsVerify(other, commitment, proofs)).toBe(false);
+  });
+
+  test("may be closed while it computes: the process ends as it meant to, and is not aborted by the library", async () => {
+    const script = `
+      const { startKzgThread } = require(${JSON.stringify(compiled("sidecar/kzg/thread.js"))});
+      const kzg = startKzgThread(${JSON.stringify(join(folder, "kzg-worker.js"))});
+      kzg.commit(new Uint8Array(131072)).then(async (commitment) => {
+        kzg.prove(new Uint8Array(131072), commitment, "cells").catch(() => undefined);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        await kzg.close();
+        process.exit(75);
+      });`;
+    expect(await runProcess(process.execPath, ["-e", script])).toMatchObject({ code: 75, stderr: "" });
   });
 
   test("leaves this thread free while it computes", async () => {
