@@ -35,6 +35,7 @@ export interface ResourceSpec<Inputs extends z.ZodObject, Computed extends z.Zod
   read?(state: z.infer<Inputs> & z.infer<Computed>): Promise<z.infer<Computed> | undefined>;
   delete(state: z.infer<Inputs> & z.infer<Computed>): Promise<void>;
 }
+/** What a create came to. */
 export interface Created<Computed> {
   /** Deterministic: the same inputs name the same thing. */
   readonly id: string;

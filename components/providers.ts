@@ -12,4 +12,5 @@ if (engine !== undefined) void watchEngine({ engine });
 
 /** What late providers find: the code of today behind every resource kind. */
 export const implementations = { keys, host, model, service, funding, registration };
+/** Every kind of resource, by the name that state knows it by. */
 export type Implementations = typeof implementations;

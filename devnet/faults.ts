@@ -187,7 +187,9 @@ const view = ({ id, fault, struck: times, ending }: Entry): ActiveFault => ({
 const DEFAULT_DELAY_MS = 1000;
 /** What a `status` without a number answers. */
 const DEFAULT_STATUS = 503;
+/** How long a fault keeps a request (ms). */
 export const delayOf = (fault: { delayMs?: number | undefined }): number => fault.delayMs ?? DEFAULT_DELAY_MS;
+/** Which HTTP status a fault answers with. */
 export const statusOf = (fault: { status?: number | undefined }): number => fault.status ?? DEFAULT_STATUS;
 
 /** Whether a request is one that the fault is about. */

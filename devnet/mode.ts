@@ -5,6 +5,7 @@ import { OtherMode } from "./errors.js";
 
 /** How a network gives sessions to workers: they claim them, or a dispatcher names them. */
 export const networkModes = ["sortition", "dispatcher"] as const;
+/** How a network gives sessions to workers. */
 export type NetworkMode = (typeof networkModes)[number];
 
 const switching = toFunctionSelector("setSortitionEnabled(bool)");

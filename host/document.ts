@@ -32,7 +32,9 @@ export class StillServed extends FleetError {
   }
 }
 
+/** What is asked of a host of which nothing is asked. */
 export const emptyDocument: HostDocument = { version: 1, runtime: {}, workers: {} };
+/** Whether nothing is asked any more, so that nothing of ours has to stay. */
 export const isEmpty = (document: HostDocument): boolean =>
   Object.keys(document.runtime).length === 0 && Object.keys(document.workers).length === 0;
 
@@ -112,10 +114,12 @@ export function withoutRetired(document: HostDocument, { worker, section }: Reti
   return withWorker(document, worker, { ...entry, retired: without(entry.retired, section.name) });
 }
 
+/** What is asked of the host; nothing where there is no such file. @throws ZodError, SyntaxError when it is damaged */
 export async function readDocument(path: string): Promise<HostDocument> {
   const text = await readIfPresent(path);
   return text === undefined ? emptyDocument : documentSchema.parse(JSON.parse(text));
 }
+/** Writes it whole or not at all. */
 export const writeDocument = (path: string, document: HostDocument): Promise<void> =>
   writeAtomically(path, toJson(document), "private");
 

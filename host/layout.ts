@@ -35,6 +35,7 @@ export interface Layout {
   bundle(hash: string): string;
   worker(name: string): WorkerLayout;
 }
+/** Where the supervisor keeps what it needs. */
 export interface SupervisorLayout {
   readonly folder: string;
   readonly units: string;
@@ -43,6 +44,7 @@ export interface SupervisorLayout {
   readonly lock: string;
   readonly log: string;
 }
+/** Where one worker's things are. */
 export interface WorkerLayout {
   readonly folder: string;
   readonly sealed: string;
@@ -53,6 +55,7 @@ export interface WorkerLayout {
   readonly log: string;
 }
 
+/** Every path below a host's root. */
 export function layoutOf(root: string): Layout {
   const supervisor = join(root, "supervisor");
   return {

@@ -15,6 +15,7 @@ import type { SecretRecord, WorkerRecord } from "./store.js";
 /** A worker whose backup is kept. */
 export type BackedUp = WorkerRecord & { readonly recoveryKey: string };
 
+/** Whether the store keeps a backup of this record. */
 export const isBackedUp = (record: SecretRecord): record is BackedUp =>
   record.kind === "worker" && record.recoveryKey !== undefined;
 

@@ -74,6 +74,7 @@ export interface TreasuryRecord {
   readonly sent: readonly StoredTx[];
 }
 
+/** Everything that a store keeps. */
 export type SecretRecord = WorkerRecord | TreasuryRecord;
 
 /** What the chain said when a record was archived: not registered, no stake, no earnings, balance below the cost of moving it. */

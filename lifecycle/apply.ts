@@ -15,6 +15,7 @@ export type StepEvent =
   | { readonly kind: "rehearsing"; readonly observed: Observed }
   | { readonly kind: "waiting"; readonly step: WaitStep; readonly observed: Observed };
 
+/** How a worker is brought to where it should be. */
 export interface ConvergeOptions {
   /** Reads the chain anew. */
   readonly observe: () => Promise<Observed>;

@@ -26,6 +26,7 @@ export interface SenderNode {
   knows(hash: Hash): Promise<boolean>;
 }
 
+/** What a node says of a call before it is signed. */
 export type Estimate =
   | { readonly ok: true; readonly gas: bigint }
   | { readonly ok: false; readonly reason: string; readonly revert: Revert | null };
@@ -38,6 +39,7 @@ export type Broadcast =
   | { readonly kind: "held" | "behind" | "underpriced" }
   | { readonly kind: "refused" | "unclear"; readonly reason: string };
 
+/** How a transaction ended. */
 export interface TxReceipt {
   readonly hash: Hash;
   readonly block: bigint;

@@ -10,6 +10,7 @@ export interface Finished {
   readonly jobs: Map<JobId, bigint>;
 }
 
+/** What is remembered of a worker of which nothing was read yet. */
 export const nothingFinished = (): Finished => ({ sessions: new Map(), jobs: new Map() });
 
 /** What the questions below are asked with. */

@@ -70,6 +70,7 @@ export interface ChainRules {
   readonly models: readonly ModelStanding[];
 }
 
+/** What the network says of one model. */
 export interface ModelStanding {
   readonly id: ModelId;
   readonly whitelisted: boolean;
@@ -148,6 +149,7 @@ export interface Observed {
   readonly leftGeneration: number;
 }
 
+/** Every transaction that a lifecycle is made of. */
 export type StepKind =
   | "rehearse"
   | "register"
@@ -177,6 +179,7 @@ export type Step =
     }
   | { readonly do: "wait"; readonly until: WaitUntil; readonly because: string };
 
+/** What a plan waits for. */
 export type WaitUntil =
   | { readonly kind: "time"; readonly time: BlockTime }
   | { readonly kind: "transaction"; readonly hash: Hash }
@@ -203,6 +206,7 @@ export interface MoneySummary {
   readonly earliestExit: BlockTime | null;
 }
 
+/** What the chain needs next; see `plan`. */
 export interface Plan {
   /** In order. Callers apply the first and observe again. Empty: nothing to do. */
   readonly steps: readonly Step[];

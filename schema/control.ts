@@ -45,9 +45,11 @@ export const controlRequestSchema = z.discriminatedUnion("op", [
   /** Finish what is running and end the process; claims stop at once. */
   z.object({ op: z.literal("drain") }),
 ]);
+/** What may be asked over the control socket. */
 export type ControlRequest = z.input<typeof controlRequestSchema>;
 export type ParsedControlRequest = z.infer<typeof controlRequestSchema>;
 
+/** One request as it goes over the socket: with the token that only the operator can read. */
 export const controlFrameSchema = z.object({
   version: z.literal(controlVersion),
   token: z.string(),
@@ -60,6 +62,7 @@ export type Problem = z.infer<typeof problemSchema>;
 /** How far the sidecar is on its way. `gone`: left, deregistered and swept; nothing of value remains under its key. */
 export const sidecarModes = ["standby", "joining", "live", "leaving", "gone", "draining"] as const;
 
+/** What a sidecar says of itself. */
 export const statusSchema = z.object({
   /** Version of the bundle it runs from. */
   bundle: z.string(),
@@ -115,6 +118,7 @@ export const statusSchema = z.object({
 });
 export type SidecarStatus = z.infer<typeof statusSchema>;
 
+/** An answer, or the error in its place. */
 export const controlReplySchema = z.discriminatedUnion("ok", [
   z.object({ ok: z.literal(true), status: statusSchema }),
   z.object({ ok: z.literal(false), error: problemSchema }),

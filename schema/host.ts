@@ -47,6 +47,7 @@ export const serviceSectionSchema = z.object({
   settings: settingsSchema,
 });
 
+/** One part of what is asked of a host. */
 export const sectionSchema = z.discriminatedUnion("kind", [
   runtimeSectionSchema,
   modelSectionSchema,
@@ -92,6 +93,7 @@ export const hostFactsSchema = z.object({
 });
 export type HostFacts = z.infer<typeof hostFactsSchema>;
 
+/** What a host says of one model. */
 export const modelReportSchema = z.object({
   name: modelNameSchema,
   digest: z.string(),
@@ -178,6 +180,7 @@ export const hostVerbs = {
     }),
   },
 } as const;
+/** What the host program can be asked to do. */
 export type HostVerb = keyof typeof hostVerbs;
 
 /** What the host program prints instead of a reply when it refuses. Exit code 1. */

@@ -161,6 +161,7 @@ const services = {
   rehearsalTokens: count(128, { doc: "Length of the answer that the rehearsal must finish in time (tokens)." }),
 };
 
+/** Everything that a sidecar is told at its start, with every default; docs/stacks.md lists them. */
 export const settingsSchema = z.object({
   ...identity,
   ...places,

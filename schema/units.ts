@@ -23,7 +23,9 @@ export type ModelName = Branded<string, "modelName">;
 export type Hash = Hex;
 /** Job, session and request ids: uint256 on the wire, above 2^53 in practice. */
 export type JobId = Branded<bigint, "jobId">;
+/** A session, as SessionManager counts it. */
 export type SessionId = Branded<bigint, "sessionId">;
+/** A request for a session, as SessionManager counts it. */
 export type RequestId = Branded<bigint, "requestId">;
 
 /** Marks a non-negative bigint as wei. @throws RangeError when negative */
@@ -51,8 +53,11 @@ export function modelName(name: string): ModelName {
   if (name.length === 0) throw new RangeError("a model's name is never empty");
   return name as ModelName;
 }
+/** Says that a number is a job's id. */
 export const jobId = (id: bigint): JobId => id as JobId;
+/** Says that a number is a session's id. */
 export const sessionId = (id: bigint): SessionId => id as SessionId;
+/** Says that a number is a request's id. */
 export const requestId = (id: bigint): RequestId => id as RequestId;
 
 /** Adds amounts of money. */

@@ -40,6 +40,7 @@ export const suites = {
       "The real engine is interrupted at one resource of an `up` and at one of a `destroy`: six resources, three moments, five signals, in ever other pairs; then `fleet repair` or plain `pulumi` takes it up again, also from another checkout. Exactly one funding, one registration and one sweep must be mined, and everything be back.",
   },
 } as const satisfies Readonly<Record<string, SoakSuite>>;
+/** What `--suite` takes. */
 export type SuiteName = keyof typeof suites;
 
 /** One run of one suite. */

@@ -20,6 +20,7 @@ export interface Tally {
   readonly skipped: readonly string[];
 }
 
+/** The tally before anything ran. */
 export const nothingYet: Tally = { passed: 0, failed: 0, skipped: [] };
 
 /** Counts a report and adds it to what was counted before. A file that could not be loaded counts as one failure. */

@@ -14,6 +14,7 @@ export interface DailyCalls {
   claim(request: RequestId): Call | null;
 }
 
+/** The calls of one worker on its network. */
 export function dailyCalls(parts: Pick<Parts, "ports" | "identity" | "contracts">): DailyCalls {
   const { jobRegistry, sessionManager } = parts.contracts;
   const purposes = purposesOf(parts);

@@ -31,6 +31,7 @@ export interface Deadline {
 /** Why a {@link Deadline} aborted. */
 export class DeadlinePassed extends Error {}
 
+/** Block time, run on at the pace of this clock between two blocks. */
 export function createChainTime(clock: Clock): ChainTime {
   let head: BlockRef | null = null;
   let heardAtMs = 0;

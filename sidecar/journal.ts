@@ -25,8 +25,10 @@ export const jobStates = [
   "lost",
   "forfeited",
 ] as const;
+/** Where a job stands; docs/sidecar.md tells its way. */
 export type JobState = (typeof jobStates)[number];
 
+/** A job as the journal has it. */
 export interface JobRow {
   readonly id: JobId;
   readonly session: SessionId;
@@ -99,6 +101,7 @@ export interface Journal {
 
   close(): void;
 }
+/** What a job gains on its way. */
 export interface JobDetails {
   readonly ciphertext?: Uint8Array;
   readonly chunks?: number;

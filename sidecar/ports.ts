@@ -74,6 +74,7 @@ export interface OwnBlob {
   readonly block: bigint;
   readonly time: BlockTime;
 }
+/** What an observation is told, because the chain does not know it. */
 export interface ObserveOptions {
   readonly models: readonly ModelId[];
   readonly since: bigint | null;
@@ -103,6 +104,7 @@ export interface Node {
   /** Whether the node knows it, mined or pending. */
   knows(hash: Hash): Promise<boolean>;
 }
+/** How a transaction of ours ended. */
 export interface Receipt {
   readonly hash: Hash;
   readonly block: bigint;
@@ -151,6 +153,7 @@ export interface Blobs {
   /** The proof of a blob, or of each of its cells, off the main thread: a tenth of a second, or half of one. @throws KzgUnavailable */
   prove(blob: Pick<BuiltBlob, "blob" | "commitment">, kind: ProofKind): Promise<readonly Hex[]>;
 }
+/** A blob, and what goes with it. */
 export interface BuiltBlob {
   readonly blob: Hex;
   readonly commitment: Hex;
@@ -177,6 +180,7 @@ export interface Gateway {
   readonly connected: boolean;
   close(): Promise<void>;
 }
+/** A piece of an answer on its way to the consumer. */
 export interface Frame {
   readonly type: "chunk" | "metadata";
   readonly kind?: "text" | "reasoning" | "stats";
@@ -186,6 +190,7 @@ export interface Frame {
   readonly totalChunks: number;
   readonly payload: Uint8Array;
 }
+/** An answer's end: all of it, signed. */
 export interface CompleteFrame {
   readonly job: JobId;
   readonly session: SessionId;
@@ -234,6 +239,7 @@ export interface InferencePrompt {
   readonly prompt: TextPrompt | ConversationPrompt;
   readonly history: readonly ChatMessage[];
 }
+/** A piece of what a model says. */
 export type Delta =
   | { readonly kind: "text" | "reasoning"; readonly text: string }
   | {

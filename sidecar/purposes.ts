@@ -18,6 +18,7 @@ export interface Purposes {
 /** Jobs and requests have ids of their own and outlive a generation, so they carry none. */
 const ownId = 0;
 
+/** The purposes of one worker on its chain. */
 export function purposesOf(parts: Pick<Parts, "ports" | "identity">): Purposes {
   const purpose = (kind: PurposeKind, generation: number, detail: string): PurposeId =>
     purposeId({ chainId: parts.ports.chain.chainId, worker: parts.identity.worker, kind, generation, detail });

@@ -45,6 +45,7 @@ export interface Sidecar {
   stop(): Promise<void>;
 }
 
+/** Joins the parts; nothing begins before `start`. */
 export function createSidecar(parts: Parts): Sidecar {
   const { ports, journal, settings, identity, clock, time, log, metrics } = parts;
   let draining = false;

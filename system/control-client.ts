@@ -7,6 +7,7 @@ import { readIfPresent } from "./files.js";
 
 /** Names of the socket and of its token in the sidecar's state folder. */
 export const controlSocketName = "control.sock";
+/** The file beside the socket that holds its token. */
 export const controlTokenName = "control.token";
 /** The lock in the same folder that a running sidecar holds (`system/lock.ts`). */
 export const sidecarLockName = "sidecar.lock";

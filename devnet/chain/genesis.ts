@@ -27,6 +27,7 @@ export interface GenesisAccount {
   readonly code?: Hex;
   readonly storage?: Readonly<Record<Hex, Hex>>;
 }
+/** What the first block holds, by address. */
 export type GenesisAlloc = Readonly<Record<Address, GenesisAccount>>;
 
 /** geth's genesis file, as far as this chain uses it. */

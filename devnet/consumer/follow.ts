@@ -35,6 +35,7 @@ export interface Inbox {
   readonly put: (text: string) => void;
 }
 
+/** An empty inbox. */
 export const createInbox = (): Inbox => {
   const frames: string[] = [];
   return { frames, put: (text) => void frames.push(text) };

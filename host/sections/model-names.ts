@@ -12,6 +12,7 @@ export function canonicalName(name: string): string {
   return short.lastIndexOf(":") > short.lastIndexOf("/") ? short : `${short}:latest`;
 }
 
+/** Whether two names are one model to Ollama. */
 export const isSameModel = (a: string, b: string): boolean => canonicalName(a) === canonicalName(b);
 
 /**

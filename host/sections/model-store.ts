@@ -13,6 +13,7 @@ export interface HeldModel {
 export async function listModels(ollama: Ollama): Promise<HeldModel[]> {
   return (await ollama.list()).models.map(({ name, digest, size }) => ({ name, digest, sizeBytes: size }));
 }
+/** A model as Ollama holds it; `undefined` when it has none of that name. */
 export const findModel = async (ollama: Ollama, name: string): Promise<HeldModel | undefined> =>
   (await listModels(ollama)).find((one) => isSameModel(one.name, name));
 

@@ -44,7 +44,9 @@ export class OllamaSilent extends FleetError {
   }
 }
 
+/** The unit that runs Ollama. */
 export const ollamaUnitName = "ollama";
+/** Where our Ollama listens. */
 export const ollamaUrl = (section: Pick<RuntimeSection, "port">): string => `http://127.0.0.1:${section.port}`;
 
 /** Ollama as a unit: on loopback, models and home in the host's folder, no prompt in any log, nothing sent to any cloud. Pure. */

@@ -26,6 +26,7 @@ export class NothingSealed extends FleetError {
   }
 }
 
+/** The unit that runs a worker's sidecar. */
 export const sidecarUnitName = (worker: string): string => `worker-${worker}`;
 
 /** Makes a worker's sidecar run from its bundle with its settings, under its present secret. */

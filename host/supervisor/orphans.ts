@@ -14,6 +14,7 @@ import { killGroup } from "./run-unit.js";
 export async function rememberChild(pidFolder: string, unit: string, pid: number): Promise<void> {
   await writeAtomically(join(pidFolder, unit), `${pid} ${(await startedAt(pid)) ?? ""}`, "private");
 }
+/** A child that has ended is no orphan. */
 export const forgetChild = (pidFolder: string, unit: string): Promise<void> =>
   rm(join(pidFolder, unit), { force: true });
 

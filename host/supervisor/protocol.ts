@@ -12,6 +12,7 @@ export const supervisorRequestSchema = z.discriminatedUnion("op", [
 ]);
 export type SupervisorRequest = z.infer<typeof supervisorRequestSchema>;
 
+/** What the supervisor answers, one JSON line. */
 export const supervisorReplySchema = z.object({
   /** The supervisor's own process. */
   pid: z.number().int(),

@@ -8,6 +8,7 @@ export type AfterExit =
 
 /** How long a program must have run for its earlier failures to be forgotten (ms). */
 const healthyAfterMs = 60_000;
+/** Pause after a first failure (ms). */
 export const firstPauseMs = 1_000;
 const longestPauseMs = 60_000;
 

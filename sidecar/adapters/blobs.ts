@@ -17,6 +17,7 @@ const blocksBack = 100n;
 /** Pause after the first failed search, ms; doubles (sidecar reference §4.2). */
 const firstPauseMs = 100;
 
+/** What blobs are built, sent and fetched with. */
 export interface BlobsOptions {
   readonly network: Network;
   readonly settings: Settings["jobs"];

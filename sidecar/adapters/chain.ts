@@ -26,6 +26,7 @@ import { watchHeads, type Heads } from "./heads.js";
 import { inChunks } from "./logs.js";
 import { nodeFor } from "./node.js";
 
+/** Which chain, and as whom. */
 export interface ChainOptions {
   readonly network: Network;
   readonly worker: Address;
@@ -35,6 +36,7 @@ export interface ChainOptions {
   readonly clock: Clock;
   readonly log: Logger;
 }
+/** A chain whose contracts were checked. */
 export interface ConnectedChain {
   readonly chain: Chain;
   readonly node: Node;

@@ -18,6 +18,7 @@ export interface ModelServer {
   stop(): Promise<void>;
 }
 
+/** Looks at Ollama again and again once it is started. */
 export function createModelServer(parts: Pick<Parts, "ports" | "settings" | "clock" | "log" | "metrics">): ModelServer {
   const { ports, settings, clock, log, metrics } = parts;
   let missing: readonly ModelName[] = settings.models;

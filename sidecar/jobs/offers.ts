@@ -33,6 +33,10 @@ export interface OfferPolicy {
   active(): number;
 }
 
+/**
+ * Takes offered jobs through the same intake as those that a log tells of.
+ * @param policy whether one may be taken now
+ */
 export function createOffers(
   parts: Pick<Parts, "ports" | "journal" | "settings" | "clock" | "log">,
   intake: Pick<JobIntake, "offered">,

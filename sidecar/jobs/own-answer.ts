@@ -11,6 +11,7 @@ export interface UnansweredJob {
   readonly id: JobId;
   readonly acknowledgedAt: BlockTime;
 }
+/** What our own blobs say of a job that a former holder acknowledged. */
 export type OwnAnswer =
   | { readonly kind: "found"; readonly answer: PublishedAnswer }
   | { readonly kind: "none" }

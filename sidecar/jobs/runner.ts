@@ -44,6 +44,10 @@ const beforeCompletion: readonly JobState[] = [
   "completing",
 ];
 
+/**
+ * Runs each job to its end, across restarts.
+ * @param events told of each end
+ */
 export function createJobRunner(given: Omit<JobContext, "inherited">, events: JobEvents): JobRunner {
   const { journal, clock, log, metrics, models } = given;
   const unsigned = journal

@@ -5,6 +5,7 @@ export interface Slots {
   readonly taken: number;
 }
 
+/** @param count jobs at once */
 export function createSlots(count: number): Slots {
   let taken = 0;
   const waiting: (() => void)[] = [];

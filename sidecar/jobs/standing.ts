@@ -15,6 +15,7 @@ export interface JobReader {
   read(id: JobId): Promise<Job>;
 }
 
+/** A reader that remembers since when a job has been missing. */
 export function createJobReader(parts: Pick<Parts, "ports" | "identity" | "clock">): JobReader {
   const { ports, identity, clock } = parts;
   const goneSince = new Map<JobId, number>();

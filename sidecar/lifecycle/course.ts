@@ -11,6 +11,7 @@ import { desiredOf, type Intent, intentOf } from "./intent.js";
 import { covers, parseRehearsal, rehearsalFingerprint, rehearsalLine, rehearse } from "./rehearsal.js";
 import { RehearsalFailed } from "./troubles.js";
 
+/** What a sidecar is about; docs/sidecar.md has the table. */
 export type Mode = (typeof sidecarModes)[number];
 
 /** The sidecar's way on to the network and off it: reads the chain, plans, and does the first thing, over and over. */
@@ -45,6 +46,10 @@ export interface CourseEvents {
   changed(): void;
 }
 
+/**
+ * Observes, plans and acts, round after round.
+ * @param events how it asks the rest of the sidecar, and tells it
+ */
 export function createCourse(parts: Parts, events: CourseEvents): Course {
   const { ports, journal, settings, identity, clock, time, log } = parts;
   const configured = [...configuredModels(settings).keys()];

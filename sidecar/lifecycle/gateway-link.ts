@@ -36,6 +36,7 @@ export interface Beat {
   models(): readonly ModelId[];
 }
 
+/** Keeps login, stream and drain as they are wanted, whatever the gateway does. */
 export function createGatewayLink(
   parts: Pick<Parts, "ports" | "settings" | "clock" | "log" | "metrics">,
   beat: Beat,

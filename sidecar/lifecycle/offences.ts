@@ -12,6 +12,7 @@ export interface Offences {
   readonly trouble: OffenceSeen | null;
 }
 
+/** Compares the chain's count with what the operator has acknowledged. */
 export function createOffences(parts: Pick<Parts, "ports" | "journal" | "identity">): Offences {
   const { ports, journal, identity } = parts;
   let counted = 0n;

@@ -12,6 +12,7 @@ export type Stage =
   | "redis_publish"
   | "submit_blob"
   | "complete_job";
+/** How a stage of a job ended. */
 export type Outcome = "ok" | "error" | "skipped";
 /** Why a job failed; empty on success. */
 export type FailureReason =

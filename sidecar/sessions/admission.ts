@@ -27,6 +27,7 @@ export interface AdmissionSources {
   readonly canSettle: () => boolean;
 }
 
+/** Decides from what the other parts say at that moment; keeps nothing. */
 export function createAdmission(
   parts: Pick<Parts, "settings" | "journal">,
   { course, server, offences, canSettle }: AdmissionSources,

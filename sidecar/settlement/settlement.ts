@@ -27,6 +27,7 @@ export interface SettlementPolicy {
   observe(): Promise<Observed>;
 }
 
+/** Releases what may be released, a few at a time. */
 export function createSettlement(parts: Parts, policy: SettlementPolicy): Settlement {
   const { ports, journal, settings, clock, log, metrics } = parts;
   let loop: Loop | undefined;

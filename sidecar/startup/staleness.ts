@@ -12,6 +12,7 @@ export interface Staleness {
   look(observed: Observed): Promise<void>;
 }
 
+/** Watches whether somebody else uses the key. */
 export function createStaleness(parts: Pick<Parts, "ports" | "journal" | "identity" | "log">): Staleness {
   const { ports, journal, identity, log } = parts;
   let trouble: JournalStale | null = null;

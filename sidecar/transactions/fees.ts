@@ -11,6 +11,7 @@ export interface FeeLimits {
   readonly blobGasPrice: bigint;
 }
 
+/** What may be paid, from the settings. */
 export const feeLimits = (settings: Settings["chain"]): FeeLimits => ({
   multiplierBps: BigInt(settings.gasPriceMultiplierBps),
   maxGasPrice: BigInt(settings.maxGasPriceWei),

@@ -28,6 +28,7 @@ export interface Filler {
 /** What a filler's blob carries: the same byte as the network's own worker uses (sidecar reference §4.4). */
 const emptyPayload = Uint8Array.of(0);
 
+/** Gives a nonce away to a transaction that does nothing. */
 export function createFiller(options: {
   node: Node;
   self: Address;

@@ -24,6 +24,7 @@ export interface Follower {
   recheck(purpose: PurposeId): Promise<void>;
 }
 
+/** What a follower works with. */
 export interface FollowerOptions {
   readonly node: Node;
   readonly book: Book;
@@ -42,6 +43,7 @@ interface Winner {
   readonly receipt: Receipt;
 }
 
+/** Follows everything in the book until it is final. */
 export function createFollower(options: FollowerOptions): Follower {
   const { node, book, offers, drafting, filler, wrapping, settings, finalDepth, clock, log } = options;
   let seen: bigint | null = null;

@@ -23,6 +23,7 @@ import { createTurns } from "./turns.js";
 import { createWatch } from "./watch.js";
 import { createWrapping, type Wrapping } from "./wrapping.js";
 
+/** What sends, signs and remembers. */
 export interface TransactionsOptions {
   readonly node: Node;
   readonly signer: Signer;

@@ -34,6 +34,7 @@ export interface Offers {
   offer(slot: Slot, entry: Entry, only?: ProofKind): Promise<Offered>;
 }
 
+/** Writes down, then hands to the node. */
 export function createOffers(options: {
   node: Node;
   signer: Signer;

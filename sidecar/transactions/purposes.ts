@@ -22,6 +22,7 @@ interface Run {
   callers: number;
 }
 
+/** Knows of each purpose how far it is. */
 export function createPurposes(options: {
   journal: Journal;
   book: Book;

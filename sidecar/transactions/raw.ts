@@ -17,6 +17,7 @@ export interface BlobBody {
 export interface PlainFees {
   readonly gasPrice: bigint;
 }
+/** What a blob's transaction may cost, wei per gas. */
 export interface BlobFees {
   readonly maxFeePerGas: bigint;
   readonly maxPriorityFeePerGas: bigint;

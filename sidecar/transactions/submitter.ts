@@ -44,6 +44,7 @@ const patience = 3;
 /** First pause after a refusal (ms): pools free an account a moment after the receipt is to be seen. Doubles up to the poll interval. */
 const firstPauseMs = 50;
 
+/** Signs what is new at the nonce that is free. */
 export function createSubmitter(options: {
   node: Node;
   book: Book;

@@ -17,6 +17,7 @@ export interface Watch {
 /** What is only watched for reorganisations is looked at this many times more rarely where no head wakes us. */
 const idleFactor = 5;
 
+/** Looks with each head, one look at a time. */
 export function createWatch(options: {
   follower: Follower;
   book: Book;

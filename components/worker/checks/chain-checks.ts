@@ -25,6 +25,7 @@ export class ModelNotServable extends FleetError {
 /** What each treasury is to pay, over all workers of this program: they are constructed before the first chain read returns. */
 const demands = new Map<string, Map<string, Wei>>();
 
+/** Whether the chain lets this worker come, or go, and whether its treasury can pay for it. */
 export const chainChecks: readonly Check[] = [
   {
     name: "network",
