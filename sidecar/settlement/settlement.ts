@@ -65,10 +65,10 @@ export function createSettlement(parts: Parts, policy: SettlementPolicy): Settle
   const round = async (signal: AbortSignal): Promise<void> => {
     const rows = journal.openJobs().filter(({ state }) => state === "completed" || state === "releasable");
     metrics.releasePending.set(rows.length);
-    if ((rows.length === 0 && !policy.releasesHere()) || clock.now() < notBeforeMs) return;
+    if (rows.length === 0 && !policy.releasesHere()) return;
     const observed = await policy.observe();
     for (const row of rows) await follow(row, observed);
-    if (!policy.releasesHere()) return;
+    if (!policy.releasesHere() || clock.now() < notBeforeMs) return;
     if (observed.rules.paused.jobs) {
       metrics.releasePauses.inc();
       notBeforeMs = clock.now() + afterPauseMs;
