@@ -109,6 +109,17 @@ describe("a worker's life", () => {
     expect(run.sidecar.status().leftGeneration).toBe(1);
   });
 
+  test("a pause that releases have met hides nothing of what becomes of a job meanwhile", async () => {
+    const { sim, run } = await liveSimulation();
+    const job = sim.world.submitJob(await withSession(sim), "paid when?");
+    await sim.clock.runUntil(() => sim.journal.job(job)?.state === "completed", minute, "completed");
+    sim.world.jobsPaused = true;
+    await sim.clock.run(minute);
+    sim.world.jobsPaused = false;
+    run.sidecar.handle({ op: "leave", generation: 1 });
+    await sim.clock.runUntil(() => sim.journal.job(job)?.state === "released", 20 * minute, "released");
+  });
+
   test("started again after it has gone, it stays gone; only a higher generation registers again", async () => {
     const { sim, run } = await liveSimulation();
     run.sidecar.handle({ op: "leave", generation: 1 });

@@ -89,7 +89,7 @@ function observe(world: World, journal: Pick<Journal, "allTransactions">, about:
       maxConcurrentJobs: null,
       selfContained: rules.selfContained,
       mode: world.selection,
-      paused: { workers: false, jobs: false },
+      paused: { workers: false, jobs: world.jobsPaused },
       models: about.models.map((id) => ({ id, whitelisted: true, enabled: true, fee: wei(rules.fee) })),
     },
     registration:

@@ -88,6 +88,8 @@ export interface World {
   rivals: boolean;
   /** How sessions are given out; the network's owner may change it at any time. */
   selection: "sortition" | "dispatcher";
+  /** Whether JobRegistry is paused. */
+  jobsPaused: boolean;
 
   submitTx(tx: PendingTx): void;
   /** Why a call would revert now; `null` when it would not. */
@@ -138,6 +140,7 @@ export function createWorld(clock: VirtualClock, chance: Chance): World {
     reachable: true,
     rivals: false,
     selection: "sortition",
+    jobsPaused: false,
     submitTx: (tx) => void world.mempool.push(tx),
     wouldRevert: (call) => evaluate(call, false),
     requestSession: () => {
