@@ -1,25 +1,12 @@
-import type { Clock } from "../system/clock.js";
 import { GasTooExpensive, OutcomeUnknown, PlanStale, SendRefused } from "./errors.js";
+import type { Following } from "./following.js";
 import { broadcastStored } from "./hanging-blob.js";
-import type { Ledger } from "./ledger.js";
-import type { SenderNode, TxReceipt } from "./node.js";
+import type { TxReceipt } from "./node.js";
 import { gasPriceOf, isOutpriced, repriced } from "./prepare.js";
 import type { Mined, SentTx } from "./types.js";
 
 /** Transactions of one purpose at one nonce: a first one, and the dearer ones that replaced it. At most one of them is ever mined. */
 export type Attempts = readonly [SentTx, ...SentTx[]];
-
-/** What following needs. Durations in ms. */
-export interface Following {
-  readonly ledger: Ledger;
-  readonly node: SenderNode;
-  readonly clock: Clock;
-  readonly chainId: number;
-  readonly maxGasPrice: bigint;
-  readonly timeoutMs: number;
-  readonly replaceAfterMs: number;
-  readonly pollMs: number;
-}
 
 /**
  * Sends the bytes of one purpose until the chain has decided, and writes down how. A reverted transaction is decided too.

@@ -8,24 +8,11 @@ import {
   type ProofKind,
 } from "../protocol/blob-transaction.js";
 import type { Hex } from "../schema/units.js";
-import type { Clock } from "../system/clock.js";
 import { BlobInTheWay, GasTooExpensive, OutcomeUnknown } from "./errors.js";
-import type { Ledger } from "./ledger.js";
+import type { Following } from "./following.js";
 import type { Broadcast, SenderNode } from "./node.js";
 import { purposeId } from "./purpose.js";
 import type { SentTx } from "./types.js";
-
-/** What taking over from a blob needs. Durations in ms. */
-export interface Replacing {
-  readonly ledger: Ledger;
-  readonly node: SenderNode;
-  readonly clock: Clock;
-  readonly chainId: number;
-  readonly maxGasPrice: bigint;
-  readonly timeoutMs: number;
-  readonly replaceAfterMs: number;
-  readonly pollMs: number;
-}
 
 /**
  * Takes the place of blob transactions that a former holder of the key left in the mempool. As long as one hangs there the node refuses every plain
@@ -34,7 +21,7 @@ export interface Replacing {
  *
  * @throws BlobInTheWay (LF1239), OutcomeUnknown (LF1231), GasTooExpensive (LF1233), NodeSilent (LF1238)
  */
-export async function replaceHangingBlobs(by: Replacing, signal?: AbortSignal): Promise<void> {
+export async function replaceHangingBlobs(by: Following, signal?: AbortSignal): Promise<void> {
   const { node, ledger } = by;
   for (;;) {
     const latest = await node.nonce(ledger.address, "latest");
@@ -44,7 +31,7 @@ export async function replaceHangingBlobs(by: Replacing, signal?: AbortSignal): 
 }
 
 /** @returns whether the nonce is used now; `false`: what hangs there is no blob */
-async function replaceAt(nonce: number, by: Replacing, signal?: AbortSignal): Promise<boolean> {
+async function replaceAt(nonce: number, by: Following, signal?: AbortSignal): Promise<boolean> {
   const { node, ledger, clock, timeoutMs, replaceAfterMs, pollMs } = by;
   const purpose = purposeId({
     chainId: by.chainId,
@@ -93,7 +80,7 @@ async function replaceAt(nonce: number, by: Replacing, signal?: AbortSignal): Pr
 }
 
 /** Which of the bids was mined, if one was: the blob that hung there may have been quicker. */
-async function writeDown(tried: readonly SentTx[], by: Replacing): Promise<void> {
+async function writeDown(tried: readonly SentTx[], by: Following): Promise<void> {
   await giveUp(tried, by);
   for (const { hash } of tried) {
     const receipt = await by.node.receipt(hash);
@@ -105,7 +92,7 @@ async function writeDown(tried: readonly SentTx[], by: Replacing): Promise<void>
 }
 
 /** Bids are not followed any more, even before their nonce is final: if one came back all the same, it would do nothing. */
-const giveUp = (tried: readonly SentTx[], { ledger }: Replacing): Promise<void> =>
+const giveUp = (tried: readonly SentTx[], { ledger }: Following): Promise<void> =>
   ledger.decide(new Map(tried.map(({ hash }) => [hash, { outcome: "dead", mined: null }])));
 
 /** How often the fees are doubled at most. A sidecar doubles its own three times (contracts reference §6.4); double that leaves room. */
@@ -148,7 +135,7 @@ async function emptyBlobAt(
   nonce: number,
   doublings: number,
   purpose: SentTx["purpose"],
-  { ledger, node, chainId, maxGasPrice }: Replacing,
+  { ledger, node, chainId, maxGasPrice }: Following,
 ): Promise<SentTx> {
   const gasPrice = await node.gasPrice();
   if (gasPrice > maxGasPrice) throw new GasTooExpensive(gasPrice, maxGasPrice);

@@ -1,7 +1,8 @@
 import type { RecordRef, SecretStore } from "../keystore/store.js";
 import type { Clock } from "../system/clock.js";
 import { PlanStale } from "./errors.js";
-import { follow, openAttempts, toAttempts, type Following } from "./follow.js";
+import { follow, openAttempts, toAttempts } from "./follow.js";
+import type { Following } from "./following.js";
 import { replaceHangingBlobs } from "./hanging-blob.js";
 import { openLedger } from "./ledger.js";
 import type { SenderNode } from "./node.js";
