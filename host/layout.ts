@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { FleetError } from "../schema/errors.js";
+import { workerStateFolder } from "../schema/host.js";
 import { controlSocketName } from "../system/control-client.js";
 
 /** LF1330: a name that could reach outside its folder. */
@@ -94,8 +95,8 @@ export function layoutOf(root: string): Layout {
         folder,
         sealed: join(folder, "sealed.json"),
         settings: join(folder, "settings.json"),
-        state: join(folder, "state"),
-        socket: join(folder, "state", controlSocketName),
+        state: workerStateFolder(root, name),
+        socket: join(workerStateFolder(root, name), controlSocketName),
         log: join(folder, "sidecar.log"),
       };
     },

@@ -124,6 +124,9 @@ export const reportSchema = z.object({
 });
 export type Report = z.infer<typeof reportSchema>;
 
+/** A worker's state folder on its host, below the host's folder: the sidecar's journal, lock and control socket. */
+export const workerStateFolder = (root: string, worker: string): string => `${root}/workers/${worker}/state`;
+
 /** Requests and replies of each verb. `root` is the host's folder; everything of ours lies in it. */
 export const hostVerbs = {
   /** Makes the seal key if there is none, and tells what the machine is. */

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { isHeldBy, released, type Taker } from "../../keystore/hold.js";
 import { FleetError } from "../../schema/errors.js";
 import type { SidecarStatus } from "../../schema/control.js";
+import { workerStateFolder } from "../../schema/host.js";
 import { hashSchema, modelNameSchema, toJson } from "../../schema/json.js";
 import { settingsSchema, type Settings } from "../../schema/settings.js";
 import type { ModelName } from "../../schema/units.js";
@@ -76,7 +77,7 @@ function settingsOf(wanted: Inputs, retiring: readonly ModelName[]): Settings {
     address: worker.address,
     network: worker.network,
     models: [...wanted.models, ...retiring],
-    stateFolder: `${worker.host.root}/workers/${worker.name}/state`,
+    stateFolder: workerStateFolder(worker.host.root, worker.name),
   });
 }
 
