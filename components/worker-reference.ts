@@ -1,15 +1,22 @@
 import { z } from "zod";
 import { addressSchema, networkSchema } from "../schema/network.js";
 
-/** How to reach a host again at any later time. Stable: what is behind it may change. */
-export const hostReferenceSchema = z.object({
-  kind: z.literal("local"),
+const hostIdentity = {
   /** The host's name; secrets are bound to it. */
   name: z.string().min(1),
   /** Absolute path of the folder that holds everything of ours on it. */
   root: z.string().min(1),
-});
+};
+
+/** How to reach a host again at any later time. Stable: what is behind it may change. */
+export const hostReferenceSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("local"), ...hostIdentity }),
+]);
 export type HostReference = z.infer<typeof hostReferenceSchema>;
+
+/** Whether two references are to one host: another way to it makes it no other. */
+export const isSameHost = (a: HostReference, b: HostReference): boolean =>
+  a.kind === b.kind && a.name === b.name && a.root === b.root;
 
 /** A record in a store of secrets; never the secret. */
 export const keyReferenceSchema = z.object({

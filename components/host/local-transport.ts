@@ -3,8 +3,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { FleetError } from "../../schema/errors.js";
 import type { ControlReply } from "../../schema/control.js";
-import { hostErrorSchema, hostVerbs, workerStateFolder, type HostVerb } from "../../schema/host.js";
-import { toJson } from "../../schema/json.js";
+import { hostVerbs, workerStateFolder, type HostVerb } from "../../schema/host.js";
 import { callControl } from "../../system/control-client.js";
 import { DiskFull, isDiskFull } from "../../system/disk.js";
 import { ensureFolder, isErrno } from "../../system/files.js";
@@ -12,6 +11,7 @@ import { runProcess } from "../../system/process.js";
 import type { HostReference } from "../worker-reference.js";
 import { BundleMissing, readBundleHash } from "./bundle.js";
 import type { Host } from "./host.js";
+import { askProgram } from "./host-program.js";
 
 /** LF1521: the folder that stands for a local host cannot be written. */
 export class HostFolderUnwritable extends FleetError {
@@ -22,15 +22,6 @@ export class HostFolderUnwritable extends FleetError {
     });
   }
 }
-/** LF1522: the host program ended without an answer. */
-export class HostProgramFailed extends FleetError {
-  constructor(host: string, verb: string, output: string) {
-    super("LF1522", `Host ${host} gave no answer to "${verb}": ${output.trim().split("\n").at(-1) ?? "no output"}.`, {
-      fix: "run the same command again; if it stays, look into the host's supervisor.log",
-    });
-  }
-}
-
 /** The machine this runs on: the host program is a child process, a bundle is a folder that is linked into place. */
 export function openLocalHost(reference: HostReference): Host {
   const bundles = join(reference.root, "bundles");
@@ -60,18 +51,9 @@ export function openLocalHost(reference: HostReference): Host {
       if (direct !== undefined) return hostVerbs[verb].reply.parse(direct) as never;
       const bundle = await newestBundle(bundles);
       if (bundle === undefined) throw new BundleMissing(bundles, undefined);
-      const input = toJson({ ...withIdentity(verb, reference), ...request });
-      const ended = await runProcess(join(bundle, "node"), [join(bundle, "host.js"), verb], {
-        input,
-        env: inherited(),
-      });
-      const answer = parseAnswer(ended.stdout);
-      if (ended.code === 0 && answer !== undefined) {
-        return hostVerbs[verb].reply.parse(answer) as never; // the verb picks the schema; TypeScript cannot follow that
-      }
-      const refused = hostErrorSchema.safeParse(answer);
-      if (refused.success) throw new HostRefused(refused.data.error);
-      throw new HostProgramFailed(reference.name, verb, ended.stderr);
+      return askProgram(reference, verb, request, (input) =>
+        runProcess(join(bundle, "node"), [join(bundle, "host.js"), verb], { input, env: inherited() }),
+      );
     },
     answers: (url) =>
       fetch(url, { signal: AbortSignal.timeout(5_000) }).then(
@@ -93,18 +75,6 @@ async function directly(root: string, verb: HostVerb, request: unknown): Promise
   return callControl(workerStateFolder(root, asked.worker), asked.request).catch(() => undefined);
 }
 const controlAsked = hostVerbs.control.request.omit({ root: true });
-
-/** A coded error that happened on the host, as it was. */
-export class HostRefused extends FleetError {
-  constructor(error: { code: string; summary: string; fix: string }) {
-    super(error.code as `LF1${string}`, error.summary, { fix: error.fix });
-  }
-}
-
-const withIdentity = (verb: string, reference: HostReference): Record<string, string> =>
-  verb === "control" || verb === "proofOfDeath"
-    ? { root: reference.root }
-    : { root: reference.root, host: reference.name };
 
 /** The newest bundle that was completely put; any version of the host program understands the verbs. */
 async function newestBundle(bundles: string): Promise<string | undefined> {
@@ -148,11 +118,3 @@ const inherited = (): Record<string, string> =>
       return value === undefined ? [] : [[name, value]];
     }),
   );
-
-function parseAnswer(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
-}

@@ -3,7 +3,7 @@ import { isHeldBy, released, type Taker } from "../../keystore/hold.js";
 import { FleetError } from "../../schema/errors.js";
 import type { SidecarStatus } from "../../schema/control.js";
 import { workerStateFolder } from "../../schema/host.js";
-import { hashSchema, modelNameSchema, toJson } from "../../schema/json.js";
+import { hashSchema, modelNameSchema } from "../../schema/json.js";
 import { settingsSchema, type Settings } from "../../schema/settings.js";
 import type { ModelName } from "../../schema/units.js";
 import { systemClock } from "../../system/clock.js";
@@ -12,7 +12,7 @@ import { coded } from "../coded.js";
 import { openStoreHere, withRecordLock } from "../context.js";
 import { openHost } from "../host/host.js";
 import { implement, PartlyDone } from "../implementation.js";
-import { workerReferenceSchema, type WorkerReference } from "../worker-reference.js";
+import { isSameHost, workerReferenceSchema, type WorkerReference } from "../worker-reference.js";
 import { holdFor, takerAt } from "./hold.js";
 import type { Patience } from "./patience.js";
 import { stillNeeded, unwanted } from "./retiring.js";
@@ -100,8 +100,8 @@ export const service = implement({
   update: async (wanted, before) => {
     const dropped = unwanted(before, wanted.models);
     const retiring = dropped.length === 0 ? [] : stillNeeded(dropped, await statusOf(before.worker));
-    const hasMoved = toJson(before.worker.host) !== toJson(wanted.worker.host);
-    return hasMoved ? move(before.worker, () => converge(wanted, retiring)) : converge(wanted, retiring);
+    const stays = isSameHost(before.worker.host, wanted.worker.host);
+    return stays ? converge(wanted, retiring) : move(before.worker, () => converge(wanted, retiring));
   },
   delete: async ({ worker }) => {
     if (!skipDeregister()) await leave(worker, 60_000); // nothing to do where the registration's delete has come first
