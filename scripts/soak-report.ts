@@ -28,7 +28,7 @@ export const suites = {
   holders: {
     title: "Several holders of one key",
     tests: "test/real/sidecar/holders",
-    rounds: 100,
+    rounds: 20,
     about:
       "A worker's disk is copied in the middle of a job, an old copy restored, a second process started, a paused holder woken after another has taken over, or a new host goes on; and all of them run on. Nobody may have signed a second answer, and the answer that was delivered must verify.",
   },

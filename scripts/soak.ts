@@ -30,12 +30,14 @@ const program = new Command("soak")
   .option("--suite <name>", `only one of ${names.join(", ")}`, suite)
   .option("--rounds <number>", "how often each situation is played (default: the suite's own number)", positive)
   .option("--seed <number>", "the first seed", positive, 1)
+  .option("--at-once <number>", "how many processes share the rounds, each with a network of its own", positive, 1)
   .option("--only <text>", "only tests whose name contains this; nothing is written down then");
 
 interface Options {
   readonly suite?: SuiteName;
   readonly rounds?: number;
   readonly seed: number;
+  readonly atOnce: number;
   readonly only?: string;
 }
 
@@ -50,42 +52,53 @@ async function main(): Promise<void> {
   }
 }
 
-async function play(name: SuiteName, { rounds = suites[name].rounds, seed, only }: Options): Promise<SoakRun> {
+async function play(name: SuiteName, options: Options): Promise<SoakRun> {
+  const { rounds = suites[name].rounds, seed } = options;
+  const atOnce = Math.min(options.atOnce, rounds);
   const folder = await mkdtemp(join(tmpdir(), "lightchain-fleet-soak-"));
+  const wait = (): void => undefined; // Ctrl-C reaches the children from the terminal
+  process.on("SIGINT", wait);
   try {
     const report = join(folder, "rounds.jsonl");
     const begun = Date.now();
     const tested = await commit();
-    const filter = only === undefined ? [] : ["-t", only];
-    const child = startProcess(
-      "vitest",
-      ["run", "--project", "real", "--reporter=verbose", suites[name].tests, ...filter],
-      {
-        env: {
-          ...(process.env as Record<string, string>),
-          LF_SOAK_ROUNDS: String(rounds),
-          LF_SOAK_SEED: String(seed),
-          LF_SOAK_REPORT: report,
-        },
-        stdio: "inherit",
-      },
+    const shares = Array.from({ length: atOnce }, (_, share) =>
+      playShare(suites[name].tests, options, {
+        LF_SOAK_ROUNDS: String(rounds),
+        LF_SOAK_SEED: String(seed),
+        LF_SOAK_SHARE: `${share}/${atOnce}`,
+        LF_SOAK_REPORT: report,
+      }),
     );
-    const wait = (): void => undefined; // Ctrl-C reaches the child from the terminal
-    process.on("SIGINT", wait);
-    const [code] = (await once(child, "exit")) as [number | null];
-    process.off("SIGINT", wait);
+    const codes = await Promise.all(shares);
     return {
       suite: name,
       commit: tested,
       rounds,
       seed,
       minutes: (Date.now() - begun) / 60_000,
-      isGreen: code === 0,
+      isGreen: codes.every((code) => code === 0),
       entries: entriesOf((await readIfPresent(report)) ?? ""),
     };
   } finally {
+    process.off("SIGINT", wait);
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** One process's part of the rounds. @returns its exit code; `null` when a signal ended it */
+async function playShare(
+  tests: string,
+  { only }: Options,
+  environment: Readonly<Record<string, string>>,
+): Promise<number | null> {
+  const filter = only === undefined ? [] : ["-t", only];
+  const child = startProcess("vitest", ["run", "--project", "real", "--reporter=verbose", tests, ...filter], {
+    env: { ...(process.env as Record<string, string>), ...environment },
+    stdio: "inherit",
+  });
+  const [code] = (await once(child, "exit")) as [number | null];
+  return code;
 }
 
 /** What is tested; `-dirty` when it is not what was committed. The report itself does not count. */

@@ -82,13 +82,15 @@ async function interrupt(ground: Ground, interruption: Interruption): Promise<vo
 
 const rounds = Array.from({ length: soak.rounds(1) }, (_, index) => soak.seed + index);
 test.each(
-  rounds.map(
-    (seed) =>
-      [
-        `${describeInterruption({ command: "up", ...of(seed, 7) })}, then ${describeInterruption({ command: "destroy", ...of(seed, 11) })} (seed ${seed})`,
-        seed,
-      ] as const,
-  ),
+  soak
+    .mine(rounds)
+    .map(
+      (seed) =>
+        [
+          `${describeInterruption({ command: "up", ...of(seed, 7) })}, then ${describeInterruption({ command: "destroy", ...of(seed, 11) })} (seed ${seed})`,
+          seed,
+        ] as const,
+    ),
 )("one life: %s", async (_, seed) => {
   const ground = await openGround(rehearsal, `worker-${seed}`);
   try {

@@ -30,7 +30,7 @@ const chancesOf = (seed: number): Chances => {
 };
 
 const rounds = Array.from({ length: kinds.length * soak.rounds(1) }, (_, round) => chancesOf(soak.seed + round));
-test.each(rounds.map((chances, round) => [chances.kind, soak.seed + round, chances] as const))(
+test.each(soak.mine(rounds.map((chances, round) => [chances.kind, soak.seed + round, chances] as const)))(
   "after %s nobody has signed a second answer (seed %i)",
   async (what, seed, chances) => {
     const wrong = await playRound(holders, chances);

@@ -35,7 +35,7 @@ const chancesOf = (seed: number): Chances => {
 const played = Array.from({ length: rounds }, (_, round) =>
   stages.map((stage, index) => ({ stage, seed: soak.seed + round * 100 + index })),
 );
-test.each(played.flat())(
+test.each(soak.mine(played.flat()))(
   'a worker killed at "$stage.name" (seed $seed) completes the job, once',
   async ({ stage, seed }) => {
     const result = await playRound(ground, running, stage, chancesOf(seed));
