@@ -36,7 +36,7 @@ function packagesReady(root) {
 
 /** Installs the locked packages and Node 24. The stamp comes last: an install that was interrupted is begun anew. */
 async function installPackages(root, { verbose }) {
-  const npm = findNpm(process.env, process.execPath);
+  const npm = findNpm(process.env, process.execPath, path.join(root, "node_modules"));
   const run = async (args, what) => {
     // npm's own update notices and audits are questions to the network that nobody asked for
     const flags = ["--prefer-offline", "--no-audit", "--no-fund", "--no-update-notifier"];
@@ -120,13 +120,17 @@ function agrees(lock, installed) {
   );
 }
 
-/** npm itself: the one that called us, else the one that came with this Node, else whatever PATH has. */
-function findNpm(env, execPath) {
+/**
+ * npm itself: the one that called us, else the one that came with this Node, else whatever PATH has. It is run by a Node that it will not remove: within
+ * an npm script `node` is the one in node_modules, which `npm ci` takes away.
+ */
+function findNpm(env, execPath, modules) {
   const beside = path.join(path.dirname(execPath), "..", "lib", "node_modules", "npm", "bin", "npm-cli.js");
   const script = [env.npm_execpath, beside].find(
     (file) => file && path.basename(file) === "npm-cli.js" && fs.existsSync(file),
   );
-  return script ? { file: execPath, args: [script] } : { file: "npm", args: [] };
+  const node = [execPath, env.npm_node_execpath].find((file) => file && !file.startsWith(modules + path.sep));
+  return script && node ? { file: node, args: [script] } : { file: "npm", args: [] };
 }
 
 const npmFailures = [

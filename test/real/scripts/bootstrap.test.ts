@@ -1,6 +1,15 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -78,7 +87,10 @@ interface Ended {
   readonly err: string;
 }
 
-function bootstrap(...args: string[]): { child: ChildProcess; ended: Promise<Ended> } {
+const bootstrap = (...args: string[]): { child: ChildProcess; ended: Promise<Ended> } =>
+  bootstrapBy(process.execPath, args);
+
+function bootstrapBy(node: string, args: readonly string[]): { child: ChildProcess; ended: Promise<Ended> } {
   const entry = join(packageRoot(), "scripts/bootstrap/main.cjs");
   const call = `require(${JSON.stringify(entry)}).main(${JSON.stringify(args)}, ${JSON.stringify(root)})`;
   const integrity = packages.nodeIntegrity[`node-${process.platform}-${process.arch}`] ?? "";
@@ -86,9 +98,10 @@ function bootstrap(...args: string[]): { child: ChildProcess; ended: Promise<End
     PATH: process.env["PATH"],
     HOME: root,
     npm_execpath: join(root, "npm/npm-cli.js"),
+    npm_node_execpath: process.execPath,
     NODE_INTEGRITY: integrity,
   };
-  const child = spawn(process.execPath, ["-e", call], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(node, ["-e", call], { env, stdio: ["ignore", "pipe", "pipe"] });
   started.push(child);
   let out = "";
   let err = "";
@@ -135,6 +148,14 @@ test("a changed lock installs again, a changed source compiles again, a removed 
   put("package-lock.json", JSON.stringify({ packages: { "": {}, "node_modules/node": { version: "24.21.1" } } }));
   await bootstrap("start").ended;
   expect(npmCalls()).toEqual(["ci", "rebuild", "ci", "rebuild"]);
+});
+
+test("a changed lock installs again also when the Node that runs this is among the packages that are replaced", async () => {
+  put("node_modules/node/bin/node", "");
+  copyFileSync(process.execPath, join(root, "node_modules/node/bin/node"));
+  const { code, err } = await bootstrapBy(join(root, "node_modules/node/bin/node"), ["start"]).ended;
+  expect(err).toContain("✓ Node 24.21.0");
+  expect(code).toBe(7);
 });
 
 test("outputs that somebody removed are compiled again", async () => {

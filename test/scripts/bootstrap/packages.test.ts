@@ -51,8 +51,11 @@ describe("an npm that failed is one error", () => {
 
 test("npm is the one that called, else the one beside this Node, else PATH's", () => {
   const own = join(packageRoot(), "node_modules/node-gyp/bin/node-gyp.js"); // exists, but is not npm
-  expect(packages.findNpm({ npm_execpath: own }, "/nowhere/bin/node")).toEqual({ file: "npm", args: [] });
-  expect(packages.findNpm({}, "/nowhere/bin/node")).toEqual({ file: "npm", args: [] });
+  expect(packages.findNpm({ npm_execpath: own }, "/nowhere/bin/node", "/x/node_modules")).toEqual({
+    file: "npm",
+    args: [],
+  });
+  expect(packages.findNpm({}, "/nowhere/bin/node", "/x/node_modules")).toEqual({ file: "npm", args: [] });
 });
 
 test("one version of Node is pinned everywhere, with hashes for Linux", () => {

@@ -10,7 +10,7 @@ interface LockFile {
 }
 interface Packages {
   agrees(lock: LockFile | undefined, installed: LockFile | undefined): boolean;
-  findNpm(env: Record<string, string | undefined>, execPath: string): { file: string; args: string[] };
+  findNpm(env: Record<string, string | undefined>, execPath: string, modules: string): { file: string; args: string[] };
   npmError(what: string, output: string, verbose: boolean): Error;
   readonly nodeVersion: string;
   readonly nodeIntegrity: Record<string, string>;
