@@ -19,7 +19,7 @@ import { interruptedRun, type Interrupted, type Interruption } from "./interrupt
 export interface Ground {
   readonly stage: Stage;
   readonly rehearsal: Rehearsal;
-  /** Keeps back what the worker or its treasury sends, from now until the next run has been under way for a while. */
+  /** Keeps back what the worker or its treasury sends, from now until a while after the next interruption. */
   withhold(from: "worker" | "treasury"): Promise<void>;
   /** Waits until something that was to be withheld is. */
   untilKept(): Promise<void>;
@@ -127,8 +127,12 @@ export async function openGround(
     untilKept,
     letGo: () => letGo(),
     interrupt: async (interruption) => {
-      const result = await interruptedRun(stage, folders, interruption, untilKept);
-      void letGo(3_000);
+      // What was kept back is let go a while after the signal: an engine that ends properly waits for what it has sent.
+      const result = await interruptedRun(stage, folders, interruption, async () => {
+        await untilKept();
+        void letGo(3_000);
+      });
+      void letGo();
       return result;
     },
     pulumi: (...args) => run(folders.project, "pulumi", args),
