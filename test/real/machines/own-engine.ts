@@ -18,7 +18,8 @@ export interface OwnEngine {
 const longestStartMs = 60_000;
 
 /**
- * Starts an engine in a folder of its own. It makes no bridge of its own in the machine's network: the machines of the tests bring theirs.
+ * Starts an engine in a folder of its own. It leaves this computer's network as it is: no bridge, no firewall rules, no routing. So what runs in it reaches
+ * this computer and is reached from it, and there is no way out.
  * @returns the engine, or why none can be had here
  */
 export async function startOwnEngine(): Promise<OwnEngine | string> {
@@ -37,6 +38,7 @@ export async function startOwnEngine(): Promise<OwnEngine | string> {
       ...["--pdeathsig", "TERM", join(program, "dockerd")],
       ...["--host", address, "--data-root", join(folder, "data"), "--exec-root", join(folder, "exec")],
       ...["--pidfile", join(folder, "dockerd.pid"), "--bridge", "none"],
+      ...["--iptables=false", "--ip-forward=false"],
     ],
     { stdio: ["ignore", log, log], env: { ...process.env, PATH: path } },
   );
