@@ -63,8 +63,8 @@ export const serviceSectionSchema = z.object({
   bundle: hashSchema,
   /** How the sidecar is set up; no secret among it. */
   settings: settingsSchema,
-  /** How long a sidecar from another bundle than before may take to answer (ms) until the former one is put back. Default 60,000. */
-  healthyWithinMs: z.number().int().positive().default(60_000),
+  /** How long a sidecar from another bundle than before may take to answer (ms) until the former one is put back. Default 90,000: a start loads the KZG setup. */
+  healthyWithinMs: z.number().int().positive().default(90_000),
 });
 
 /** One part of what is asked of a host. */
