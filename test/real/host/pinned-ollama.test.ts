@@ -14,12 +14,13 @@ import {
   truncate,
   writeFile,
 } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { create } from "tar";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { askVersion } from "../../../host/sections/ollama-version.js";
 import type { PinnedOllama } from "../../../schema/host.js";
 import { freePort } from "../../../system/net.js";
 import { isAlive, startProcess } from "../../../system/process.js";
@@ -60,7 +61,7 @@ beforeAll(async () => {
   await chmod(join(layout, "bin/ollama"), 0o755);
   await writeFile(join(layout, "lib/ollama/libggml.so.1"), "a library");
   await symlink("libggml.so.1", join(layout, "lib/ollama/libggml.so"));
-  version = await readVersion(program);
+  version = (await askVersion(program))!;
   await publish("real.tgz", layout, version, (plain) => gzipSync(plain, { level: 1 }));
   await publish("real.tar.zst", layout, version, (plain) => zstdCompressSync(plain));
 
@@ -95,10 +96,6 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function readVersion(program: string): Promise<string> {
-  const { askVersion } = await import("../../../host/sections/ollama-version.js");
-  return (await askVersion(program))!;
-}
 async function publish(name: string, content: string, of: string, packing: (plain: Buffer) => Buffer): Promise<void> {
   const plain = join(folder, "plain.tar");
   await create({ cwd: content, file: plain, portable: true }, await readdir(content));
@@ -119,7 +116,7 @@ async function publishHostile(): Promise<void> {
   await keep("hostile.tgz", version, gzipSync(await readFile(plain)));
 }
 
-async function answer(path: string, range: string | undefined, response: import("node:http").ServerResponse) {
+async function answer(path: string, range: string | undefined, response: ServerResponse) {
   asked.push(`${path} ${range ?? "whole"}`);
   const file = join(folder, path);
   if (!existsSync(file)) return void response.writeHead(404).end();

@@ -218,7 +218,9 @@ describe("a host's resource", () => {
 
   test("that fits is set up; another model is held against it, and one less is not", async () => {
     const wanted = await inputs();
-    const { id, outs } = await hostResource.create(wanted);
+    const made = await hostResource.create(wanted);
+    const { id } = made;
+    const outs = made.outs as Record<string, unknown>;
     try {
       const changes = async (news: object) => (await hostResource.diff(id, outs, news)).changes;
       expect(await changes(wanted)).toBe(false);

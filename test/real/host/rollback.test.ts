@@ -123,7 +123,7 @@ describe("a new bundle", () => {
     "that %s is put back to the one before, which goes on serving, however often it is tried",
     async (kind, withinMs, because) => {
       await begin();
-      for (const _ of ["once", "and again"]) {
+      for (let time = 0; time < 2; time++) {
         const begun = Date.now();
         const report = await bring(kind, withinMs);
         expect(report.rolledBack).toMatchObject({ from: hashes[kind], to: hashes.one });
@@ -144,7 +144,7 @@ describe("a new bundle", () => {
     await seal();
     expect((await bring("refuses")).rolledBack).toBeNull();
     const status = () => host.call("control", { worker: "home", request: { op: "status" } });
-    await until(async () => (await status().catch(String)).toString().includes("LF1321"), "its reason is told");
+    await until(async () => (await status().then(toJson, String)).includes("LF1321"), "its reason is told");
     expect((await bring("two")).rolledBack).toBeNull(); // nor is the one that never answered
     await serves("two");
   });
