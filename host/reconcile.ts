@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import type { z } from "zod";
 import { FleetError } from "../schema/errors.js";
 import type { HostDocument, hostVerbs, Report, ServiceSection } from "../schema/host.js";
+import { toJson } from "../schema/json.js";
 import type { Clock } from "../system/clock.js";
 import { lock } from "../system/lock.js";
 import { removeNeedlessBundles } from "./bundles.js";
@@ -13,7 +14,7 @@ import { presentPublicKey } from "./host-key.js";
 import type { Layout } from "./layout.js";
 import { openRoot, removeRoot } from "./root.js";
 import { ensureModel, removeModel } from "./sections/model.js";
-import { ensureRuntime, ollamaUnitName, ollamaUrl } from "./sections/runtime.js";
+import { ensureRuntime, FormerOllamaBack, OllamaSilent, ollamaUnitName, ollamaUrl } from "./sections/runtime.js";
 import { ensureService, removeService, sidecarUnitName } from "./sections/service.js";
 import { lookForStrangers } from "./sections/strangers.js";
 import { answers, NeitherHealthy, whyUnhealthy } from "./sections/trial.js";
@@ -78,7 +79,9 @@ export async function reconcile(request: ReconcileRequest, machine: Machine): Pr
     // Written before it is done: an interrupted run is finished by the next one.
     if (!isEmpty(after)) await writeDocument(layout.document, after);
     if (request.desired !== null) await machine.services.resume();
-    const applied = await apply(request, after, machine);
+    const applied = await apply(request, after, machine).catch((error: unknown) =>
+      takeBack(error, before, after, machine),
+    );
     const { document, changes } = await collect(applied.document, machine);
     const tidied = await tidy(request, document, machine);
     if (isEmpty(document)) await clean(machine);
@@ -119,6 +122,20 @@ async function apply(request: ReconcileRequest, after: HostDocument, machine: Ma
     case "service":
       return applyService(request, after, machine);
   }
+}
+
+/** Whoever serves needs an Ollama: one that does not answer is taken back where another one ran before. @throws what it was given, or what became of it */
+async function takeBack(error: unknown, before: HostDocument, after: HostDocument, machine: Machine): Promise<never> {
+  const [former, wanted] = [before, after].map(({ runtime }) => Object.values(runtime)[0]);
+  const isOther = former !== undefined && wanted !== undefined && toJson(former) !== toJson(wanted);
+  if (!(error instanceof OllamaSilent) || !isOther) throw error;
+  const isBack = await applyRuntime(before, machine).then(
+    () => true,
+    () => false,
+  );
+  if (!isBack) throw error;
+  await writeDocument(machine.layout.document, before);
+  throw new FormerOllamaBack(error);
 }
 
 /** A new bundle is on trial where the one before it serves. One that does not answer itself is nothing to go back to. */

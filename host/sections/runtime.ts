@@ -46,6 +46,16 @@ export class OllamaSilent extends FleetError {
   }
 }
 
+/** LF1356: an Ollama that was to take over did not answer; the one before runs again, and what serves goes on serving. */
+export class FormerOllamaBack extends FleetError {
+  constructor(silent: OllamaSilent) {
+    super("LF1356", `${silent.summary} The Ollama before it runs again.`, {
+      fix: silent.fix.replace("mend what it says", "mend what it says, or choose another ollama"),
+      cause: silent,
+    });
+  }
+}
+
 /** The unit that runs Ollama. */
 export const ollamaUnitName = "ollama";
 /** Where our Ollama listens. */

@@ -175,16 +175,21 @@ describe("a pinned Ollama", () => {
     expect(await inOllama()).toEqual(["home", "models", "ollama.log"]);
   });
 
-  test("that does not answer leaves the one before on the disk, to be gone back to without a download", async () => {
+  test("that does not answer is taken back, however often it is tried: the one before runs again, without a download", async () => {
     await runtime(archives["real.tgz"]!);
-    await expect(runtime(archives["silent.tgz"]!)).rejects.toThrow(/LF1307/);
-    expect(await inOllama()).toEqual(expect.arrayContaining([version, "99.9.9"]));
+    for (let time = 0; time < 2; time++) {
+      await expect(runtime(archives["silent.tgz"]!)).rejects.toThrow(/^LF1356: .*exit code 3.*before it runs again/);
+      expect(await answers()).toBe(true);
+      expect(await inOllama()).toEqual([version, "home", "models", "ollama.log"]);
+    }
     asked.length = 0;
-    expect((await runtime(archives["real.tgz"]!)).changes).toEqual([
-      `started Ollama ${version}`,
-      "removed Ollama 99.9.9",
-    ]);
-    expect([asked, await answers()]).toEqual([[], true]);
+    expect([(await runtime(archives["real.tgz"]!)).changes, asked]).toEqual([[], []]);
+  });
+
+  test("that does not answer, with none before it, is said to be silent, and another one takes its place", async () => {
+    await expect(runtime(archives["silent.tgz"]!)).rejects.toThrow(/^LF1307/);
+    const { changes } = await runtime(archives["real.tgz"]!);
+    expect(changes).toEqual([`downloaded Ollama ${version}`, `started Ollama ${version}`, "removed Ollama 99.9.9"]);
   });
 
   test("of the same version from another archive replaces the former one", async () => {
