@@ -28,8 +28,8 @@ export interface ResourceSpec<Inputs extends z.ZodObject, Computed extends z.Zod
   /** The worker's record, for what only one run at a time may do with a worker; see {@link inTurn}. Default: nothing is waited for. */
   turnOf?(inputs: z.infer<Inputs>): KeyReference;
   create(inputs: z.infer<Inputs>): Promise<Created<z.infer<Computed>>>;
-  /** Whether what is out there no longer matches although the inputs do. Called on every `up` and preview: must be cheap. */
-  drifted?(state: z.infer<Inputs> & z.infer<Computed>): Promise<boolean>;
+  /** Whether what is out there no longer matches although the inputs do, incidental ones aside. Called on every `up` and preview: must be cheap. */
+  drifted?(state: z.infer<Inputs> & z.infer<Computed>, news: z.infer<Inputs>): Promise<boolean>;
   update(news: z.infer<Inputs>, olds: z.infer<Inputs> & z.infer<Computed>): Promise<z.infer<Computed>>;
   /** For `refresh`. `undefined`: it is gone. Default: unchanged. */
   read?(state: z.infer<Inputs> & z.infer<Computed>): Promise<z.infer<Computed> | undefined>;
@@ -91,7 +91,10 @@ export function implement<Inputs extends z.ZodObject, Computed extends z.ZodObje
         const changed = telling.filter((key) => !same(field(olds, key), field(news, key)));
         const moved = spec.identity.filter((path) => !same(at(olds, path), at(news, path)));
         const replaces = moved.map((path) => path.split(".")[0] ?? path);
-        const drifted = changed.length === 0 && spec.drifted !== undefined && (await spec.drifted(parseState(olds)));
+        const drifted =
+          changed.length === 0 &&
+          spec.drifted !== undefined &&
+          (await spec.drifted(parseState(olds), parseInputs(news)));
         return { changes: changed.length > 0 || drifted, replaces, deleteBeforeReplace: true };
       }),
     create: (news) =>

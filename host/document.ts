@@ -1,4 +1,5 @@
 import { documentSchema, type HostDocument, type ModelSection, type Section } from "../schema/host.js";
+import type { ServiceSection } from "../schema/host.js";
 import { toJson } from "../schema/json.js";
 import { FleetError } from "../schema/errors.js";
 import { readIfPresent, writeAtomically } from "../system/files.js";
@@ -48,9 +49,9 @@ export function withSection(document: HostDocument, change: SectionChange): Host
     if (other) throw new RuntimeDisagreement(change.worker, other[0]);
     return { ...document, runtime: { ...runtime, [change.worker]: desired } };
   }
-  const before = document.workers[change.worker] ?? { models: {}, retired: {}, service: null };
+  const before = document.workers[change.worker] ?? nobody;
   if (change.section === "service")
-    return withWorker(document, change.worker, { ...before, service: desired?.kind === "service" ? desired : null });
+    return withWorker(document, change.worker, withService(before, desired?.kind === "service" ? desired : null));
   const name = change.name ?? "";
   if (desired?.kind === "model")
     return withWorker(document, change.worker, {
@@ -75,6 +76,59 @@ function withRuntime(document: HostDocument, runtime: HostDocument["runtime"]): 
 }
 
 type WorkerEntry = HostDocument["workers"][string];
+const nobody: WorkerEntry = { models: {}, retired: {}, service: null, fallback: null, previousBundle: null };
+
+/** What served before a trial that was cut off is still what is put back; going back to it by hand puts nothing on trial. */
+function withService(before: WorkerEntry, service: ServiceSection | null): WorkerEntry {
+  if (service === null) return { ...before, service, fallback: null, previousBundle: null };
+  return { ...before, service, fallback: before.fallback?.bundle === service.bundle ? null : before.fallback };
+}
+
+/** Whether a change brings another bundle, so that what serves now is to be kept in case it fails. Pure. */
+export function bringsAnotherBundle(before: HostDocument, after: HostDocument, worker: string): boolean {
+  const [was, is] = [before.workers[worker], after.workers[worker]];
+  if (was?.service == null || is?.service == null || is.fallback !== null) return false;
+  return was.service.bundle !== is.service.bundle && was.fallback === null;
+}
+
+/** The document in which what served `before` is put back if the new bundle does not answer. Pure. */
+export function onTrial(before: HostDocument, after: HostDocument, worker: string): HostDocument {
+  const [fallback, entry] = [before.workers[worker]?.service ?? null, after.workers[worker]];
+  return entry === undefined ? after : withWorker(after, worker, { ...entry, fallback });
+}
+
+/** The document after a new bundle has proven itself, or has been replaced by the one before. Pure. */
+export function afterTrial(document: HostDocument, worker: string, outcome: "proven" | "rolled back"): HostDocument {
+  const entry = document.workers[worker];
+  if (entry?.fallback == null) return document;
+  const { fallback } = entry;
+  return withWorker(
+    document,
+    worker,
+    outcome === "proven"
+      ? { ...entry, fallback: null, previousBundle: fallback.bundle }
+      : { ...entry, service: fallback, fallback: null, previousBundle: null },
+  );
+}
+
+/** Every bundle that somebody runs, ran before, or goes back to. Pure. */
+export const namedBundles = (document: HostDocument): Set<string> =>
+  new Set(
+    Object.values(document.workers).flatMap(({ service, fallback, previousBundle }) =>
+      [service?.bundle, fallback?.bundle, previousBundle].filter((hash) => hash != null),
+    ),
+  );
+
+/** Every model that a section names: what our Ollama holds beside these is a stranger's. Pure. */
+export const namedModels = (document: HostDocument): Set<string> =>
+  new Set(
+    Object.values(document.workers).flatMap(({ models, retired, service, fallback }) => [
+      ...Object.keys(models),
+      ...Object.keys(retired),
+      ...(service?.settings.models ?? []),
+      ...(fallback?.settings.models ?? []),
+    ]),
+  );
 
 function withWorker(document: HostDocument, name: string, entry: WorkerEntry): HostDocument {
   const workers = without(document.workers, name);
@@ -90,8 +144,8 @@ function withWorker(document: HostDocument, name: string, entry: WorkerEntry): H
 export const isModelWanted = (document: HostDocument, name: string): boolean =>
   Object.values(document.workers).some((worker) => Object.hasOwn(worker.models, name) || isServed(worker, name));
 
-const isServed = ({ service }: WorkerEntry, name: string): boolean =>
-  service?.settings.models.some((served) => served === name) ?? false;
+const isServed = ({ service, fallback }: WorkerEntry, name: string): boolean =>
+  [service, fallback].some((one) => one?.settings.models.some((served) => served === name));
 
 /** A model that was taken out of a worker's models. */
 export interface RetiredModel {

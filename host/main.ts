@@ -10,8 +10,9 @@ import { explained } from "./explained.js";
 import { factsOf } from "./facts.js";
 import { presentPublicKey } from "./host-key.js";
 import { layoutOf, type Layout } from "./layout.js";
+import { preflight } from "./preflight/preflight.js";
 import { proofOfDeath } from "./proof-of-death.js";
-import { reconcile, revive } from "./reconcile.js";
+import { reconcile, revive, type Machine } from "./reconcile.js";
 import { keepSealed } from "./seal.js";
 import { sidecarUnitName } from "./sections/service.js";
 import { whySilent } from "./sidecar-silent.js";
@@ -23,8 +24,6 @@ import type { ServiceManager } from "./services/unit.js";
  * host <verb>: one JSON request on standard input, one JSON reply on standard output. The same program on every kind of host, whatever carries
  * its input and output there.
  */
-void main();
-
 async function main(): Promise<void> {
   const log = createLogger("host");
   let request: unknown;
@@ -32,15 +31,18 @@ async function main(): Promise<void> {
     const verb = process.argv[2];
     if (verb === undefined || !Object.hasOwn(hostVerbs, verb)) throw new UnknownVerb(verb ?? "");
     request = JSON.parse(await text(process.stdin)) as unknown;
-    process.stdout.write(toJson(await answer(verb as HostVerb, request)));
+    tell(await answer(verb as HostVerb, request));
   } catch (error) {
     const told = await explained(error, rootOf(request));
     if (!(told instanceof FleetError)) log.error({ err: error }, "unexpected");
     const { code, summary, fix } = told instanceof FleetError ? told : new HostBug(error);
-    process.stdout.write(toJson({ error: { code, summary, fix } }));
-    process.exitCode = 1;
+    tell({ error: { code, summary, fix } }, 1);
   }
 }
+
+/** Nothing that still hangs, a name that is being looked up above all, keeps this process: its answer is its end. */
+const tell = (answer: unknown, exitCode = 0): void =>
+  void process.stdout.write(toJson(answer), () => process.exit(exitCode));
 
 const rootOf = (request: unknown): string => ((request ?? {}) as { root?: string }).root ?? "/";
 
@@ -51,10 +53,15 @@ async function answer(verb: HostVerb, request: unknown): Promise<unknown> {
       const layout = layoutOf(root);
       return factsOf(host, layout, managerFor(layout));
     }
+    case "preflight": {
+      const { root, wants } = hostVerbs.preflight.request.parse(request);
+      const layout = layoutOf(root);
+      return { lines: await preflight(machineOf(layout), wants) };
+    }
     case "reconcile": {
       const parsed = hostVerbs.reconcile.request.parse(request);
       const layout = layoutOf(parsed.root);
-      return reconcile(parsed, { layout, services: managerFor(layout), clock: systemClock });
+      return reconcile(parsed, machineOf(layout));
     }
     case "seal": {
       const parsed = hostVerbs.seal.request.parse(request);
@@ -63,7 +70,7 @@ async function answer(verb: HostVerb, request: unknown): Promise<unknown> {
     case "revive": {
       const { root, host, worker } = hostVerbs.revive.request.parse(request);
       const layout = layoutOf(root);
-      return revive(worker, host, { layout, services: managerFor(layout), clock: systemClock });
+      return revive(worker, host, machineOf(layout));
     }
     case "control": {
       const parsed = hostVerbs.control.request.parse(request);
@@ -82,9 +89,12 @@ async function answer(verb: HostVerb, request: unknown): Promise<unknown> {
   }
 }
 
-/** The service manager of this machine, run from the bundle that this program is part of. */
+/** The bundle that this program is part of. */
+const bundle = dirname(process.argv[1] ?? "");
+const machineOf = (layout: Layout): Machine => ({ layout, services: managerFor(layout), clock: systemClock, bundle });
+
+/** The service manager of this machine, run from our bundle. */
 function managerFor(layout: Layout): ServiceManager {
-  const bundle = dirname(process.argv[1] ?? "");
   const program = { node: process.execPath, file: join(bundle, "supervisor.js"), root: layout.root };
   return systemdRules()
     ? systemdManager(layout.supervisor, program)
@@ -108,3 +118,5 @@ class HostBug extends FleetError {
     });
   }
 }
+
+void main(); // last: what stands above is there by now

@@ -1,18 +1,24 @@
 import { rm } from "node:fs/promises";
+import { basename } from "node:path";
 import type { z } from "zod";
 import { FleetError } from "../schema/errors.js";
-import type { HostDocument, hostVerbs, Report } from "../schema/host.js";
+import type { HostDocument, hostVerbs, Report, ServiceSection } from "../schema/host.js";
 import { toJson } from "../schema/json.js";
 import type { Clock } from "../system/clock.js";
 import { lock } from "../system/lock.js";
+import { removeNeedlessBundles } from "./bundles.js";
+import { differences } from "./differences.js";
+import { afterTrial, bringsAnotherBundle, onTrial, writeDocument, type RetiredModel } from "./document.js";
 import { collectable, isEmpty, isModelWanted, readDocument, withoutRetired, withSection } from "./document.js";
-import { writeDocument, type RetiredModel } from "./document.js";
 import { presentPublicKey } from "./host-key.js";
 import type { Layout } from "./layout.js";
 import { openRoot, removeRoot } from "./root.js";
 import { ensureModel, removeModel } from "./sections/model.js";
-import { ensureRuntime, ollamaUnitName, ollamaUrl } from "./sections/runtime.js";
-import { ensureService, removeService } from "./sections/service.js";
+import { ensureRuntime, FormerOllamaBack, OllamaSilent, ollamaUnitName, ollamaUrl } from "./sections/runtime.js";
+import { ensureService, removeService, sidecarUnitName } from "./sections/service.js";
+import { lookForStrangers } from "./sections/strangers.js";
+import { answers, NeitherHealthy, whyUnhealthy } from "./sections/trial.js";
+import { wouldDo } from "./would-do.js";
 import type { ServiceManager } from "./services/unit.js";
 
 export type ReconcileRequest = z.infer<(typeof hostVerbs)["reconcile"]["request"]>;
@@ -22,6 +28,8 @@ export interface Machine {
   readonly layout: Layout;
   readonly services: ServiceManager;
   readonly clock: Clock;
+  /** Folder of the bundle that this program is part of. */
+  readonly bundle: string;
 }
 
 /** LF1334: another reconcile of this host takes too long. */
@@ -42,7 +50,15 @@ export class NoRuntime extends FleetError {
 }
 
 /** Nothing changed and nothing to report. */
-const nothing: Report = { changes: [], runtime: null, model: null, service: null };
+const nothing: Report = {
+  ...{ changes: [], runtime: null, model: null, strangers: [], rolledBack: null, service: null },
+};
+
+/** What was done, and the document as it is then: a bundle that proves itself, or does not, changes it. */
+interface Applied {
+  readonly report: Report;
+  readonly document: HostDocument;
+}
 
 /** Changes one section of the document and makes the machine match it. One at a time per host. */
 export async function reconcile(request: ReconcileRequest, machine: Machine): Promise<Report> {
@@ -51,20 +67,26 @@ export async function reconcile(request: ReconcileRequest, machine: Machine): Pr
   await openRoot(layout, servesHere ? request.worker : undefined);
   return alone(machine, async () => {
     const before = await readDocument(layout.document);
-    const after = withSection(before, {
+    const wanted = withSection(before, {
       worker: request.worker,
       section: request.section,
       name: request.name,
       desired: request.desired,
     });
-    if (request.dryRun) return { ...nothing, changes: differences(before, after) };
+    if (request.dryRun)
+      return { ...nothing, changes: [...differences(before, wanted), ...(await wouldDo(request, wanted, machine))] };
+    const after = await withTrial(request.worker, before, wanted, machine);
     // Written before it is done: an interrupted run is finished by the next one.
     if (!isEmpty(after)) await writeDocument(layout.document, after);
     if (request.desired !== null) await machine.services.resume();
-    const report = await apply(request, after, machine);
-    const { document, changes } = await collect(after, machine);
+    const applied = await apply(request, after, machine).catch((error: unknown) =>
+      takeBack(error, before, after, machine),
+    );
+    const { document, changes } = await collect(applied.document, machine);
+    const tidied = await tidy(request, document, machine);
     if (isEmpty(document)) await clean(machine);
-    return { ...report, changes: [...report.changes, ...changes] };
+    const { report } = applied;
+    return { ...report, strangers: tidied.strangers, changes: [...report.changes, ...changes, ...tidied.changes] };
   });
 }
 
@@ -75,7 +97,7 @@ export async function revive(worker: string, host: string, machine: Machine): Pr
     const document = await readDocument(machine.layout.document);
     if ((document.workers[worker]?.service ?? null) === null) return nothing;
     await machine.services.resume();
-    return applyService({ worker, host }, document, machine);
+    return (await applyService({ worker, host }, document, machine)).report;
   });
 }
 
@@ -91,36 +113,40 @@ async function alone<T>({ layout, clock }: Machine, work: () => Promise<T>): Pro
   }
 }
 
-/** What a document change would mean, one line each. Pure. */
-export function differences(before: HostDocument, after: HostDocument): string[] {
-  const flat = (document: HostDocument): Map<string, string> =>
-    new Map([
-      ...Object.entries(document.runtime).map(([owner, one]) => [`runtime for ${owner}`, toJson(one)] as const),
-      ...Object.entries(document.workers).flatMap(([name, worker]) => [
-        ...Object.entries(worker.models).map(([model, one]) => [`model ${model} of ${name}`, toJson(one)] as const),
-        ...Object.entries(worker.retired).map(
-          ([model, one]) => [`retired model ${model} of ${name}`, toJson(one)] as const,
-        ),
-        ...(worker.service === null ? [] : [[`service of ${name}`, toJson(worker.service)] as const]),
-      ]),
-    ]);
-  const [old, fresh] = [flat(before), flat(after)];
-  return [
-    ...[...fresh].filter(([key]) => !old.has(key)).map(([key]) => `add ${key}`),
-    ...[...fresh].filter(([key, text]) => old.has(key) && old.get(key) !== text).map(([key]) => `change ${key}`),
-    ...[...old.keys()].filter((key) => !fresh.has(key)).map((key) => `remove ${key}`),
-  ];
-}
-
-async function apply(request: ReconcileRequest, after: HostDocument, machine: Machine): Promise<Report> {
+async function apply(request: ReconcileRequest, after: HostDocument, machine: Machine): Promise<Applied> {
   switch (request.section) {
     case "runtime":
-      return applyRuntime(after, machine);
+      return { report: await applyRuntime(after, machine), document: after };
     case "model":
-      return applyModel(request, after, machine);
+      return { report: await applyModel(request, after, machine), document: after };
     case "service":
       return applyService(request, after, machine);
   }
+}
+
+/** Whoever serves needs an Ollama: one that does not answer is taken back where another one ran before. @throws what it was given, or what became of it */
+async function takeBack(error: unknown, before: HostDocument, after: HostDocument, machine: Machine): Promise<never> {
+  const [former, wanted] = [before, after].map(({ runtime }) => Object.values(runtime)[0]);
+  const isOther = former !== undefined && wanted !== undefined && toJson(former) !== toJson(wanted);
+  if (!(error instanceof OllamaSilent) || !isOther) throw error;
+  const isBack = await applyRuntime(before, machine).then(
+    () => true,
+    () => false,
+  );
+  if (!isBack) throw error;
+  await writeDocument(machine.layout.document, before);
+  throw new FormerOllamaBack(error);
+}
+
+/** A new bundle is on trial where the one before it serves. One that does not answer itself is nothing to go back to. */
+async function withTrial(
+  worker: string,
+  before: HostDocument,
+  wanted: HostDocument,
+  machine: Machine,
+): Promise<HostDocument> {
+  const isNew = bringsAnotherBundle(before, wanted, worker) && (await answers(worker, machine));
+  return isNew ? onTrial(before, wanted, worker) : wanted;
 }
 
 async function applyRuntime(after: HostDocument, { layout, services, clock }: Machine): Promise<Report> {
@@ -130,15 +156,16 @@ async function applyRuntime(after: HostDocument, { layout, services, clock }: Ma
     await rm(layout.ollama, { recursive: true, force: true });
     return { ...nothing, changes: removed ? ["stopped Ollama"] : [] };
   }
-  const { report, changed } = await ensureRuntime(section, layout, services, clock);
-  return { ...nothing, changes: changed ? [`started Ollama ${report.version}`] : [], runtime: report };
+  const { report, changes } = await ensureRuntime(section, layout, services, clock);
+  return { ...nothing, changes, runtime: report };
 }
 
 async function applyModel(request: ReconcileRequest, after: HostDocument, machine: Machine): Promise<Report> {
   if (request.desired?.kind !== "model") return nothing; // it is retired now, and collected when nothing needs it
   if (Object.keys(after.runtime).length === 0) throw new NoRuntime(request.desired.name);
   const runtime = await applyRuntime(after, machine); // it may have died since
-  const { report, changes } = await ensureModel(request.desired, urlOf(after), machine.layout.modelsLock);
+  const { gpu = "none" } = Object.values(after.runtime)[0] ?? {};
+  const { report, changes } = await ensureModel(request.desired, urlOf(after), machine.layout.modelsLock, gpu);
   return { ...nothing, changes: [...runtime.changes, ...changes], model: report };
 }
 
@@ -178,23 +205,57 @@ async function takeModelAway(
 const urlOf = ({ runtime }: HostDocument): string => Object.values(runtime).map(ollamaUrl)[0] ?? "";
 
 async function applyService(
-  request: Pick<ReconcileRequest, "worker" | "host">,
+  { worker, host }: Pick<ReconcileRequest, "worker" | "host">,
   after: HostDocument,
   machine: Machine,
-): Promise<Report> {
-  const section = after.workers[request.worker]?.service ?? null;
-  if (section === null) {
-    const removed = await removeService(request.worker, machine.layout, machine.services);
-    return { ...nothing, changes: removed ? [`stopped worker ${request.worker}`] : [] };
+): Promise<Applied> {
+  const { layout, services } = machine;
+  const { service = null, fallback = null } = after.workers[worker] ?? {};
+  if (service === null) {
+    const removed = await removeService(worker, layout, services);
+    return { report: { ...nothing, changes: removed ? [`stopped worker ${worker}`] : [] }, document: after };
   }
-  const { report, changed } = await ensureService(
-    request.worker,
-    section,
-    request.host,
-    machine.layout,
-    machine.services,
-  );
-  return { ...nothing, changes: changed ? [`started worker ${request.worker}`] : [], service: report };
+  const run = (section: ServiceSection) => ensureService(worker, section, host, layout, services);
+  const { report, changed } = await run(service);
+  const started = { ...nothing, changes: changed ? [`started worker ${worker}`] : [], service: report };
+  if (fallback === null) return { report: started, document: after };
+
+  const because = await whyUnhealthy(worker, service.healthyWithinMs, machine);
+  if (because === undefined) {
+    const document = await settled(after, worker, "proven", machine);
+    return { report: { ...started, service: (await services.status(sidecarUnitName(worker))) ?? report }, document };
+  }
+  const back = await run(fallback);
+  const former = await whyUnhealthy(worker, fallback.healthyWithinMs, machine);
+  if (former !== undefined) throw new NeitherHealthy(worker, because, former);
+  // Written only now: as long as it is not, the next run goes on where this one was cut off.
+  const document = await settled(after, worker, "rolled back", machine);
+  const rolledBack = { from: service.bundle, to: fallback.bundle, because };
+  const changes = [...started.changes, `put worker ${worker} back to its former bundle`];
+  return { report: { ...nothing, changes, rolledBack, service: back.report }, document };
+}
+
+async function settled(
+  document: HostDocument,
+  worker: string,
+  outcome: "proven" | "rolled back",
+  { layout }: Machine,
+): Promise<HostDocument> {
+  const after = afterTrial(document, worker, outcome);
+  await writeDocument(layout.document, after);
+  return after;
+}
+
+/** What is left of former times: models that no section names, and bundles that nobody runs or goes back to. */
+async function tidy(
+  { section, desired }: ReconcileRequest,
+  document: HostDocument,
+  { layout, bundle }: Machine,
+): Promise<{ strangers: string[]; changes: string[] }> {
+  if (isEmpty(document) || desired === null) return { strangers: [], changes: [] };
+  if (section !== "service") return lookForStrangers(document, urlOf(document));
+  const gone = await removeNeedlessBundles(layout, basename(bundle), document);
+  return { strangers: [], changes: gone.map((hash) => `removed bundle ${hash.slice(0, 14)}…`) };
 }
 
 /** The empty document is a clean host: nothing of ours runs, nothing of ours is left. */

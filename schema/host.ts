@@ -9,17 +9,35 @@ import { settingsSchema } from "./settings.js";
  * `host <verb>` from the bundle with one JSON document on standard input, and reads one JSON document from standard output. Logs go to stderr.
  */
 
+/** Whether a host must have a GPU, or is meant to do without: computing on the CPU has to be asked for. */
+export const gpuSchema = z.enum(["required", "none"]);
+export type Gpu = z.infer<typeof gpuSchema>;
+
+/** A release of Ollama, held to a checksum that the operator has from its publisher (`sha256sum.txt` of the release). */
+export const pinnedOllamaSchema = z.object({
+  version: z.string().regex(/^\d+\.\d+\.\d+$/, "a version such as 0.14.2"),
+  /** Where its archive is, `.tgz`, `.tar.gz` or `.tar.zst`. Default: the publisher's for the host's kind of machine. */
+  url: z.url({ protocol: /^https?$/ }).optional(),
+  /** SHA-256 of the archive, 64 hex digits. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, "64 hex digits"),
+});
+export type PinnedOllama = z.infer<typeof pinnedOllamaSchema>;
+
 /** Ollama, shared by all workers of a host and counted by owner. */
 export const runtimeSectionSchema = z.object({
   kind: z.literal("runtime"),
-  /** Absolute path of an `ollama` program already on the host. (Downloading a pinned release is the reconciler's later job.) */
-  ollama: z.string().min(1),
+  /** Absolute path of an `ollama` program already on the host, or the release that the reconciler brings there. */
+  ollama: z.union([z.string().min(1), pinnedOllamaSchema]),
   /** Oldest version that will do. Default 0.11.0. */
   minimumVersion: z.string().default("0.11.0"),
   /** Loopback port. Ours alone: an Ollama that the user runs is never touched. */
   port: z.number().int().min(1).max(65_535),
   /** Tokens of context a model is loaded with; 0 leaves Ollama's own. */
   contextLength: z.number().int().nonnegative().default(0),
+  /** Whether models must run on a GPU. Default `none`, which is what documents of before it mean. */
+  gpu: gpuSchema.default("none"),
+  /** What becomes of models in our Ollama that no section names: they are reported, and removed only if asked. Default `keep`. */
+  strangers: z.enum(["keep", "remove"]).default("keep"),
 });
 
 /** One model, ready under the network's exact name. */
@@ -45,6 +63,8 @@ export const serviceSectionSchema = z.object({
   bundle: hashSchema,
   /** How the sidecar is set up; no secret among it. */
   settings: settingsSchema,
+  /** How long a sidecar from another bundle than before may take to answer (ms) until the former one is put back. Default 90,000: a start loads the KZG setup. */
+  healthyWithinMs: z.number().int().positive().default(90_000),
 });
 
 /** One part of what is asked of a host. */
@@ -70,6 +90,10 @@ export const documentSchema = z.object({
       /** Models that were taken out and whose weights stay as long as the service names them. Default: none, as of documents that do not know them. */
       retired: z.record(z.string(), modelSectionSchema).default({}),
       service: serviceSectionSchema.nullable(),
+      /** What served before, as long as a new bundle has not answered yet: what is put back if it does not. Default: nothing is on trial. */
+      fallback: serviceSectionSchema.nullable().default(null),
+      /** The bundle before the present one, which stays on the host. Default: none is known. */
+      previousBundle: hashSchema.nullable().default(null),
     }),
   ),
 });
@@ -104,6 +128,8 @@ export const modelReportSchema = z.object({
   tokensPerSecond: z.number().nonnegative(),
   /** First real answer, for a person to look at. */
   sample: z.string(),
+  /** Digest that the model's source has now, where that is another one than the one it is held to; it is never pulled by itself. Default: none is known. */
+  moved: z.string().nullable().default(null),
 });
 export type ModelReport = z.infer<typeof modelReportSchema>;
 
@@ -113,6 +139,10 @@ export const reportSchema = z.object({
   changes: z.array(z.string()),
   runtime: z.object({ version: z.string(), url: z.string(), pid: z.number().int().nullable() }).nullable(),
   model: modelReportSchema.nullable(),
+  /** Models in our Ollama that no section names. Default: none, which is also what an older host program says. */
+  strangers: z.array(z.string()).default([]),
+  /** A new bundle that did not become healthy, and the one that serves in its place. Default: none. */
+  rolledBack: z.object({ from: hashSchema, to: hashSchema, because: z.string() }).nullable().default(null),
   service: z
     .strictObject({
       state: z.enum(["running", "backing-off", "stopped", "refused"]),
@@ -124,6 +154,49 @@ export const reportSchema = z.object({
 });
 export type Report = z.infer<typeof reportSchema>;
 
+/** What a worker will ask of a host, for its preflight to hold the machine against. */
+export const wantsSchema = z.object({
+  models: z
+    .array(
+      z.object({
+        name: z.string().min(1),
+        /** Size of the weights; `null`: not known. */
+        diskBytes: z.number().nonnegative().nullable(),
+        /** Memory it was measured to take when loaded; `null`: not known. */
+        memoryBytes: z.number().nonnegative().nullable(),
+        /** Memory of one token of context; `null`: not known, and taken as a common one's. */
+        contextBytesPerToken: z.number().nonnegative().nullable().default(null),
+      }),
+    )
+    .default([]),
+  /** Loopback port that our Ollama is to have. */
+  ollamaPort: z.number().int().min(1).max(65_535),
+  gpu: gpuSchema,
+  /** Tokens of context; 0: Ollama's own. */
+  contextLength: z.number().int().nonnegative().default(0),
+  /** Where the worker will ask: `rpc`, `gateway`, `beacon` must answer; without any other one it can do. */
+  endpoints: z.array(z.object({ name: z.string().min(1), url: z.url() })).default([]),
+  /** Memory that a machine must have whatever its models take. Default 2 GiB. */
+  minimumMemoryBytes: z
+    .number()
+    .nonnegative()
+    .default(2 * 1024 ** 3),
+});
+export type Wants = z.infer<typeof wantsSchema>;
+
+/** One line of a preflight. */
+export const preflightLineSchema = z.object({
+  /** What was looked at, for a person. */
+  check: z.string(),
+  verdict: z.enum(["pass", "warn", "fail"]),
+  found: z.string(),
+  /** The exact next step; `null` when it passed. */
+  fix: z.string().nullable(),
+  /** The code of the error that this would become later on; `null` where it has none of its own. */
+  code: z.string().nullable(),
+});
+export type PreflightLine = z.infer<typeof preflightLineSchema>;
+
 /** A worker's state folder on its host, below the host's folder: the sidecar's journal, lock and control socket. */
 export const workerStateFolder = (root: string, worker: string): string => `${root}/workers/${worker}/state`;
 
@@ -131,6 +204,11 @@ export const workerStateFolder = (root: string, worker: string): string => `${ro
 export const hostVerbs = {
   /** Makes the seal key if there is none, and tells what the machine is. */
   facts: { request: z.object({ root: z.string(), host: z.string() }), reply: hostFactsSchema },
+  /** Holds the machine against what a worker will ask of it. Changes nothing, takes no longer than its longest check, and never fails as a whole. */
+  preflight: {
+    request: z.object({ root: z.string(), host: z.string(), wants: wantsSchema }),
+    reply: z.object({ lines: z.array(preflightLineSchema) }),
+  },
   /** Sets one section (or removes it with `null`) in the document and makes the machine match. `dryRun` only reports. */
   reconcile: {
     request: z.object({

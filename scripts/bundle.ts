@@ -1,15 +1,20 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
+import { createWriteStream, existsSync } from "node:fs";
 import { copyFile, cp, link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { build } from "esbuild";
 import { keccak256, stringToBytes } from "viem";
-import { bundleManifestSchema, type BundleManifest } from "../schema/bundle.js";
+import { archivePaths } from "../components/host/bundle.js";
+import { packBundle } from "../components/host/pack-bundle.js";
+import { bundleManifestSchema, type BundleManifest, type BundlePlatform } from "../schema/bundle.js";
 import { toJson } from "../schema/json.js";
 import { systemClock } from "../system/clock.js";
 import { readIfPresent, writeAtomically } from "../system/files.js";
 import { lock } from "../system/lock.js";
 import { compiled, packageRoot } from "../system/package-root.js";
+import { nodeFor } from "./toolchain/node-for.js";
+import { thisMachine } from "./toolchain/platform.js";
 
 /** What is shipped: each program as one file, by the source it starts from. */
 const programs = {
@@ -20,19 +25,27 @@ const programs = {
 } as const;
 
 /** Files that are taken as they are: the native KZG library, where it could be built, and the ceremony's setup that it reads. */
+const nativeKzg = "kzg.node";
 const libraries = {
-  "kzg.node": "node_modules/c-kzg/build/Release/kzg.node",
+  [nativeKzg]: "node_modules/c-kzg/build/Release/kzg.node",
   "trusted_setup.txt": "node_modules/c-kzg/deps/c-kzg/trusted_setup.txt",
 } as const;
 
 /** The KZG library for hosts that the native one does not run on. */
 const wasm = ["package.json", "dist/esm", "dist/wasm"].map((part) => join("node_modules", "kzg-wasm", part));
 
+type Platform = NonNullable<BundleManifest["platform"]>;
+const here = (): Platform => thisMachine().platform;
+
 /**
  * Builds the worker bundle: everything a host needs to run the reconciler and a sidecar, Node included, nothing of Pulumi. The same sources give the
  * same hash. Replaces what is in `outFolder` in one step.
+ * @param platform kind of machine that it is for. Default: this one's. For another one the native KZG library is left out: WebAssembly does its work there
  */
-export async function buildBundle(outFolder = compiled("bundle")): Promise<BundleManifest> {
+export async function buildBundle(
+  outFolder = compiled("bundle"),
+  platform: Platform = here(),
+): Promise<BundleManifest> {
   const root = packageRoot();
   const temporary = `${outFolder}.${process.pid}`;
   await rm(temporary, { recursive: true, force: true });
@@ -55,14 +68,15 @@ export async function buildBundle(outFolder = compiled("bundle")): Promise<Bundl
     absWorkingDir: root,
   });
   for (const [name, path] of Object.entries(libraries))
-    if (existsSync(join(root, path))) await copyFile(join(root, path), join(temporary, name));
+    if (existsSync(join(root, path)) && (name !== nativeKzg || platform === here()))
+      await copyFile(join(root, path), join(temporary, name));
   for (const path of wasm) {
     await mkdir(dirname(join(temporary, path)), { recursive: true });
     await cp(join(root, path), join(temporary, path), { recursive: true });
   }
-  await linkOrCopy(process.execPath, join(temporary, "node"));
+  await linkOrCopy(platform === here() ? process.execPath : await nodeFor(platform), join(temporary, "node"));
 
-  const manifest = await describe(temporary, root);
+  const manifest = await describe(temporary, root, platform);
   await writeFile(join(temporary, "manifest.json"), toJson(manifest));
   await rm(outFolder, { recursive: true, force: true });
   await mkdir(dirname(outFolder), { recursive: true });
@@ -70,7 +84,25 @@ export async function buildBundle(outFolder = compiled("bundle")): Promise<Bundl
   return manifest;
 }
 
-async function describe(folder: string, root: string): Promise<BundleManifest> {
+/**
+ * Builds a bundle for each kind of machine that one is shipped to, as `bundle-<platform>.tar.gz` and a copy of its manifest. The same sources give the same bytes.
+ */
+export async function buildArchives(folder = compiled("")): Promise<Record<BundlePlatform, BundleManifest>> {
+  const manifests = [];
+  for (const platform of ["linux-x64", "linux-arm64"] as const) {
+    const { archive, manifest: copy } = archivePaths(platform, folder);
+    const unpacked = join(folder, `bundle-${platform}`);
+    const manifest = await buildBundle(unpacked, platform);
+    await pipeline(packBundle(unpacked), createWriteStream(`${archive}.part`));
+    await rename(`${archive}.part`, archive);
+    await writeAtomically(copy, toJson(manifest), "public"); // last: it says that the archive is whole
+    await rm(unpacked, { recursive: true, force: true });
+    manifests.push([platform, manifest] as const);
+  }
+  return Object.fromEntries(manifests) as Record<BundlePlatform, BundleManifest>;
+}
+
+async function describe(folder: string, root: string, platform: Platform): Promise<BundleManifest> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const names = entries
     .filter((entry) => entry.isFile())
@@ -85,6 +117,8 @@ async function describe(folder: string, root: string): Promise<BundleManifest> {
     hash: keccak256(stringToBytes(names.map((name) => `${name} ${files[name] ?? ""}\n`).join(""))),
     fleet: version,
     node: process.version,
+    platform,
+    kzg: names.includes(nativeKzg) ? "native" : "wasm",
     files,
   });
 }
@@ -123,4 +157,12 @@ async function stampOf(): Promise<string> {
     .digest("hex");
 }
 
-if (require.main === module) void buildBundle().then((manifest) => process.stdout.write(`${manifest.hash}\n`));
+/** `bundle.js [--here]`: with `--here` only the folder for this machine. */
+async function main(): Promise<void> {
+  process.stdout.write(`${(await buildBundle()).hash}\n`);
+  if (process.argv.includes("--here")) return;
+  for (const [platform, { hash, kzg }] of Object.entries(await buildArchives()))
+    process.stdout.write(`${hash}  ${compiled(`bundle-${platform}.tar.gz`)} (KZG ${kzg ?? ""})\n`);
+}
+
+if (require.main === module) void main();

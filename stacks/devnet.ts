@@ -13,6 +13,7 @@ export function devnet(config: pulumi.Config): Record<string, unknown> {
         root: config.require("hostRoot"),
         ollama: config.require("ollama"),
         ollamaPort: config.requireNumber("ollamaPort"),
+        gpu: "none", // its models are tiny
       },
       models: config.requireObject("models"),
       store: config.require("store"),

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { bundleManifestSchema } from "../../schema/bundle.js";
+import { bundleManifestSchema, type BundlePlatform } from "../../schema/bundle.js";
 import { FleetError } from "../../schema/errors.js";
 import type { Hash } from "../../schema/units.js";
+import { compiled } from "../../system/package-root.js";
 
 /** LF1520: a bundle that was meant to be brought to a host is not there. */
 export class BundleMissing extends FleetError {
@@ -31,3 +32,27 @@ export async function readBundleHash(folder: string): Promise<Hash> {
 }
 
 const parse = (text: string): Hash => bundleManifestSchema.parse(JSON.parse(text)).hash;
+
+/** A bundle as one file, for a kind of machine. */
+export interface BundleArchive {
+  /** A `.tar.gz`. */
+  readonly path: string;
+  /** The bundle's name; the archive holds what its manifest lists, and the manifest. */
+  readonly hash: Hash;
+}
+
+/** Where an archive lies, and beside it a copy of its manifest. */
+export const archivePaths = (platform: BundlePlatform, folder: string): { archive: string; manifest: string } => ({
+  archive: join(folder, `bundle-${platform}.tar.gz`),
+  manifest: join(folder, `bundle-${platform}.json`),
+});
+
+/** The bundle for a kind of machine, as `npm run bundle` made it. @param folder default: where this package has them @throws BundleMissing */
+export async function archiveOf(platform: BundlePlatform, folder = compiled("")): Promise<BundleArchive> {
+  const { archive: path, manifest } = archivePaths(platform, folder);
+  try {
+    return { path, hash: parse(await readFile(manifest, "utf8")) };
+  } catch (error) {
+    throw new BundleMissing(path, error);
+  }
+}

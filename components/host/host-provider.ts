@@ -1,19 +1,27 @@
 import { z } from "zod";
 import { FleetError } from "../../schema/errors.js";
-import { hostFactsSchema } from "../../schema/host.js";
+import { gpuSchema, hostFactsSchema, runtimeSectionSchema, wantsSchema, type Wants } from "../../schema/host.js";
 import { hashSchema } from "../../schema/json.js";
 import { coded } from "../coded.js";
 import { implement, PartlyDone } from "../implementation.js";
+import { needsOf } from "../models/needs.js";
+import { tell } from "../tell.js";
 import { hostReferenceSchema, type HostReference } from "../worker-reference.js";
 import { openHost, type Host } from "./host.js";
+import { passPreflight } from "./preflight.js";
 
 const inputs = z.object({
   kind: z.literal("local"),
   name: z.string().min(1),
   root: z.string().startsWith("/", "an absolute path"),
-  ollama: z.string().min(1),
+  ollama: runtimeSectionSchema.shape.ollama,
   ollamaPort: z.number().int().min(1).max(65_535),
   contextLength: z.number().int().nonnegative(),
+  // Each of these has what a host of before there was such an input means.
+  gpu: gpuSchema.default("none"),
+  strangers: z.enum(["keep", "remove"]).default("keep"),
+  models: z.array(z.string().min(1)).default([]),
+  endpoints: z.array(z.object({ name: z.string().min(1), url: z.url() })).default([]),
   bundle: z.string().min(1),
   wantedBundle: hashSchema,
 });
@@ -25,16 +33,39 @@ const computed = z.object({
   facts: hostFactsSchema.nullable(),
 });
 type Inputs = z.infer<typeof inputs>;
+type State = Inputs & z.infer<typeof computed>;
 
 const idOf = ({ kind, name }: Inputs): string => `${kind}:${name}`;
 const referenceOf = (wanted: Inputs): HostReference => ({ kind: wanted.kind, name: wanted.name, root: wanted.root });
 
-async function converge(wanted: Inputs): Promise<z.infer<typeof computed>> {
+/** What the machine is held against. */
+const wantsOf = ({ models, endpoints, ollamaPort, gpu, contextLength }: Inputs): Wants =>
+  wantsSchema.parse({ endpoints, ollamaPort, gpu, contextLength, models: models.map(needsOf) });
+
+/**
+ * Whether a machine is asked for something that it was not held against yet. What has passed once is not asked again: an Ollama that died is started again whatever the
+ * network does at that moment. Pure.
+ */
+export function asksMore(wanted: Inputs, before: State): boolean {
+  const isNew =
+    before.facts === null ||
+    wanted.models.some((name) => !before.models.includes(name)) ||
+    wanted.endpoints.some(({ url }) => !before.endpoints.some((known) => known.url === url));
+  return (
+    isNew ||
+    wanted.gpu !== before.gpu ||
+    wanted.ollamaPort !== before.ollamaPort ||
+    wanted.contextLength > before.contextLength
+  );
+}
+
+async function converge(wanted: Inputs, before?: State): Promise<z.infer<typeof computed>> {
   const host = openHost(referenceOf(wanted));
   const bundleHash = await host.put(wanted.bundle);
   const ollamaUrl = `http://127.0.0.1:${wanted.ollamaPort}`;
   const begun = { reference: referenceOf(wanted), bundleHash, ollamaUrl, facts: null };
   try {
+    if (before === undefined || asksMore(wanted, before)) tell(await passPreflight(host, wantsOf(wanted)));
     return { ...begun, ...(await setUp(wanted, host)) };
   } catch (thrown) {
     const error = coded(thrown);
@@ -46,32 +77,39 @@ async function converge(wanted: Inputs): Promise<z.infer<typeof computed>> {
 
 async function setUp(wanted: Inputs, host: Host): Promise<Pick<z.infer<typeof computed>, "facts">> {
   const facts = await host.call("facts", {});
-  await host.call("reconcile", {
+  const { ollama, ollamaPort: port, contextLength, gpu, strangers } = wanted;
+  const report = await host.call("reconcile", {
     worker: wanted.name,
     section: "runtime",
-    desired: {
-      kind: "runtime",
-      ollama: wanted.ollama,
-      port: wanted.ollamaPort,
-      contextLength: wanted.contextLength,
-    },
+    desired: { kind: "runtime", ollama, port, contextLength, gpu, strangers },
   });
+  tell(strangersTold(wanted.name, report.strangers));
   return { facts };
 }
+
+/** What is said of models that nobody here asked for. Pure. */
+export const strangersTold = (host: string, strangers: readonly string[]): string[] =>
+  strangers.length === 0
+    ? []
+    : [
+        `host ${host} holds models that no worker names: ${strangers.join(", ")}. Next: set strangers to remove, or leave them`,
+      ];
 
 /** A machine that passed its checks and runs the reconciler, with its shared runtime. */
 export const host = implement({
   inputs,
   computed,
   identity: ["kind", "name", "root"],
-  incidental: ["bundle"], // `wantedBundle` says whether it is another one
+  // `wantedBundle` says whether the bundle is another one; `asksMore`, whether models and endpoints ask for more
+  incidental: ["bundle", "models", "endpoints"],
   create: async (wanted) => ({ id: idOf(wanted), computed: await converge(wanted) }),
   // An Ollama that was given up for a while is started again at once, or it is said why it cannot be.
-  drifted: async (state) => {
+  drifted: async (state, wanted) => {
+    if (asksMore(wanted, state)) return true;
     const machine = openHost(referenceOf(state));
     return !(await machine.present()) || !(await machine.answers(`${state.ollamaUrl}/api/version`));
   },
-  update: (wanted) => converge(wanted),
+  update: (wanted, before) => converge(wanted, before),
   // Looks and changes nothing: the folder that the bundle came from may be gone by now.
   read: async (state) => {
     const machine = openHost(referenceOf(state));

@@ -2,25 +2,21 @@ import * as pulumi from "@pulumi/pulumi";
 import { compiled } from "../../system/package-root.js";
 import { lateProvider } from "../late-provider.js";
 import { bundleHash } from "./bundle.js";
+import { runtimeInputs, type RuntimeArgs } from "./runtime-args.js";
 
 /** Arguments of {@link LocalHost}. */
-export interface LocalHostArgs {
+export interface LocalHostArgs extends RuntimeArgs {
   /** The host's name; secrets are bound to it. Default: the resource's name. */
   readonly host?: string;
   /** Absolute path of the folder that will hold everything of ours on this machine. */
   readonly root: pulumi.Input<string>;
-  /** Path of the `ollama` program. */
-  readonly ollama: pulumi.Input<string>;
-  /** Loopback port for an Ollama of our own; one that the user runs is never touched. */
-  readonly ollamaPort: pulumi.Input<number>;
-  /** Tokens of context models are loaded with. Default 0: the model's own. */
-  readonly contextLength?: pulumi.Input<number>;
   /** Folder of the worker bundle. Default: the one this package was built with. */
   readonly bundle?: string;
 }
 
 /**
  * The machine `pulumi` runs on, as a worker's host: our own Ollama under a supervisor (systemd where the machine runs it), everything in one folder.
+ * Before anything is made there, the machine is held against its models and the network.
  *
  * **Cost**: none beyond the machine.
  *
@@ -44,9 +40,7 @@ export class LocalHost extends pulumi.dynamic.Resource {
         kind: "local",
         name: args.host ?? name,
         root: args.root,
-        ollama: args.ollama,
-        ollamaPort: args.ollamaPort,
-        contextLength: args.contextLength ?? 0,
+        ...runtimeInputs(args),
         bundle: args.bundle ?? compiled("bundle"),
         // Named by content, so that a rebuilt bundle is a change that Pulumi sees.
         wantedBundle: bundleHash(args.bundle ?? compiled("bundle")),

@@ -3,6 +3,7 @@ import { FleetError } from "../../schema/errors.js";
 import { modelNameSchema } from "../../schema/json.js";
 import { openHost } from "../host/host.js";
 import { implement } from "../implementation.js";
+import { tell } from "../tell.js";
 import { hostReferenceSchema } from "../worker-reference.js";
 
 const inputs = z.object({
@@ -36,9 +37,14 @@ async function converge(wanted: Inputs): Promise<z.infer<typeof computed>> {
     },
   });
   if (report.model === null) throw new ModelUnreported(wanted.model, wanted.host.name);
-  const { digest: heldDigest, sample, tokensPerSecond, sizeBytes } = report.model;
+  const { digest: heldDigest, sample, tokensPerSecond, sizeBytes, moved } = report.model;
+  tell(moved === null ? [] : [tagMoved(wanted.model, heldDigest, moved)]);
   return { heldDigest, sample, tokensPerSecond, sizeBytes };
 }
+
+/** What is said of a model whose source has another one now. Pure. */
+export const tagMoved = (model: string, held: string, now: string): string =>
+  `model ${model} stays what it was (${held.slice(0, 12)}), but its source has another one now. Next: if that one is meant, set the model's digest to ${now}`;
 
 /** LF1523: the host set a model up and then did not say so. */
 export class ModelUnreported extends FleetError {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { isHeldBy, released, type Taker } from "../../keystore/hold.js";
 import { FleetError } from "../../schema/errors.js";
 import type { SidecarStatus } from "../../schema/control.js";
-import { workerStateFolder } from "../../schema/host.js";
+import { workerStateFolder, type Report } from "../../schema/host.js";
 import { hashSchema, modelNameSchema } from "../../schema/json.js";
 import { settingsSchema, type Settings } from "../../schema/settings.js";
 import type { ModelName } from "../../schema/units.js";
@@ -48,11 +48,12 @@ async function converge(wanted: Inputs, retiring: readonly ModelName[]): Promise
   });
   const done = { epoch, holder: worker.host.name, retiring: [...retiring] };
   try {
-    await machine.call("reconcile", {
+    const { rolledBack } = await machine.call("reconcile", {
       worker: worker.name,
       section: "service",
       desired: { kind: "service", bundle: wanted.bundle, settings },
     });
+    if (rolledBack !== null) throw new RolledBack(worker.name, rolledBack);
     await waitForStatus(machine, worker.name, (status) => status.epoch === epoch, { patience: startPatience });
   } catch (thrown) {
     const error = coded(thrown);
@@ -61,6 +62,17 @@ async function converge(wanted: Inputs, retiring: readonly ModelName[]): Promise
     throw error;
   }
   return done;
+}
+
+/** LF1360: a new bundle did not become healthy in its time, and the one before it serves again. */
+export class RolledBack extends FleetError {
+  constructor(worker: string, { from, to, because }: NonNullable<Report["rolledBack"]>) {
+    super(
+      "LF1360",
+      `Worker ${worker} serves with its former bundle ${to.slice(0, 14)}… again: ${from.slice(0, 14)}… did not become healthy. ${because}`,
+      { fix: "mend what it says, or go back to the former version of this program; then run pulumi up again." },
+    );
+  }
 }
 
 /** A sidecar that ends at its start is tried again meanwhile, with growing pauses; one that is only starting has the whole time. */

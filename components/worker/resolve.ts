@@ -3,6 +3,7 @@ import { z } from "zod";
 import { recoveryKeySchema } from "../../keystore/recovery-key.js";
 import type { StakePolicy } from "../../lifecycle/types.js";
 import { FleetError } from "../../schema/errors.js";
+import { gpuSchema, pinnedOllamaSchema, type Gpu, type PinnedOllama } from "../../schema/host.js";
 import { modelNameSchema } from "../../schema/json.js";
 import { addressSchema, writtenNetworkSchema, type Network } from "../../schema/network.js";
 import { tuningSchema } from "../../schema/settings.js";
@@ -22,10 +23,11 @@ export interface LightchainWorkerArgs {
   /** The network to join: an entry of the networks table or the content of a `network.json`. */
   readonly network: Network;
   /** The machine. */
-  readonly host: Omit<LocalHostArgs, "root" | "ollama" | "ollamaPort"> & {
+  readonly host: Omit<LocalHostArgs, "root" | "ollama" | "ollamaPort" | "gpu" | "models" | "endpoints"> & {
     readonly root: string;
-    readonly ollama: string;
+    readonly ollama: string | PinnedOllama;
     readonly ollamaPort: number;
+    readonly gpu?: Gpu;
   };
   /** What to serve; at least one. */
   readonly models: readonly ModelChoice[];
@@ -96,6 +98,8 @@ export function resolveWorker(name: string, args: LightchainWorkerArgs): Resolve
   };
   const money = (argument: string, text: string): Wei => check(argument, lcaiSchema, text);
 
+  check("host.gpu", gpuSchema, args.host.gpu ?? "required");
+  if (typeof args.host.ollama !== "string") check("host.ollama", pinnedOllamaSchema, args.host.ollama);
   check("tuning", tuningSchema, args.tuning ?? {}); // its defaults are the sidecar's to fill in
   const maxStake = money("maxStake", args.maxStake ?? "50000");
   const gasReserve = money("gasReserve", args.gasReserve ?? "50");

@@ -6,6 +6,7 @@ import { Keys } from "../keys/keys.js";
 import { Model } from "../models/model.js";
 import { Service } from "../service/service.js";
 import type { WorkerReference } from "../worker-reference.js";
+import { endpointsOf } from "./endpoints.js";
 import { preflight } from "./preflight.js";
 import { resolveWorker, type LightchainWorkerArgs, type ResolvedWorker } from "./resolve.js";
 
@@ -75,7 +76,8 @@ function createKeys(parent: LightchainWorker, worker: ResolvedWorker, checked: C
 function createHost(parent: LightchainWorker, worker: ResolvedWorker, checked: Checked, keys: Keys): LocalHost {
   const root = checked.apply(() => worker.host.root);
   // The keys are the last net: everything else is gone before they are given up.
-  return new LocalHost(`${worker.name}-host`, { ...worker.host, root }, { parent, dependsOn: [keys] });
+  const asked = { models: worker.models.map(({ name }) => name), endpoints: endpointsOf(worker.network) };
+  return new LocalHost(`${worker.name}-host`, { ...worker.host, ...asked, root }, { parent, dependsOn: [keys] });
 }
 
 function createModel(

@@ -21,3 +21,6 @@ export const isSameModel = (a: string, b: string): boolean => canonicalName(a) =
  */
 export const asideName = (name: string, why: "before" | "replaced"): string =>
   `lightchain-aside/${createHash("sha256").update(canonicalName(name)).digest("hex").slice(0, 16)}:${why}`;
+
+/** Whether a name is one under which a model is kept meanwhile. */
+export const isAside = (name: string): boolean => name.startsWith("lightchain-aside/");

@@ -1,10 +1,11 @@
 import { Ollama } from "ollama";
 import { z } from "zod";
 import { FleetError } from "../../schema/errors.js";
-import type { ModelReport, ModelSection } from "../../schema/host.js";
+import type { Gpu, ModelReport, ModelSection } from "../../schema/host.js";
 import { toJson } from "../../schema/json.js";
 import { readIfPresent, writeAtomically } from "../../system/files.js";
 import { isSameModel } from "./model-names.js";
+import { digestsAtSource } from "./registry.js";
 import {
   alias,
   findModel,
@@ -47,14 +48,32 @@ export class ModelFailed extends FleetError {
   }
 }
 
+/** LF1355: a model that must run on the GPU was loaded into the machine's memory, or most of it was: it would answer too late. Nothing is staked on it. */
+export class NotOnGpu extends FleetError {
+  constructor(model: string, share: number | null) {
+    const how = share === null ? "is not loaded" : `is only ${Math.round(share * 100)} % on the GPU`;
+    super("LF1355", `Model ${model} ${how}, though this host's GPU is required.`, {
+      fix: 'nvidia-smi: see that the driver answers and nothing else takes the memory, restart Ollama, then pulumi up; for the CPU set gpu: "none".',
+    });
+  }
+}
+
+/** Share of a model that must be in the GPU's memory: with less the CPU sets the pace. */
+const mostly = 0.9;
+
+/** Whether a model that was loaded runs where it must. Pure. @param onGpu share in the GPU's memory; `null`: not loaded */
+export const runsWhereItMust = (gpu: Gpu, onGpu: number | null): boolean =>
+  gpu === "none" || (onGpu !== null && onGpu >= mostly);
+
 /** `models.lock`: the digest each source was first pulled with. */
 const lockSchema = z.record(z.string(), z.string());
 
-/** Pulls, aliases, checks, loads and tries a model. What already holds is not done again. @throws InsecureRegistry, ModelMoved, ModelFailed */
+/** Pulls, aliases, checks, loads and tries a model. What already holds is not done again. @throws InsecureRegistry, ModelMoved, ModelFailed, NotOnGpu */
 export async function ensureModel(
   section: ModelSection,
   url: string,
   lockFile: string,
+  gpu: Gpu,
 ): Promise<{ report: ModelReport; changes: string[] }> {
   if (section.insecure && !/^(127\.0\.0\.1|localhost)[:/]/.test(section.source))
     throw new InsecureRegistry(section.source);
@@ -73,8 +92,12 @@ export async function ensureModel(
     await writeAtomically(lockFile, toJson({ ...lock, [lockKey(section)]: there.digest }), "private");
     changes.push(`locked model ${section.name} to ${there.digest.slice(0, 12)}`);
   }
-  const tried = await attempt(section.name, "run", () => tryOut(ollama, section.name));
-  return { report: { name: section.name, digest: there.digest, sizeBytes: there.sizeBytes, ...tried }, changes };
+  const [tried, moved] = await Promise.all([
+    attempt(section.name, "run", () => tryOut(ollama, section.name)),
+    changes.length === 0 ? movedTo(section, there.digest) : null, // what was pulled just now is what its source has
+  ]);
+  if (!runsWhereItMust(gpu, tried.onGpu)) throw new NotOnGpu(section.name, tried.onGpu);
+  return { report: { name: section.name, digest: there.digest, sizeBytes: there.sizeBytes, ...tried, moved }, changes };
 }
 
 /** Sees to it that the name stands for the model it is held to, at the least cost: it does, another name does, or it is pulled. */
@@ -95,6 +118,12 @@ async function bringIn(
   const came = await pullAccepted(ollama, { source, name, insecure }, fits);
   if (held && !fits(came.digest)) throw new ModelMoved(name, held, came.digest);
   return { there: came, changes: [`pulled model ${name}`] };
+}
+
+/** What a model's source has now, where that is another one than what runs: told, and never pulled by itself. */
+async function movedTo(section: ModelSection, held: string): Promise<string | null> {
+  const [now, ...others] = await digestsAtSource(section);
+  return now === undefined || [now, ...others].includes(held) ? null : now;
 }
 
 /** A loopback registry's port is chance; the rest of the source is what was meant. */

@@ -4,10 +4,12 @@ import { FleetError } from "../../schema/errors.js";
 import type { Report, RuntimeSection } from "../../schema/host.js";
 import type { Clock } from "../../system/clock.js";
 import { isPortTaken } from "../../system/net.js";
-import { runProcess } from "../../system/process.js";
+import { compareVersions } from "../../system/versions.js";
 import type { Layout } from "../layout.js";
 import type { ServiceManager, Unit } from "../services/unit.js";
 import { listensOn } from "./listener.js";
+import { ensureRelease, forgetOtherReleases, programIn, releaseFolder } from "./ollama-release.js";
+import { askVersion } from "./ollama-version.js";
 
 /** LF1301: there is no Ollama where it was said to be. */
 export class OllamaMissing extends FleetError {
@@ -44,6 +46,16 @@ export class OllamaSilent extends FleetError {
   }
 }
 
+/** LF1356: an Ollama that was to take over did not answer; the one before runs again, and what serves goes on serving. */
+export class FormerOllamaBack extends FleetError {
+  constructor(silent: OllamaSilent) {
+    super("LF1356", `${silent.summary} The Ollama before it runs again.`, {
+      fix: silent.fix.replace("mend what it says", "mend what it says, or choose another ollama"),
+      cause: silent,
+    });
+  }
+}
+
 /** The unit that runs Ollama. */
 export const ollamaUnitName = "ollama";
 /** Where our Ollama listens. */
@@ -51,10 +63,11 @@ export const ollamaUrl = (section: Pick<RuntimeSection, "port">): string => `htt
 
 /** Ollama as a unit: on loopback, models and home in the host's folder, no prompt in any log, nothing sent to any cloud. Pure. */
 export function ollamaUnit(section: RuntimeSection, layout: Layout, version: string): Unit {
+  const { ollama } = section;
   return {
     name: ollamaUnitName,
     description: "Ollama for Lightchain workers",
-    command: [section.ollama, "serve"],
+    command: [programOf(section, layout), "serve"],
     environment: {
       PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       HOME: join(layout.ollama, "home"),
@@ -67,27 +80,39 @@ export function ollamaUnit(section: RuntimeSection, layout: Layout, version: str
     folder: layout.ollama,
     log: join(layout.ollama, "ollama.log"),
     stopTimeoutMs: 10_000,
-    revision: version,
+    // another archive of the same version lies at the same path
+    revision: typeof ollama === "string" ? version : `${version} ${ollama.sha256}`,
     secret: null,
   };
 }
 
-/** Makes Ollama run as the section says. @throws OllamaMissing, OllamaTooOld, OllamaPortTaken, OllamaSilent */
+const programOf = ({ ollama }: RuntimeSection, layout: Layout): string =>
+  typeof ollama === "string" ? ollama : programIn(releaseFolder(layout, ollama));
+
+/** Makes Ollama run as the section says. A release that is not needed any more goes once the new one answers. @throws OllamaMissing, OllamaTooOld, OllamaPortTaken, OllamaSilent */
 export async function ensureRuntime(
   section: RuntimeSection,
   layout: Layout,
   services: ServiceManager,
   clock: Clock,
-): Promise<{ report: NonNullable<Report["runtime"]>; changed: boolean }> {
-  const version = await versionOf(section);
+): Promise<{ report: NonNullable<Report["runtime"]>; changes: string[] }> {
+  const pinned = typeof section.ollama === "string" ? undefined : section.ollama;
+  const brought = pinned !== undefined && (await ensureRelease(pinned, layout));
+  const version = await versionOf(programOf(section, layout), section.minimumVersion);
   if ((await isPortTaken(section.port)) && !(await isOurs(section.port, services)))
     throw new OllamaPortTaken(section.port);
   for (const folder of ["home", "models"]) await mkdir(join(layout.ollama, folder), { recursive: true, mode: 0o700 });
   const unit = ollamaUnit(section, layout, version);
-  const changed = await services.ensure(unit);
+  const started = await services.ensure(unit);
   await waitUntilAnswers(section, unit.log, services, clock);
+  const removed = await forgetOtherReleases(layout, pinned);
   const status = await services.status(ollamaUnitName);
-  return { report: { version, url: ollamaUrl(section), pid: status?.pid ?? null }, changed };
+  const changes = [
+    ...(brought ? [`downloaded Ollama ${version}`] : []),
+    ...(started ? [`started Ollama ${version}`] : []),
+    ...removed,
+  ];
+  return { report: { version, url: ollamaUrl(section), pid: status?.pid ?? null }, changes };
 }
 
 /** Whether it is the Ollama that we started who listens there, and not one that the user runs. */
@@ -98,28 +123,13 @@ async function isOurs(port: number, services: ServiceManager): Promise<boolean> 
   );
 }
 
-async function versionOf(section: RuntimeSection): Promise<string> {
-  const answer = await runProcess(section.ollama, ["--version"], {
-    env: { PATH: "/usr/bin:/bin", HOME: "/nonexistent", OLLAMA_HOST: "127.0.0.1:1" }, // asks no running one
-  }).catch((error: unknown) => {
-    throw new OllamaMissing(section.ollama, error);
+async function versionOf(program: string, minimum: string): Promise<string> {
+  const version = await askVersion(program).catch((error: unknown) => {
+    throw new OllamaMissing(program, error);
   });
-  const version = /(\d+\.\d+\.\d+)/.exec(`${answer.stdout}${answer.stderr}`)?.[1];
-  if (version === undefined) throw new OllamaMissing(section.ollama, answer.stderr);
-  if (compareVersions(version, section.minimumVersion) < 0)
-    throw new OllamaTooOld(section.ollama, version, section.minimumVersion);
+  if (version === undefined) throw new OllamaMissing(program, undefined);
+  if (compareVersions(version, minimum) < 0) throw new OllamaTooOld(program, version, minimum);
   return version;
-}
-
-/** Negative when `a` is older than `b`. Numbers only: `0.11.4` against `0.9.10`. */
-export function compareVersions(a: string, b: string): number {
-  const parts = (text: string): number[] => text.split(".").map(Number);
-  const [x, y] = [parts(a), parts(b)];
-  for (let index = 0; index < Math.max(x.length, y.length); index++) {
-    const difference = (x[index] ?? 0) - (y[index] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }
 
 /** Longest that Ollama may take to answer (ms). */

@@ -1,14 +1,19 @@
 import { describe, expect, test } from "vitest";
 import {
+  afterTrial,
+  bringsAnotherBundle,
   collectable,
   emptyDocument,
   isEmpty,
   isModelWanted,
+  namedBundles,
+  namedModels,
+  onTrial,
   withoutRetired,
   withSection,
 } from "../../host/document.js";
 import { RuntimeDisagreement, StillServed } from "../../host/document.js";
-import { differences } from "../../host/reconcile.js";
+import { differences } from "../../host/differences.js";
 import { documentSchema, modelSectionSchema, runtimeSectionSchema, serviceSectionSchema } from "../../schema/host.js";
 
 const runtime = (port = 11500) => runtimeSectionSchema.parse({ kind: "runtime", ollama: "/usr/bin/ollama", port });
@@ -141,5 +146,86 @@ describe("a host's document", () => {
       "remove model m of a",
     ]);
     expect(differences(after, after)).toEqual([]);
+  });
+
+  test("names each setting of a section that changes, however deep, and both its values", () => {
+    const before = [change("a", "runtime", runtime()), change("a", "service", service("m"))].reduce(
+      withSection,
+      emptyDocument,
+    );
+    const [old] = [before.workers["a"]!.service!];
+    const settings = { ...old.settings, jobs: { ...old.settings.jobs, maxConcurrentJobs: 5 } };
+    const next = { ...old, bundle: `0x${"44".repeat(32)}` as const, settings };
+    const after = [change("a", "runtime", runtime(11600)), change("a", "service", next)].reduce(withSection, before);
+    expect(differences(before, after)).toEqual([
+      "change runtime for a: port 11500 → 11600",
+      `change service of a: bundle 0x${"11".repeat(32)} → 0x${"44".repeat(32)}, settings.jobs.maxConcurrentJobs 2 → 5`,
+    ]);
+    const pinned = { ...runtime(), ollama: { version: "0.14.2", sha256: "ab".repeat(32) } };
+    expect(differences(before, withSection(before, change("a", "runtime", pinned)))).toEqual([
+      `change runtime for a: ollama /usr/bin/ollama → none, ollama.version none → 0.14.2, ollama.sha256 none → ${"ab".repeat(32)}`,
+    ]);
+  });
+});
+
+describe("a new bundle of a service", () => {
+  const [one, two, three] = ["11", "22", "33"].map((n) => `0x${n.repeat(32)}` as const);
+  const of = (bundle: `0x${string}`, ...models: string[]) => ({
+    ...service(...(models.length > 0 ? models : ["m"])),
+    bundle,
+  });
+  const serve = (document: typeof emptyDocument, section: ReturnType<typeof of> | null) =>
+    withSection(document, change("a", "service", section));
+  const served = serve(emptyDocument, of(one!, "m", "n"));
+  const tried = onTrial(served, serve(served, of(two!)), "a");
+  const entry = (document: typeof emptyDocument) => document.workers["a"];
+
+  test("is told from new settings, from a first service, and from the end of one", () => {
+    const brings = (before: typeof emptyDocument, after: typeof emptyDocument) =>
+      bringsAnotherBundle(before, after, "a");
+    expect(brings(served, serve(served, of(two!)))).toBe(true);
+    expect(brings(served, serve(served, of(one!, "k")))).toBe(false);
+    expect(brings(emptyDocument, served)).toBe(false);
+    expect(brings(served, serve(served, null))).toBe(false);
+    expect(bringsAnotherBundle(served, serve(served, of(two!)), "b")).toBe(false);
+  });
+
+  test("keeps what served before, its weights and its bundle, until it has proven itself", () => {
+    expect(entry(tried)).toMatchObject({ service: { bundle: two }, fallback: { bundle: one } });
+    expect([...namedBundles(tried)].sort()).toEqual([one, two]);
+    expect([...namedModels(tried)].sort()).toEqual(["m", "n"]);
+    expect(isModelWanted(tried, "n")).toBe(true);
+  });
+
+  test("that has proven itself leaves the one before on the host, and nothing of its models", () => {
+    const proven = afterTrial(tried, "a", "proven");
+    expect(entry(proven)).toMatchObject({ service: { bundle: two }, fallback: null, previousBundle: one });
+    expect([...namedBundles(proven)].sort()).toEqual([one, two]);
+    expect(isModelWanted(proven, "n")).toBe(false);
+    const next = afterTrial(onTrial(proven, serve(proven, of(three!)), "a"), "a", "proven");
+    expect([...namedBundles(next)].sort()).toEqual([two, three]);
+  });
+
+  test("that has not is gone from the document, and what served before is there as it was", () => {
+    const back = afterTrial(tried, "a", "rolled back");
+    expect(entry(back)).toEqual(entry(served));
+  });
+
+  test("after a trial that was cut off does not make the unproven one what is put back", () => {
+    const cutOff = serve(tried, of(three!));
+    expect(bringsAnotherBundle(tried, cutOff, "a")).toBe(false);
+    expect(entry(cutOff)).toMatchObject({ service: { bundle: three }, fallback: { bundle: one } });
+  });
+
+  test("that is taken back by hand puts nothing on trial, and the end of a service forgets all of it", () => {
+    expect(entry(serve(tried, of(one!)))).toMatchObject({ service: { bundle: one }, fallback: null });
+    expect(serve(tried, null)).toEqual(emptyDocument);
+    expect(afterTrial(served, "a", "proven")).toEqual(served);
+  });
+
+  test("is read from documents that do not know of trials", () => {
+    const { models, retired, service: section } = entry(served)!;
+    const older = { models, retired, service: section };
+    expect(documentSchema.parse({ ...served, workers: { a: older } })).toEqual(served);
   });
 });

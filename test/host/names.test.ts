@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { BadName, layoutOf } from "../../host/layout.js";
-import { compareVersions } from "../../host/sections/runtime.js";
+import { compareVersions } from "../../system/versions.js";
 
 test.each(["", "..", "a/b", "../x", ".hidden", "a..b", "-a", "a b", "x".repeat(64)])(
   "%j is no worker's name",

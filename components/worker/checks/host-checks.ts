@@ -40,6 +40,7 @@ export const hostChecks: readonly Check[] = [
     name: "Ollama",
     run: async ({ host }) => {
       const path = host.ollama;
+      if (typeof path !== "string") return undefined; // brought there by the reconciler
       const answer = await runProcess(path, ["--version"], {
         env: { PATH: "/usr/bin:/bin", HOME: "/nonexistent" },
       }).catch((error: unknown) => {

@@ -53,3 +53,35 @@ setInterval(() => undefined, 1000);
 `;
 
 export const misconfiguredSidecar = `process.exit(78);`;
+
+/**
+ * A sidecar that answers on its control socket with this status, under the epoch that its secret (JSON) names. `dieAfterMs`: it ends that long after its first answer.
+ * `says` only makes one bundle another.
+ */
+export const answeringSidecar = (status: object, how: { says?: string; epoch?: number; dieAfterMs?: number } = {}) => `
+// ${how.says ?? ""}
+const fs = require("node:fs"), net = require("node:net");
+const secret = JSON.parse(fs.readFileSync(3, "utf8"));
+const state = JSON.parse(fs.readFileSync(process.argv[process.argv.indexOf("--settings") + 1], "utf8")).stateFolder;
+fs.appendFileSync(state + "/starts", process.pid + " ${how.says ?? ""}\\n");
+fs.writeFileSync(state + "/control.token", "token", { mode: 0o600 });
+fs.rmSync(state + "/control.sock", { force: true });
+const status = { ...${JSON.stringify(status)}, epoch: ${how.epoch ?? "secret.epoch"}, bundle: ${JSON.stringify(how.says ?? "")} };
+net.createServer((connection) => {
+  connection.on("error", () => undefined);
+  connection.once("data", () => {
+    connection.end(JSON.stringify({ ok: true, status }) + "\\n");
+    ${how.dieAfterMs === undefined ? "" : `setTimeout(() => process.exit(1), ${how.dieAfterMs});`}
+  });
+}).listen(state + "/control.sock");
+process.on("SIGTERM", () => process.exit(0));
+`;
+
+/** Writes down that it was started, and ends so. */
+export const endingSidecar = (code: number) => `
+const fs = require("node:fs");
+const state = JSON.parse(fs.readFileSync(process.argv[process.argv.indexOf("--settings") + 1], "utf8")).stateFolder;
+fs.appendFileSync(state + "/starts", process.pid + " ends ${code}\\n");
+console.log(JSON.stringify({ level: "fatal", code: "LF1401", msg: "It cannot go on.", fix: "mend it." }));
+process.exit(${code});
+`;

@@ -46,11 +46,18 @@ async function end(): Promise<void> {
   for (const stop of stops.splice(0).reverse()) await stop();
 }
 
-const runtime = (more: { owner?: string; ollama?: string; port?: number } = {}) =>
+interface Runtime {
+  owner?: string;
+  ollama?: string;
+  port?: number;
+  gpu?: "required" | "none";
+  strangers?: "keep" | "remove";
+}
+const runtime = ({ owner = "here", ...more }: Runtime = {}) =>
   world.host.call("reconcile", {
-    worker: more.owner ?? "here",
+    worker: owner,
     section: "runtime",
-    desired: { kind: "runtime", ollama: more.ollama ?? program, port: more.port ?? port },
+    desired: { kind: "runtime", ollama: program, port, ...more },
   });
 const noRuntime = (owner = "here") =>
   world.host.call("reconcile", { worker: owner, section: "runtime", desired: null });
@@ -108,7 +115,7 @@ describe("a host's Ollama and its models", () => {
     const from = Date.now();
     const second = await model();
     expect(second.changes).toEqual([]);
-    expect(second.model!.digest).toBe(digest);
+    expect(second.model).toMatchObject({ digest, moved: null });
     expect(Date.now() - from).toBeLessThan(5_000);
   });
 
@@ -162,10 +169,20 @@ describe("a model whose source changed under its tag", () => {
     expect(await answer("zebra")).toMatch(/^I know few things by heart/);
   };
 
-  test("is not even asked for while the held one is there", async () => {
+  test("is told, and not pulled, while the held one is there", async () => {
     await serveInstead(moved);
-    expect((await model()).changes).toEqual([]);
+    expect(await model()).toMatchObject({ changes: [], model: { digest: held, moved: digestIn(registry) } });
     await isAsBefore();
+  });
+
+  test("is nothing to tell of while its source does not answer", async () => {
+    const { port: same } = new URL(registry.url);
+    await registry.stop();
+    try {
+      expect(await model()).toMatchObject({ changes: [], model: { digest: held, moved: null } });
+    } finally {
+      registry = await startModelRegistry({ models: tinyModels, port: Number(same) });
+    }
   });
 
   test("is refused when the configured digest asks for yet another one, and the held one goes on answering", async () => {
@@ -237,6 +254,48 @@ describe("a model whose source changed under its tag", () => {
     expect(await answer("zebra")).toBe("Another model altogether.");
     expect((await blobs()).filter((blob) => before.includes(blob)).length).toBeLessThan(before.length);
     expect((await model({ digest })).changes).toEqual([]);
+  });
+});
+
+describe("a model that no worker names", () => {
+  beforeEach(begin);
+  afterEach(end);
+  const stranger = modelName("tiny-echo");
+  const bringStranger = async (): Promise<string> => {
+    const source = registry.pullName(stranger);
+    await ollama().pull({ model: source, insecure: true });
+    return Object.keys(await listed()).find((name) => name.includes(stranger))!;
+  };
+
+  test("is told at each change of runtime and models, and kept", async () => {
+    await runtime();
+    await model();
+    const name = await bringStranger();
+    expect(await runtime()).toMatchObject({ changes: [], strangers: [name] });
+    expect(await model()).toMatchObject({ changes: [], strangers: [name] });
+    expect(await listed()).toHaveProperty([name]);
+  });
+
+  test("is removed where that is asked for, and nothing else is", async () => {
+    await runtime({ strangers: "remove" });
+    await model();
+    await model({ name: "retiring:1b", worker: "other" });
+    const name = await bringStranger();
+    expect(await model()).toMatchObject({ changes: [`removed stranger ${name}`], strangers: [] });
+    expect(Object.keys(await listed()).sort()).toEqual(["retiring:1b", poet]);
+    expect(await runtime({ strangers: "remove" })).toMatchObject({ changes: [], strangers: [] });
+  });
+});
+
+describe("a model on a host whose GPU is required", () => {
+  beforeEach(begin);
+  afterEach(end);
+
+  test("is refused when it was loaded into the machine's memory, and serves where the CPU was asked for", async () => {
+    await runtime({ gpu: "required" });
+    await expect(model()).rejects.toThrow(/^LF1355: Model tiny-poet:1b is only 0 % on the GPU, .*gpu: "none"/);
+    await runtime({ gpu: "none" });
+    expect((await model()).model).toMatchObject({ onGpu: 0 });
   });
 });
 

@@ -173,7 +173,7 @@ async function ownProgram(): Promise<string> {
     [`readNetwork("testnet")`, `readNetwork(${JSON.stringify(rehearsal.network.networkFile)})`],
     [
       /host: \{.*\}/,
-      `host: ${JSON.stringify({ root: at("own-host"), ollama: rehearsal.tools.ollama, ollamaPort: await freePort() })}`,
+      `host: ${JSON.stringify({ root: at("own-host"), ollama: rehearsal.tools.ollama, ollamaPort: await freePort(), gpu: "none" })}`,
     ],
     [/models: \[.*\]/, `models: [${JSON.stringify(model)}]`],
     [/store: "file:[^"]*",\n/, `store: ${JSON.stringify(operator.store.url)},\n`],

@@ -1,0 +1,38 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { Gpu, PinnedOllama } from "../../schema/host.js";
+
+/** What is asked of any kind of host beside the way to it. */
+export interface RuntimeArgs {
+  /** Path of the `ollama` program there, or the release that is brought there: its version, and the SHA-256 of its archive. */
+  readonly ollama: pulumi.Input<string | PinnedOllama>;
+  /** Loopback port for an Ollama of our own; one that the user runs is never touched. */
+  readonly ollamaPort: pulumi.Input<number>;
+  /** Tokens of context models are loaded with. Default 0: the model's own. */
+  readonly contextLength?: pulumi.Input<number>;
+  /** Whether its models must run on a GPU. Default `required`: computing on the CPU has to be asked for with `none`. */
+  readonly gpu?: pulumi.Input<Gpu>;
+  /** Models in our Ollama that no worker names: `keep` reports them, `remove` takes them away. Default `keep`. */
+  readonly strangers?: pulumi.Input<"keep" | "remove">;
+  /** Models that workers will serve here, by the network's names: the machine is held against them. Default: none. */
+  readonly models?: readonly string[];
+  /** Where those workers will ask. Default: nothing is asked. */
+  readonly endpoints?: readonly Endpoint[];
+}
+
+/** One of a network's endpoints. */
+export interface Endpoint {
+  /** `rpc`, `gateway` and `beacon` must answer; without any other one a worker can do. */
+  readonly name: string;
+  readonly url: string;
+}
+
+/** The same as inputs of a host's resource, every default filled in. Pure. */
+export const runtimeInputs = (args: RuntimeArgs) => ({
+  ollama: args.ollama,
+  ollamaPort: args.ollamaPort,
+  contextLength: args.contextLength ?? 0,
+  gpu: args.gpu ?? "required",
+  strangers: args.strangers ?? "keep",
+  models: [...(args.models ?? [])],
+  endpoints: [...(args.endpoints ?? [])],
+});

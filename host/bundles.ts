@@ -1,0 +1,53 @@
+import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { HostDocument } from "../schema/host.js";
+import { namedBundles } from "./document.js";
+import type { Layout } from "./layout.js";
+
+/** A bundle on this host. */
+export interface KeptBundle {
+  readonly hash: string;
+  /** When it was put (ms). */
+  readonly at: number;
+}
+
+/**
+ * Which bundles nobody needs any more: not named by any section, not the one whose programs run this, not started by any unit, and put before the one that runs this,
+ * since whoever put a newer one is about to name it. Pure.
+ */
+export function needless(
+  bundles: readonly KeptBundle[],
+  { named, own, units }: { named: ReadonlySet<string>; own: string; units: readonly string[] },
+): string[] {
+  const mine = bundles.find(({ hash }) => hash === own);
+  if (mine === undefined) return []; // run from elsewhere: nothing is known of what is new here
+  return bundles
+    .filter(({ hash, at }) => hash !== own && at <= mine.at && !named.has(hash))
+    .filter(({ hash }) => !units.some((text) => text.includes(hash)))
+    .map(({ hash }) => hash);
+}
+
+/** Removes the bundles that nobody needs any more. @returns their hashes */
+export async function removeNeedlessBundles(layout: Layout, own: string, document: HostDocument): Promise<string[]> {
+  const folder = layout.bundle("");
+  const names = (await readdir(folder).catch(() => [])).filter((name) => name.startsWith("0x"));
+  const bundles = await Promise.all(
+    names.map(async (hash) => ({ hash, at: (await stat(layout.bundle(hash))).mtimeMs })),
+  );
+  const units = await unitTexts(layout);
+  const gone = needless(bundles, { named: namedBundles(document), own, units });
+  for (const hash of gone) await rm(layout.bundle(hash), { recursive: true, force: true });
+  return gone;
+}
+
+/** Whatever may start a program: our notes for the supervisor, and this machine's units of ours. */
+async function unitTexts({ supervisor }: Layout): Promise<string[]> {
+  const texts = await Promise.all(
+    [supervisor.units, "/etc/systemd/system"].map(async (folder) => {
+      const names = await readdir(folder).catch(() => []);
+      const ours = names.filter((name) => folder === supervisor.units || name.startsWith("lightchain-"));
+      return Promise.all(ours.map((name) => readFile(join(folder, name), "utf8").catch(() => "")));
+    }),
+  );
+  return texts.flat();
+}
