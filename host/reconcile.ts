@@ -128,6 +128,7 @@ async function applyRuntime(after: HostDocument, { layout, services, clock }: Ma
   if (section === undefined) {
     const removed = await services.remove(ollamaUnitName);
     await rm(layout.ollama, { recursive: true, force: true });
+    await services.confinement?.forgetUser(ollamaUnitName);
     return { ...nothing, changes: removed ? ["stopped Ollama"] : [] };
   }
   const { report, changed } = await ensureRuntime(section, layout, services, clock);
