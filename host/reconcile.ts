@@ -9,6 +9,7 @@ import { collectable, isEmpty, isModelWanted, readDocument, withoutRetired, with
 import { writeDocument, type RetiredModel } from "./document.js";
 import { presentPublicKey } from "./host-key.js";
 import type { Layout } from "./layout.js";
+import { requireOwnPorts } from "./ports.js";
 import { openRoot, removeRoot } from "./root.js";
 import { ensureModel, removeModel } from "./sections/model.js";
 import { ensureRuntime, ollamaUnitName, ollamaUrl } from "./sections/runtime.js";
@@ -57,6 +58,7 @@ export async function reconcile(request: ReconcileRequest, machine: Machine): Pr
       name: request.name,
       desired: request.desired,
     });
+    if (request.desired !== null) requireOwnPorts(after);
     if (request.dryRun) return { ...nothing, changes: differences(before, after) };
     // Written before it is done: an interrupted run is finished by the next one.
     if (!isEmpty(after)) await writeDocument(layout.document, after);

@@ -78,6 +78,7 @@ export function ollamaUnit(section: RuntimeSection, layout: Layout, version: str
       OLLAMA_MODELS: join(layout.ollama, "models"),
       OLLAMA_KEEP_ALIVE: "-1",
       OLLAMA_NO_CLOUD: "1",
+      OLLAMA_NOHISTORY: "1",
       ...(section.contextLength === 0 ? {} : { OLLAMA_CONTEXT_LENGTH: String(section.contextLength) }),
     },
     folder: layout.ollama,
