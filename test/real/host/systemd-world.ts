@@ -97,9 +97,13 @@ export interface SystemdWorld {
 }
 
 /** Boots it. @param name of the host's folder */
-export async function makeSystemdWorld(name: string): Promise<SystemdWorld> {
+export async function makeSystemdWorld(
+  name: string,
+  makeBundle: (folder: string) => Promise<unknown> = (folder) => makeFakeBundle(folder, sayingSidecar),
+): Promise<SystemdWorld> {
   const folder = await mkdtemp(join(tmpdir(), "fl-"));
-  const source = await makeFakeBundle(join(folder, "bundle"), sayingSidecar);
+  const source = join(folder, "bundle");
+  await makeBundle(source);
   const bundle = await readBundleHash(source);
   const machine = await startSystemd();
   const root = join(folder, name);
