@@ -17,6 +17,7 @@ export async function factsOf(host: string, layout: Layout, services: ServiceMan
     arch: arch(),
     node: process.version,
     services: services.kind,
+    secrets: (await services.confinement?.credentials()) === undefined ? "sealed" : "credential",
     cpus: cpus().length,
     memoryBytes: totalmem(),
     freeDiskBytes: disk.bavail * disk.bsize,

@@ -22,6 +22,15 @@ export class HostCopied extends FleetError {
   }
 }
 
+/** LF1344: the host's key was made anew, so that a secret that was given to the host before is none of its any more. */
+export class HostKeyChanged extends FleetError {
+  constructor(hostKey: string) {
+    super("LF1344", `${hostKey} is another key than the one that the worker's secret was given to.`, {
+      fix: "pulumi up, which seals it anew.",
+    });
+  }
+}
+
 /**
  * The host's X25519 secret; the caller zeroes it. A key knows the path and the file it was made as: a folder that was copied or restored elsewhere would
  * otherwise open what was sealed to the first, and be a second signer with the same key.
@@ -61,6 +70,15 @@ export async function presentPublicKey({ hostKey }: Layout): Promise<string | nu
     if (isErrno(error, "ENOENT")) return null;
     throw error;
   }
+}
+
+/**
+ * That a host's key is where it was made and still the one with this public half (hex): what was encrypted for that host may be used here.
+ * @throws HostCopied LF1313, HostKeyChanged LF1344; ENOENT when there is none
+ */
+export async function requireOriginal(hostKey: string, sealKey: string): Promise<void> {
+  const present = Buffer.from(publicHalf(await readHostKey(hostKey))).toString("hex");
+  if (present !== sealKey) throw new HostKeyChanged(hostKey);
 }
 
 function publicHalf(secret: Uint8Array): Uint8Array {

@@ -49,8 +49,12 @@ export interface SupervisorLayout {
 export interface WorkerLayout {
   readonly folder: string;
   readonly sealed: string;
+  /** The secret as an encrypted systemd credential. */
+  readonly credential: string;
   readonly settings: string;
   readonly state: string;
+  /** Compiled code of a sidecar that has a user of its own: nobody else may write what it runs. */
+  readonly cache: string;
   /** The sidecar's control socket, in its state folder. */
   readonly socket: string;
   readonly log: string;
@@ -94,8 +98,10 @@ export function layoutOf(root: string): Layout {
       return {
         folder,
         sealed: join(folder, "sealed.json"),
+        credential: join(folder, "secret.cred"),
         settings: join(folder, "settings.json"),
         state: workerStateFolder(root, name),
+        cache: join(folder, "cache"),
         socket: join(workerStateFolder(root, name), controlSocketName),
         log: join(folder, "sidecar.log"),
       };

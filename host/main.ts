@@ -65,7 +65,8 @@ async function answer(verb: HostVerb, request: unknown): Promise<unknown> {
     }
     case "seal": {
       const parsed = hostVerbs.seal.request.parse(request);
-      return keepSealed(layoutOf(parsed.root), parsed);
+      const layout = layoutOf(parsed.root);
+      return keepSealed(layout, parsed, await managerFor(layout).confinement?.credentials());
     }
     case "revive": {
       const { root, host, worker } = hostVerbs.revive.request.parse(request);

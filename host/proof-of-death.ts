@@ -1,9 +1,9 @@
-import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { existsSync, lstatSync } from "node:fs";
 import { join } from "node:path";
 import { sidecarLockName } from "../system/control-client.js";
 import { tryLock } from "../system/lock.js";
 import type { Layout } from "./layout.js";
+import { forgetSecret } from "./secret-at-rest.js";
 import { sidecarUnitName } from "./sections/service.js";
 import type { ServiceManager } from "./services/unit.js";
 
@@ -29,10 +29,10 @@ export async function proofOfDeath(
   const status = await services.status(unit);
   if (status !== undefined && status.state !== "stopped" && status.state !== "refused")
     return { dead: false, how: `its service is ${status.state}` };
-  const { state, sealed } = layout.worker(worker);
+  const { state } = layout.worker(worker);
   if (isHeld(state)) return { dead: false, how: "a process still holds its state folder" };
   if (retire) {
-    await rm(sealed, { force: true });
+    await forgetSecret(layout.worker(worker));
     if (status !== undefined) await services.remove(unit);
     // Whoever was started in between has read the secret already, and holds the lock by now or finds no journal.
     if (isHeld(state)) return { dead: false, how: "a process holds its state folder again" };
@@ -42,8 +42,11 @@ export async function proofOfDeath(
 }
 
 function isHeld(state: string): boolean {
-  if (!existsSync(state)) return false;
-  const held = tryLock(join(state, sidecarLockName));
+  const file = join(state, sidecarLockName);
+  const found = lstatSync(file, { throwIfNoEntry: false });
+  if (found === undefined) return false; // no sidecar has ever come so far
+  if (!found.isFile()) return true; // the folder is the sidecar's own: root must not follow what it put there
+  const held = tryLock(file);
   held?.release();
   return held === undefined;
 }

@@ -12,6 +12,7 @@ import { afterTrial, bringsAnotherBundle, onTrial, writeDocument, type RetiredMo
 import { collectable, isEmpty, isModelWanted, readDocument, withoutRetired, withSection } from "./document.js";
 import { presentPublicKey } from "./host-key.js";
 import type { Layout } from "./layout.js";
+import { requireOwnPorts } from "./ports.js";
 import { openRoot, removeRoot } from "./root.js";
 import { ensureModel, removeModel } from "./sections/model.js";
 import { ensureRuntime, FormerOllamaBack, OllamaSilent, ollamaUnitName, ollamaUrl } from "./sections/runtime.js";
@@ -73,6 +74,7 @@ export async function reconcile(request: ReconcileRequest, machine: Machine): Pr
       name: request.name,
       desired: request.desired,
     });
+    if (request.desired !== null) requireOwnPorts(wanted);
     if (request.dryRun)
       return { ...nothing, changes: [...differences(before, wanted), ...(await wouldDo(request, wanted, machine))] };
     const after = await withTrial(request.worker, before, wanted, machine);
@@ -154,6 +156,7 @@ async function applyRuntime(after: HostDocument, { layout, services, clock }: Ma
   if (section === undefined) {
     const removed = await services.remove(ollamaUnitName);
     await rm(layout.ollama, { recursive: true, force: true });
+    await services.confinement?.forgetUser(ollamaUnitName);
     return { ...nothing, changes: removed ? ["stopped Ollama"] : [] };
   }
   const { report, changes } = await ensureRuntime(section, layout, services, clock);

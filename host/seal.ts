@@ -1,12 +1,12 @@
 import type { z } from "zod";
 import { openSealedForHost } from "../keystore/sealing.js";
 import { FleetError } from "../schema/errors.js";
-import { toJson } from "../schema/json.js";
-import { ensureFolder, readIfPresent, writeAtomically } from "../system/files.js";
+import { ensureFolder } from "../system/files.js";
 import type { hostVerbs } from "../schema/host.js";
 import { readHostKey } from "./host-key.js";
 import type { Layout } from "./layout.js";
-import { sealedFileSchema, type SealedFile } from "./sealed-file.js";
+import { keptSecret, layToRest, whyUnusable } from "./secret-at-rest.js";
+import type { CredentialStore } from "./services/unit.js";
 
 /** LF1310: a secret of a former epoch: another host was made the holder since. */
 export class EpochPassed extends FleetError {
@@ -26,21 +26,26 @@ export class SealedForAnother extends FleetError {
   }
 }
 
-/** Keeps a sealed secret for a worker after making sure that it opens here and is not older than the one that is there. */
+/**
+ * Keeps a sealed secret for a worker after making sure that it opens here and is not older than the one that is there. One that cannot be used any more is replaced
+ * under its own epoch.
+ * @param credentials where secrets rest encrypted; `undefined`: as they came
+ */
 export async function keepSealed(
   layout: Layout,
   request: z.infer<(typeof hostVerbs)["seal"]["request"]>,
+  credentials?: CredentialStore,
 ): Promise<{ epoch: number; changed: boolean }> {
   const place = layout.worker(request.worker);
-  const text = await readIfPresent(place.sealed);
-  const held = text === undefined ? undefined : sealedFileSchema.parse(JSON.parse(text));
+  const held = await keptSecret(place);
   if (held !== undefined && held.address === request.address && request.epoch < held.epoch)
     throw new EpochPassed(request.worker, request.epoch, held.epoch);
   await checkOpens(layout, request);
-  if (held?.address === request.address && held.epoch === request.epoch) return { epoch: held.epoch, changed: false };
+  const isHeld = held?.address === request.address && held.epoch === request.epoch;
+  if (isHeld && (await whyUnusable(layout, place, held, credentials)) === undefined)
+    return { epoch: held.epoch, changed: false };
   await ensureFolder(place.folder, "private");
-  const fresh: SealedFile = { version: 1, address: request.address, epoch: request.epoch, sealed: request.sealed };
-  await writeAtomically(place.sealed, toJson(fresh), "private");
+  await layToRest(layout, place, request, credentials);
   return { epoch: request.epoch, changed: true };
 }
 

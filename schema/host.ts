@@ -109,6 +109,8 @@ export const hostFactsSchema = z.object({
   arch: z.string(),
   node: z.string(),
   services: z.enum(["systemd", "supervisor"]),
+  /** How secrets rest: encrypted by systemd for this machine, or sealed to the host's key file. Default: what an older host program does. */
+  secrets: z.enum(["credential", "sealed"]).default("sealed"),
   cpus: z.number().int().positive(),
   memoryBytes: z.number().nonnegative(),
   freeDiskBytes: z.number().nonnegative(),

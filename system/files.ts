@@ -18,16 +18,22 @@ export async function ensureFolder(path: string, visibility: Visibility): Promis
 /**
  * Writes a file so that a reader, or a machine that loses power, sees the old content or the new, never a part: temporary file beside it,
  * fsync, rename, fsync of the folder. The folder must exist.
+ * @param group whose members may read a private file too
  */
 export async function writeAtomically(
   path: string,
   content: string | Uint8Array,
   visibility: Visibility,
+  group?: number,
 ): Promise<void> {
   const temporary = join(dirname(path), `.${randomBytes(6).toString("hex")}.tmp`);
   try {
     const file = await open(temporary, "wx", modes[visibility].file);
     try {
+      if (group !== undefined) {
+        await file.chown(process.getuid?.() ?? 0, group);
+        await file.chmod(0o640);
+      }
       await file.writeFile(content);
       await file.sync();
     } finally {

@@ -1,12 +1,16 @@
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { realpath } from "node:fs/promises";
+import { totalmem } from "node:os";
+import { dirname, join } from "node:path";
 import { FleetError } from "../../schema/errors.js";
 import type { Report, RuntimeSection } from "../../schema/host.js";
 import type { Clock } from "../../system/clock.js";
 import { isPortTaken } from "../../system/net.js";
 import { compareVersions } from "../../system/versions.js";
 import type { Layout } from "../layout.js";
-import type { ServiceManager, Unit } from "../services/unit.js";
+import { makeFolders, openFolderToAll, openToAll } from "../services/folders.js";
+import type { Confinement, ServiceManager, Unit } from "../services/unit.js";
+import { isWithin } from "../services/veils.js";
 import { listensOn } from "./listener.js";
 import { ensureRelease, forgetOtherReleases, programIn, releaseFolder } from "./ollama-release.js";
 import { askVersion } from "./ollama-version.js";
@@ -61,10 +65,22 @@ export const ollamaUnitName = "ollama";
 /** Where our Ollama listens. */
 export const ollamaUrl = (section: Pick<RuntimeSection, "port">): string => `http://127.0.0.1:${section.port}`;
 
+/** Ollama's folders: its own to write. */
+const foldersOf = (layout: Layout): string[] => ["home", "models"].map((folder) => join(layout.ollama, folder));
+
+/** What Ollama has of its own on a machine that gives it that. */
+export interface ConfinedOllama {
+  readonly user: string;
+  /** The program, past every link, and what it loads. */
+  readonly program: string;
+  readonly readable: readonly string[];
+  readonly memoryMaxBytes: number;
+}
+
 /** Ollama as a unit: on loopback, models and home in the host's folder, no prompt in any log, nothing sent to any cloud. Pure. */
-export function ollamaUnit(section: RuntimeSection, layout: Layout, version: string): Unit {
+export function ollamaUnit(section: RuntimeSection, layout: Layout, version: string, confined?: ConfinedOllama): Unit {
   const { ollama } = section;
-  return {
+  const unit: Unit = {
     name: ollamaUnitName,
     description: "Ollama for Lightchain workers",
     command: [programOf(section, layout), "serve"],
@@ -75,6 +91,7 @@ export function ollamaUnit(section: RuntimeSection, layout: Layout, version: str
       OLLAMA_MODELS: join(layout.ollama, "models"),
       OLLAMA_KEEP_ALIVE: "-1",
       OLLAMA_NO_CLOUD: "1",
+      OLLAMA_NOHISTORY: "1",
       ...(section.contextLength === 0 ? {} : { OLLAMA_CONTEXT_LENGTH: String(section.contextLength) }),
     },
     folder: layout.ollama,
@@ -84,10 +101,46 @@ export function ollamaUnit(section: RuntimeSection, layout: Layout, version: str
     revision: typeof ollama === "string" ? version : `${version} ${ollama.sha256}`,
     secret: null,
   };
+  if (confined === undefined) return unit;
+  return {
+    ...unit,
+    command: [confined.program, "serve"],
+    user: confined.user,
+    sandbox: "ollama",
+    readable: [...confined.readable],
+    writable: foldersOf(layout),
+    memoryMaxBytes: confined.memoryMaxBytes,
+    tasksMax: 4096,
+  };
 }
 
 const programOf = ({ ollama }: RuntimeSection, layout: Layout): string =>
   typeof ollama === "string" ? ollama : programIn(releaseFolder(layout, ollama));
+
+/** A user of its own that GPUs are open to, and the program with its libraries, wherever they are installed. */
+async function confine(
+  section: RuntimeSection,
+  layout: Layout,
+  confinement: Confinement | undefined,
+): Promise<ConfinedOllama | undefined> {
+  if (confinement === undefined) return undefined;
+  const { name } = await confinement.user(ollamaUnitName, ["video", "render"]);
+  const program = await realpath(programOf(section, layout));
+  const libraries = join(dirname(dirname(program)), "lib", "ollama");
+  const readable = [program, ...(existsSync(libraries) ? [libraries] : [])];
+  if (isWithin(program, layout.root)) {
+    await openToAll(program);
+    if (existsSync(libraries)) await openFolderToAll(libraries);
+  }
+  return { user: name, program, readable, memoryMaxBytes: memoryFor(totalmem()) };
+}
+
+/** All of a machine's memory (bytes) but a tenth, in whole GiB so that a new kernel changes nothing; of less than two, all. Pure. */
+export const memoryFor = (total: number): number => {
+  const gib = 1024 ** 3;
+  const share = Math.floor((total * 0.9) / gib) * gib;
+  return share < gib ? total : share;
+};
 
 /** Makes Ollama run as the section says. A release that is not needed any more goes once the new one answers. @throws OllamaMissing, OllamaTooOld, OllamaPortTaken, OllamaSilent */
 export async function ensureRuntime(
@@ -101,8 +154,8 @@ export async function ensureRuntime(
   const version = await versionOf(programOf(section, layout), section.minimumVersion);
   if ((await isPortTaken(section.port)) && !(await isOurs(section.port, services)))
     throw new OllamaPortTaken(section.port);
-  for (const folder of ["home", "models"]) await mkdir(join(layout.ollama, folder), { recursive: true, mode: 0o700 });
-  const unit = ollamaUnit(section, layout, version);
+  await makeFolders(foldersOf(layout));
+  const unit = ollamaUnit(section, layout, version, await confine(section, layout, services.confinement));
   const started = await services.ensure(unit);
   await waitUntilAnswers(section, unit.log, services, clock);
   const removed = await forgetOtherReleases(layout, pinned);

@@ -5,10 +5,13 @@ import { bundleManifestSchema } from "../../schema/bundle.js";
 import { FleetError } from "../../schema/errors.js";
 import type { Report, ServiceSection } from "../../schema/host.js";
 import { toJson } from "../../schema/json.js";
-import { ensureFolder, readIfPresent, writeAtomically } from "../../system/files.js";
+import { ensureFolder, writeAtomically } from "../../system/files.js";
+import { presentPublicKey } from "../host-key.js";
 import type { Layout } from "../layout.js";
-import { sealedFileSchema } from "../sealed-file.js";
-import type { ServiceManager, Unit } from "../services/unit.js";
+import type { SealedFile } from "../sealed-file.js";
+import { keptSecret, layToRest, requireUsable } from "../secret-at-rest.js";
+import { makeFolders, openFolderToAll } from "../services/folders.js";
+import type { Confinement, ServiceManager, SystemUser, Unit } from "../services/unit.js";
 
 /** LF1306: the bundle to run is not on the host, or not whole. */
 export class BundleDamaged extends FleetError {
@@ -40,26 +43,100 @@ export async function ensureService(
   const bundle = layout.bundle(section.bundle);
   await verifyBundle(bundle, section.bundle);
   const place = layout.worker(worker);
-  const sealed = await readIfPresent(place.sealed);
-  if (sealed === undefined) throw new NothingSealed(worker);
+  const kept = await keptSecret(place);
+  if (kept === undefined) throw new NothingSealed(worker);
+  const name = sidecarUnitName(worker);
+  const confined = await confine(worker, kept, host, layout, services.confinement);
   await ensureFolder(place.state, "private");
+  if (confined !== undefined) {
+    await makeFolders([place.cache]);
+    await openFolderToAll(bundle);
+  }
   const settings = toJson(section.settings);
-  await writeAtomically(place.settings, settings, "private");
-  const { epoch, address } = sealedFileSchema.parse(JSON.parse(sealed));
+  await writeAtomically(place.settings, settings, "private", confined?.user.gid);
+  const revision = createHash("sha256").update(`${settings}\n${kept.address}#${kept.epoch}`).digest("hex");
+  const unit = sidecarUnit({ worker, section, host, layout, revision, confined });
+  const changed = await services.ensure(unit);
+  const status = await services.status(name);
+  return { report: status ?? { state: "stopped", pid: null, lastExit: null }, changed };
+}
+
+/** What a sidecar has of its own on a machine that gives it that. */
+interface Confined {
+  readonly user: SystemUser;
+  /** Where its secret is found, for whom it is, and the file that it rests in; `undefined`: a parent process opens it. */
+  readonly credential: { readonly path: string; readonly file: string; readonly sealKey: string } | undefined;
+}
+
+/** The sidecar's own user, and its secret on the best rung. What rests on a lower one is brought up. @throws CredentialUnusable LF1342 */
+async function confine(
+  worker: string,
+  kept: SealedFile,
+  host: string,
+  layout: Layout,
+  confinement: Confinement | undefined,
+): Promise<Confined | undefined> {
+  const place = layout.worker(worker);
+  const name = sidecarUnitName(worker);
+  const credentials = await confinement?.credentials();
+  await requireUsable(worker, layout, place, kept, credentials);
+  if (confinement === undefined) return undefined;
+  const user = await confinement.user(name, []);
+  if (credentials === undefined) return { user, credential: undefined };
+  if (kept.credential === undefined) await layToRest(layout, place, { ...kept, host }, credentials);
+  const sealKey = kept.credential?.sealKey ?? (await presentPublicKey(layout)) ?? "";
+  return { user, credential: { path: credentials.pathFor(name), file: place.credential, sealKey } };
+}
+
+/** A sidecar's memory (bytes): several times what it takes with a full journal and four answers at once. */
+const memoryMaxBytes = 2 * 1024 ** 3;
+/** A minute without an answer: no job is acknowledged meanwhile. */
+const watchdogSeconds = 60;
+
+/** The sidecar as a unit. Pure. */
+export function sidecarUnit(of: {
+  readonly worker: string;
+  readonly section: ServiceSection;
+  readonly host: string;
+  readonly layout: Layout;
+  readonly revision: string;
+  readonly confined: Confined | undefined;
+}): Unit {
+  const { worker, section, host, layout, revision, confined } = of;
+  const bundle = layout.bundle(section.bundle);
+  const place = layout.worker(worker);
+  const credential = confined?.credential;
+  const secrets = credential === undefined ? "fd:3" : `file:${credential.path}`;
   const unit: Unit = {
     name: sidecarUnitName(worker),
     description: `Lightchain worker ${worker}`,
-    command: [join(bundle, "node"), join(bundle, "sidecar.js"), "--settings", place.settings, "--secrets", "fd:3"],
-    environment: { PATH: "/usr/bin:/bin", HOME: place.folder, NODE_COMPILE_CACHE: layout.compileCache },
+    command: [join(bundle, "node"), join(bundle, "sidecar.js"), "--settings", place.settings, "--secrets", secrets],
+    environment: {
+      PATH: "/usr/bin:/bin",
+      HOME: place.folder,
+      NODE_COMPILE_CACHE: confined === undefined ? layout.compileCache : place.cache,
+    },
     folder: place.folder,
     log: place.log,
     stopTimeoutMs: section.settings.jobs.shutdownMs + 30_000,
-    revision: createHash("sha256").update(`${settings}\n${address}#${epoch}`).digest("hex"),
-    secret: { sealed: place.sealed, hostKey: layout.hostKey, host },
+    revision,
+    secret: credential === undefined ? { sealed: place.sealed, hostKey: layout.hostKey, host } : null,
   };
-  const changed = await services.ensure(unit);
-  const status = await services.status(unit.name);
-  return { report: status ?? { state: "stopped", pid: null, lastExit: null }, changed };
+  if (confined === undefined) return unit;
+  const { hostKey } = layout;
+  return {
+    ...unit,
+    user: confined.user.name,
+    sandbox: "sidecar",
+    readable: [bundle, place.settings],
+    writable: [place.state, place.cache],
+    ...(credential === undefined
+      ? {}
+      : { credential: { file: credential.file, hostKey, sealKey: credential.sealKey } }),
+    memoryMaxBytes,
+    tasksMax: 128,
+    watchdog: { seconds: watchdogSeconds, state: place.state },
+  };
 }
 
 /**
@@ -69,6 +146,7 @@ export async function ensureService(
 export async function removeService(worker: string, layout: Layout, services: ServiceManager): Promise<boolean> {
   const was = await services.remove(sidecarUnitName(worker));
   await rm(layout.worker(worker).folder, { recursive: true, force: true });
+  await services.confinement?.forgetUser(sidecarUnitName(worker)); // last: until then what it owned is nobody else's
   return was;
 }
 

@@ -77,7 +77,7 @@ async function startSupervisor(folders: SupervisorLayout, program: SupervisorPro
   for (const folder of [folders.folder, folders.units, folders.pids])
     await mkdir(folder, { recursive: true, mode: 0o700 });
   const log = openSync(folders.log, "a", 0o600);
-  const child = startProcess(program.node, [program.file, "--root", program.root], {
+  const child = startProcess("/bin/sh", ["-c", withoutCores, program.node, program.file, "--root", program.root], {
     cwd: "/",
     env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin" },
     stdio: ["ignore", log, log],
@@ -90,6 +90,9 @@ async function startSupervisor(folders: SupervisorLayout, program: SupervisorPro
     await clock.sleep(30);
   }
 }
+
+/** Neither the supervisor nor any program of its leaves its memory on a disk, nor gives it to a handler of crashes (core(5)). */
+const withoutCores = `ulimit -c 0; echo 0 2>/dev/null > /proc/self/coredump_filter; exec "$0" "$@"`;
 
 const answers = (socket: string): Promise<boolean> =>
   askSupervisor(socket, { op: "status", name: "any" }).then(

@@ -1,15 +1,9 @@
-import { FleetError } from "../../schema/errors.js";
+import { dirname } from "node:path";
 import { exitCodes, firstPauseMs } from "../supervisor/restart-policy.js";
+import { credentialName } from "./credentials.js";
+import { hardening } from "./hardening.js";
+import { commandLine, mountPath, plain, quoted } from "./systemd-text.js";
 import type { Unit } from "./unit.js";
-
-/** LF1339: a path that no unit file can hold. */
-export class NotForSystemd extends FleetError {
-  constructor(text: string) {
-    super("LF1339", `systemd takes no path such as ${JSON.stringify(text)}.`, {
-      fix: "choose a hostRoot without quotes, backslashes and line ends.",
-    });
-  }
-}
 
 /** What a unit needs to know of its surroundings. */
 export interface UnitSurroundings {
@@ -20,6 +14,10 @@ export interface UnitSurroundings {
   readonly spec: string;
   /** Units that are started before this one, and so are stopped after it. */
   readonly after: readonly string[];
+  /** Units that are started with this one. Default: none. */
+  readonly with?: readonly string[];
+  /** Folders that a sandboxed unit finds empty but for what it is given of them. */
+  readonly veils: readonly string[];
 }
 
 /**
@@ -28,20 +26,21 @@ export interface UnitSurroundings {
  * @throws NotForSystemd LF1339
  */
 export function renderUnit(unit: Unit, around: UnitSurroundings): string {
-  const command = unit.secret === null ? unit.command : [around.node, around.supervisor, "--unit", around.spec];
+  const alongside = around.with ?? [];
   return [
     "[Unit]",
     `Description=${plain(unit.description)}`,
     // a service that starts before the driver runs on the CPU for ever (ollama/ollama issue 7669)
     `After=${["network-online.target", "systemd-modules-load.service", "nvidia-persistenced.service", ...around.after].join(" ")}`,
-    "Wants=network-online.target",
+    `Wants=${["network-online.target", ...alongside].join(" ")}`,
     "StartLimitIntervalSec=0", // never given up: whoever holds an open session must answer
     "",
     "[Service]",
     "Type=exec",
-    `ExecStart=${commandLine(command)}`,
+    ...beforeStart(unit, around),
+    `ExecStart=${commandLine(unit.secret === null ? unit.command : parentOf(around))}`,
     `WorkingDirectory=${plain(unit.folder)}`,
-    ...Object.entries(unit.environment).map(([name, value]) => `Environment=${quoted(`${name}=${value}`)}`),
+    ...environment(unit),
     "Restart=on-failure",
     `RestartPreventExitStatus=${exitCodes.misconfigured}`,
     `RestartSec=${firstPauseMs / 1000}`,
@@ -51,9 +50,7 @@ export function renderUnit(unit: Unit, around: UnitSurroundings): string {
     "KillSignal=SIGTERM",
     "KillMode=mixed",
     `TimeoutStopSec=${Math.ceil(unit.stopTimeoutMs / 1000)}`,
-    "NoNewPrivileges=yes",
-    "LimitCORE=0",
-    "UMask=0077",
+    ...confinement(unit, around),
     `StandardOutput=append:${plain(unit.log)}`,
     `StandardError=append:${plain(unit.log)}`,
     "",
@@ -63,23 +60,59 @@ export function renderUnit(unit: Unit, around: UnitSurroundings): string {
   ].join("\n");
 }
 
-/** A setting that takes the rest of its line as it is: only specifiers are expanded, and no escape can carry a line's end. */
-function plain(text: string): string {
-  if (/[\n\r\0]|\\$|^\s|\s$/.test(text)) throw new NotForSystemd(text);
-  return text.replaceAll("%", "%%");
+/** A parent that opens a secret hands the environment on and has none of it: it is root's, and must not load compiled code that its child may write. */
+const environment = ({ environment, secret }: Unit): string[] =>
+  secret === null
+    ? Object.entries(environment).map(([name, value]) => `Environment=${quoted(`${name}=${value}`)}`)
+    : [];
+
+/** The parent that opens a sealed secret. */
+const parentOf = ({ node, supervisor, spec }: UnitSurroundings): string[] => [node, supervisor, "--unit", spec];
+
+/** What root does in front of each start: a copied host starts nothing, and everything in the unit's folders is its user's, whoever made it. */
+function beforeStart({ user, credential, writable = [] }: Unit, { node, supervisor }: UnitSurroundings): string[] {
+  const isOriginal =
+    credential === undefined
+      ? []
+      : ["/usr/bin/env", "-i", node, supervisor, "--here", credential.hostKey, credential.sealKey];
+  const takeOver =
+    user === undefined || writable.length === 0
+      ? []
+      : ["/bin/chown", "-R", "--no-dereference", `${user}:${user}`, "--", ...writable];
+  return [
+    ...(isOriginal.length === 0 ? [] : [`ExecCondition=${commandLine(isOriginal, true)}`]),
+    ...(takeOver.length === 0 ? [] : [`ExecStartPre=${commandLine(takeOver, true)}`]),
+    ...(credential === undefined ? [] : [`LoadCredentialEncrypted=${credentialName}:${plain(credential.file)}`]),
+  ];
 }
 
-/** In quotes C escapes are read; specifiers are expanded all the same. */
-function quoted(text: string): string {
-  if (text.includes("\0")) throw new NotForSystemd(text);
-  return `"${text.replace(/[\\"]/g, "\\$&").replaceAll("\n", "\\n").replaceAll("\r", "\\r").replaceAll("%", "%%")}"`;
+function confinement(unit: Unit, around: UnitSurroundings): readonly string[] {
+  const limits = [
+    ...(unit.memoryMaxBytes === undefined ? [] : [`MemoryMax=${unit.memoryMaxBytes}`]),
+    ...(unit.tasksMax === undefined ? [] : [`TasksMax=${unit.tasksMax}`]),
+  ];
+  if (unit.sandbox === undefined) return ["NoNewPrivileges=yes", "LimitCORE=0", "UMask=0077", ...limits];
+  const hasRootParent = unit.secret !== null;
+  const { readable, writable } = boundPaths(unit, around);
+  const isHome = (path: string): boolean => /^\/(home|root|run\/user)(\/|$)/.test(path);
+  return [
+    ...(unit.user === undefined || hasRootParent ? [] : [`User=${plain(unit.user)}`, `Group=${plain(unit.user)}`]),
+    ...limits,
+    // Of the host's folder it finds nothing but what it is given, so that no mode has to keep it from anything there.
+    ...around.veils.map((folder) => `TemporaryFileSystem=${mountPath(folder)}:ro`),
+    ...readable.map((path) => `BindReadOnlyPaths=${mountPath(path)}`),
+    ...writable.map((path) => `BindPaths=${mountPath(path)}`),
+    ...hardening({ kind: unit.sandbox, hasRootParent, needsHome: [...readable, ...writable].some(isHome) }),
+  ];
 }
 
-/**
- * The colon: no `$` is a variable, in the program's path or in any argument (systemd.service(5), "Command lines"). A program's path, unlike an
- * argument, may hold no quote and no backslash, however escaped (systemd's `string_is_safe`).
- */
-function commandLine([program = "", ...args]: readonly string[]): string {
-  if (/["'\\\p{Cc}]/u.test(program)) throw new NotForSystemd(program);
-  return [quoted(`:${program}`), ...args.map(quoted)].join(" ");
+/** Root's commands are in the unit's namespace too. What they alone may read is closed to the unit's user by its mode. */
+function boundPaths(unit: Unit, { spec, supervisor }: UnitSurroundings): { readable: string[]; writable: string[] } {
+  const { readable = [], writable = [], secret, credential } = unit;
+  const hostKey = secret?.hostKey ?? credential?.hostKey;
+  const ofRoot = [
+    ...(hostKey === undefined ? [] : [dirname(supervisor), hostKey, `${hostKey}.place`]),
+    ...(secret === null ? [] : [secret.sealed, spec]),
+  ];
+  return { readable: [...new Set([...readable, ...ofRoot])], writable: [...writable] };
 }

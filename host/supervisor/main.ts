@@ -7,9 +7,10 @@ import { toJson } from "../../schema/json.js";
 import { systemClock } from "../../system/clock.js";
 import { createLogger } from "../../system/log.js";
 import { tryLock } from "../../system/lock.js";
-import { presentPublicKey } from "../host-key.js";
+import { presentPublicKey, requireOriginal } from "../host-key.js";
 import { layoutOf } from "../layout.js";
 import { unitSchema } from "../services/unit.js";
+import { answersWithin, silentExit } from "./answers.js";
 import { notesIn } from "./notes.js";
 import { exitCodes } from "./restart-policy.js";
 import { supervisorRequestSchema, type SupervisorReply } from "./protocol.js";
@@ -19,10 +20,23 @@ import { Supervisor } from "./supervisor.js";
 /*
  * supervisor --root FOLDER    keeps the host's units running until it is told to shut down
  * supervisor --unit FILE      runs one unit in the foreground, for another service manager: opens its secret, hands it over, passes on signals and exit code
+ * supervisor --here KEY SEAL  whether the host's key was made where it is, and is the one with this public half: 0, or 1 and why
+ * supervisor --answers STATE --within SECONDS  whether the sidecar with this state folder answers: 0, or 70
  */
-const { values } = parseArgs({ options: { root: { type: "string" }, unit: { type: "string" } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    root: { type: "string" },
+    unit: { type: "string" },
+    here: { type: "string" },
+    answers: { type: "string" },
+    within: { type: "string" },
+  },
+});
 
 if (values.unit !== undefined) void runOne(values.unit);
+else if (values.here !== undefined) void standsHere(values.here, positionals[0] ?? "");
+else if (values.answers !== undefined) void look(values.answers, Number(values.within) * 1_000);
 else if (values.root !== undefined) void supervise(values.root);
 else process.exit(64);
 
@@ -101,11 +115,30 @@ async function answer(supervisor: Supervisor, line: string): Promise<{ body: Sup
 /** Exit codes pass through; a signal's end is 1, and so is a program that cannot be started, which another service manager tries again; 78 where that has a code of ours. */
 async function runOne(file: string): Promise<void> {
   try {
-    const program = await runUnit(unitSchema.parse(JSON.parse(await readFile(file, "utf8"))));
+    const program = await runUnit(unitSchema.parse(JSON.parse(await readFile(file, "utf8"))), "inherit");
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => program.kill(signal));
     process.exit((await program.ended) ?? 1);
   } catch (error) {
-    createLogger("supervisor").error({ file, err: error }, "program could not be started");
+    // One of ours has said why already, and that stays the log's last word.
+    if (!(error instanceof FleetError))
+      createLogger("supervisor").error({ file, err: error }, "program could not be started");
     process.exit(error instanceof FleetError ? exitCodes.misconfigured : 1);
   }
+}
+
+/** For systemd's ExecCondition: anything but 0 keeps the unit down without a try to start it again. */
+async function standsHere(hostKey: string, sealKey: string): Promise<void> {
+  try {
+    await requireOriginal(hostKey, sealKey);
+    process.exit(0);
+  } catch (error) {
+    const log = createLogger("supervisor");
+    if (error instanceof FleetError) log.fatal({ code: error.code, fix: error.fix }, error.summary);
+    else log.error({ err: error }, "the host's key cannot be read");
+    process.exit(1);
+  }
+}
+
+async function look(state: string, withinMs: number): Promise<void> {
+  process.exit((await answersWithin(state, withinMs, systemClock)) ? 0 : silentExit);
 }

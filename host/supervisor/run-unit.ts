@@ -7,6 +7,7 @@ import { FleetError } from "../../schema/errors.js";
 import { isErrno } from "../../system/files.js";
 import { stopProcess } from "../../system/process.js";
 import { readHostKey } from "../host-key.js";
+import { parsePasswd } from "../services/system-users.js";
 import type { Unit } from "../services/unit.js";
 import { sealedFileSchema } from "../sealed-file.js";
 
@@ -21,28 +22,33 @@ export interface RunningProgram {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Starts a unit's program. Rejects when it cannot be started. */
-export type RunUnit = (unit: Unit) => Promise<RunningProgram>;
+/**
+ * Starts a unit's program. Rejects when it cannot be started.
+ * @param output where its words go: the unit's log (default), or where those of this process go
+ */
+export type RunUnit = (unit: Unit, output?: "log" | "inherit") => Promise<RunningProgram>;
 
 /**
  * Starts a unit's program. Its secret, if it has one, is opened now and written to its descriptor 3, which is then closed: it is in no argument,
- * environment or file.
+ * environment or file. A unit's user is taken on where this process is root.
  */
-export const runUnit: RunUnit = async (unit) => {
+export const runUnit: RunUnit = async (unit, output = "log") => {
   const [file, ...args] = unit.command;
   if (file === undefined) throw new Error(`unit ${unit.name} has no command`);
-  const secret = unit.secret === null ? undefined : await openSecret(unit.secret).catch(saidInLog(unit));
-  const log = openSync(unit.log, "a", 0o600);
+  const secret = unit.secret === null ? undefined : await openSecret(unit.secret).catch(saidIn(output, unit));
+  const identity = unit.user === undefined || process.getuid?.() !== 0 ? {} : await identityOf(unit.user);
+  const log = output === "log" ? openSync(unit.log, "a", 0o600) : undefined;
   let child: ChildProcess;
   try {
     child = spawn(file, args, {
       cwd: unit.folder,
       env: unit.environment,
-      stdio: ["ignore", log, log, secret === undefined ? "ignore" : "pipe"],
+      ...identity,
+      stdio: ["ignore", log ?? "inherit", log ?? "inherit", secret === undefined ? "ignore" : "pipe"],
       detached: true, // its own group, so that a terminal's Ctrl-C is not the program's
     });
   } finally {
-    closeSync(log);
+    if (log !== undefined) closeSync(log);
   }
   // Nothing is awaited from spawn to here: a program that ends at once, or never started, must not be missed.
   const failed = new Promise<Error>((resolve) => child.on("error", resolve));
@@ -71,15 +77,23 @@ export function killGroup(pid: number): void {
 }
 
 /** Whoever looks for the program's last word finds why it never ran. */
-const saidInLog =
-  ({ log }: Unit) =>
+const saidIn =
+  (output: "log" | "inherit", { log }: Unit) =>
   async (error: unknown): Promise<never> => {
     if (error instanceof FleetError) {
       const { code, summary: msg, fix } = error;
-      await appendFile(log, `${JSON.stringify({ level: "fatal", code, fix, msg })}\n`, { mode: 0o600 });
+      const line = `${JSON.stringify({ level: "fatal", code, fix, msg })}\n`;
+      if (output === "log") await appendFile(log, line, { mode: 0o600 });
+      else process.stderr.write(line);
     }
     throw error;
   };
+
+async function identityOf(user: string): Promise<{ uid: number; gid: number }> {
+  const found = parsePasswd(await readFile("/etc/passwd", "utf8")).find(({ name }) => name === user);
+  if (found === undefined) throw new Error(`there is no user ${user}`);
+  return { uid: found.uid, gid: found.gid };
+}
 
 async function openSecret(secret: NonNullable<Unit["secret"]>): Promise<Uint8Array> {
   const key = await readHostKey(secret.hostKey);

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readStatus, serviceName } from "../../host/services/systemd-manager.js";
-import { NotForSystemd, renderUnit } from "../../host/services/systemd-unit.js";
+import { NotForSystemd } from "../../host/services/systemd-text.js";
+import { renderUnit } from "../../host/services/systemd-unit.js";
 import type { Unit } from "../../host/services/unit.js";
 
 const unit: Unit = {
@@ -20,6 +21,7 @@ const around = {
   supervisor: "/opt/b/supervisor.js",
   spec: "/opt/units/worker-home.json",
   after: ["lightchain-0a1b2c3d-ollama.service"],
+  veils: [],
 };
 const line = (text: string, key: string) => text.split("\n").find((one) => one.startsWith(`${key}=`));
 

@@ -52,6 +52,12 @@ process.on("SIGTERM", () => process.exit(0));
 setInterval(() => undefined, 1000);
 `;
 
+/** Has a job that takes two seconds more when it is told to end. */
+export const busySidecar = patientSidecar.replace(
+  "process.exit(0)",
+  `setTimeout(() => { fs.appendFileSync(state + "/starts", process.pid + " job-done\\n"); process.exit(0); }, 2000)`,
+);
+
 export const misconfiguredSidecar = `process.exit(78);`;
 
 /**

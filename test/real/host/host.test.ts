@@ -12,16 +12,18 @@ import { sealForHost } from "../../../keystore/sealing.js";
 import { settingsSchema } from "../../../schema/settings.js";
 import { isAlive } from "../../../system/process.js";
 import { systemClock } from "../../../system/clock.js";
-import { makeFakeBundle, misconfiguredSidecar } from "./fake-bundle.js";
+import { busySidecar, makeFakeBundle, misconfiguredSidecar } from "./fake-bundle.js";
 
 const address = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
 let bundles: string;
 let good: string;
 let bad: string;
+let busy: string;
 beforeAll(async () => {
   bundles = await mkdtemp(join(tmpdir(), "fleet-bundles-"));
   good = await makeFakeBundle(join(bundles, "good"));
   bad = await makeFakeBundle(join(bundles, "bad"), misconfiguredSidecar);
+  busy = await makeFakeBundle(join(bundles, "busy"), busySidecar);
   return () => rm(bundles, { recursive: true, force: true });
 });
 
@@ -105,6 +107,30 @@ describe("a host, driven by its own program", () => {
     ];
     expect(seen.flatMap((content) => findSecrets(content, needles))).toEqual([]);
     expect(findSecrets(Buffer.concat([Buffer.from("x"), secret]), needles)).toHaveLength(1);
+  });
+
+  test("lets a sidecar leave no core, by limit or by content", async () => {
+    await host.put(good);
+    await seal(randomBytes(64));
+    await service(good);
+    const [first] = await started(1);
+    expect(await readFile(`/proc/${first!.pid}/limits`, "utf8")).toMatch(/^Max core file size +0 +0 /m);
+    expect(await readFile(`/proc/${first!.pid}/coredump_filter`, "utf8")).toBe("00000000\n");
+  });
+
+  test("lets a sidecar finish its job before it is replaced by another bundle's, and never runs both", async () => {
+    await host.put(good);
+    await host.put(busy);
+    await seal(randomBytes(64));
+    await service(busy);
+    const [first] = await started(1);
+    const begun = Date.now();
+    await service(good);
+    expect(Date.now() - begun).toBeGreaterThan(2_000);
+    await started(2);
+    const lines = (await readFile(join(root, "workers/home/state/starts"), "utf8")).trim().split("\n");
+    expect(lines[1]).toBe(`${first!.pid} job-done`);
+    expect(lines).toHaveLength(3);
   });
 
   test("changes nothing when nothing changed, and restarts the sidecar when its settings did", async () => {

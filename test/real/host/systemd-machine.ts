@@ -15,9 +15,12 @@ export function whyNoSystemd(): string | undefined {
   return undefined;
 }
 
-/** A real systemd as process 1 of namespaces of its own. It shares files and loopback with us, but for /run and /etc/systemd/system. */
+/**
+ * A real systemd as process 1 of namespaces of its own. It shares files and loopback with us, but for /run, for /etc, of which it has a copy (its users are its own), and
+ * for /var/lib/systemd with the key of its credentials.
+ */
 export interface SystemdMachine {
-  /** Runs a program there. */
+  /** Runs a program there, as root. */
   run(file: string, args: readonly string[], input?: string): Promise<ProcessResult>;
   systemctl(...args: readonly string[]): Promise<string>;
   stop(): Promise<void>;
@@ -32,8 +35,10 @@ export async function startSystemd(): Promise<SystemdMachine> {
     await writeFile(join(units, `${name}.target`), `[Unit]\nDescription=${name}\nDefaultDependencies=no\n`);
   const cgroup = join(await cgroup2Mount(), `fleet-test-${process.pid}`);
   await mkdir(cgroup);
+  const library = join(folder, "library");
+  await mkdir(library);
   const boot = join(folder, "boot.sh");
-  await writeFile(boot, bootScript(units));
+  await writeFile(boot, bootScript(units, library));
   const child = startProcess(
     "/bin/sh",
     ["-c", `echo $$ > ${cgroup}/cgroup.procs && exec unshare -m -p -f -C -u -i --kill-child /bin/sh ${boot}`],
@@ -68,15 +73,19 @@ export async function startSystemd(): Promise<SystemdMachine> {
   return { run, systemctl, stop };
 }
 
-const bootScript = (units: string): string => `set -e
+const bootScript = (units: string, library: string): string => `set -e
 mount --make-rprivate /
 mount -t tmpfs tmpfs /run
-mkdir /run/no-generators
+mkdir /run/no-generators /run/etc
+cp -a /etc/. /run/etc/
+mount --bind /run/etc /etc
+mount --bind ${library} /var/lib/systemd
 mount -t cgroup2 none /sys/fs/cgroup
 mount -t proc proc /proc
 mount -o bind /proc/sys /proc/sys
 mount -o remount,bind,ro /proc/sys
 mount -t tmpfs tmpfs /etc/systemd/system
+mount --make-rshared /
 export container=fleet-test SYSTEMD_UNIT_PATH=${units}:/etc/systemd/system SYSTEMD_GENERATOR_PATH=/run/no-generators
 exec ${systemd} --system --unit=multi-user.target --log-target=null
 `;
