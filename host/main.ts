@@ -65,6 +65,10 @@ async function answer(verb: HostVerb, request: unknown): Promise<unknown> {
       const layout = layoutOf(root);
       return revive(worker, host, { layout, services: managerFor(layout), clock: systemClock });
     }
+    case "answers": {
+      const { url } = hostVerbs.answers.request.parse(request);
+      return { ok: await isAnswered(url) };
+    }
     case "control": {
       const parsed = hostVerbs.control.request.parse(request);
       const layout = layoutOf(parsed.root);
@@ -81,6 +85,12 @@ async function answer(verb: HostVerb, request: unknown): Promise<unknown> {
     }
   }
 }
+
+const isAnswered = (url: string): Promise<boolean> =>
+  fetch(url, { signal: AbortSignal.timeout(5_000) }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
 
 /** The service manager of this machine, run from the bundle that this program is part of. */
 function managerFor(layout: Layout): ServiceManager {

@@ -5,12 +5,10 @@ import { hashSchema } from "../../schema/json.js";
 import { coded } from "../coded.js";
 import { implement, PartlyDone } from "../implementation.js";
 import { hostReferenceSchema, type HostReference } from "../worker-reference.js";
-import { openHost, type Host } from "./host.js";
+import { firstContact, openHost, statedHostSchema, type Host } from "./host.js";
+import { isToBeCleaned } from "./unreached.js";
 
-const inputs = z.object({
-  kind: z.literal("local"),
-  name: z.string().min(1),
-  root: z.string().startsWith("/", "an absolute path"),
+const inputs = statedHostSchema.safeExtend({
   ollama: z.string().min(1),
   ollamaPort: z.number().int().min(1).max(65_535),
   contextLength: z.number().int().nonnegative(),
@@ -27,13 +25,14 @@ const computed = z.object({
 type Inputs = z.infer<typeof inputs>;
 
 const idOf = ({ kind, name }: Inputs): string => `${kind}:${name}`;
-const referenceOf = (wanted: Inputs): HostReference => ({ kind: wanted.kind, name: wanted.name, root: wanted.root });
 
-async function converge(wanted: Inputs): Promise<z.infer<typeof computed>> {
-  const host = openHost(referenceOf(wanted));
+/** @param known its reference from an earlier run */
+async function converge(wanted: Inputs, known?: HostReference): Promise<z.infer<typeof computed>> {
+  const reference = await firstContact(wanted, known);
+  const host = openHost(reference);
   const bundleHash = await host.put(wanted.bundle);
   const ollamaUrl = `http://127.0.0.1:${wanted.ollamaPort}`;
-  const begun = { reference: referenceOf(wanted), bundleHash, ollamaUrl, facts: null };
+  const begun = { reference, bundleHash, ollamaUrl, facts: null };
   try {
     return { ...begun, ...(await setUp(wanted, host)) };
   } catch (thrown) {
@@ -68,18 +67,18 @@ export const host = implement({
   create: async (wanted) => ({ id: idOf(wanted), computed: await converge(wanted) }),
   // An Ollama that was given up for a while is started again at once, or it is said why it cannot be.
   drifted: async (state) => {
-    const machine = openHost(referenceOf(state));
+    const machine = openHost(state.reference);
     return !(await machine.present()) || !(await machine.answers(`${state.ollamaUrl}/api/version`));
   },
-  update: (wanted) => converge(wanted),
+  update: (wanted, { reference }) => converge(wanted, reference),
   // Looks and changes nothing: the folder that the bundle came from may be gone by now.
   read: async (state) => {
-    const machine = openHost(referenceOf(state));
+    const machine = openHost(state.reference);
     return (await machine.present()) ? { ...state, facts: await machine.call("facts", {}) } : undefined;
   },
   delete: async (state) => {
-    const machine = openHost(referenceOf(state));
-    if (!(await machine.present())) return;
+    const machine = openHost(state.reference);
+    if (!(await isToBeCleaned(machine))) return;
     await machine.call("reconcile", { worker: state.name, section: "runtime", desired: null });
   },
 });
