@@ -17,7 +17,7 @@ export interface RemoteRun {
   readonly words: readonly string[];
   /** Its standard input. Default: none. */
   readonly input?: string | Readable;
-  /** Ends it there. */
+  /** Ends the wait for it, and asks the server to end it, which for root's programs OpenSSH does not do. */
   readonly signal?: AbortSignal;
   /** How long a host that does not answer is waited for (ms). Default 30,000. */
   readonly waitMs?: number;
@@ -67,15 +67,16 @@ function open(way: SshWay): SshConnection {
     );
   };
   const connected = (waitMs: number): Promise<Client> => {
-    const mine = (client ??= dial(way, waitMs));
+    if (client !== undefined) return client;
+    const mine = dial(way, waitMs);
     const forget = (): void => void (client === mine && (client = undefined));
     mine.then((one) => one.once("close", forget), forget);
-    return mine;
+    return (client = mine);
   };
   /** A kept connection may turn out to be dead, or busy: nothing has been run then, and it is tried again. */
-  const channel = (words: readonly string[], waitMs: number): Promise<ClientChannel> =>
+  const channel = (words: readonly string[], waitMs: number): Promise<Started> =>
     retry(async () => started(await connected(waitMs), words), {
-      policy: { attempts: 4, pauseMs: 200, maxPauseMs: 2_000 },
+      policy: { attempts: 30, pauseMs: 100, maxPauseMs: 2_000 }, // a server may take fewer programs at once than usual
       clock: systemClock,
       worthRetrying: (error) => !(error instanceof FleetError),
     }).catch((error: unknown) => {
@@ -102,8 +103,8 @@ function open(way: SshWay): SshConnection {
           sudo === "none" ? undefined : elevated(words, randomBytes(12).toString("hex"), sudo !== "passwordless");
         const password = typeof sudo === "string" ? undefined : await passwordIn(sudo.passwordFile);
         try {
-          const stream = await channel(asRoot?.words ?? words, waitMs);
-          return await spoken(stream, way, { input, signal, asRoot, password });
+          const program = await channel(asRoot?.words ?? words, waitMs);
+          return await spoken(program, way, { input, signal, asRoot, password });
         } finally {
           password?.fill(0);
         }
@@ -111,14 +112,24 @@ function open(way: SshWay): SshConnection {
   };
 }
 
-function started(client: Client, words: readonly string[]): Promise<ClientChannel> {
+/** A program that runs there. How it ends is watched from its very start: the answer to a quick one comes with the word that it was started. */
+interface Started {
+  readonly stream: ClientChannel;
+  /** Its exit code, `null` when a signal ended it; `undefined` when the connection ended first. */
+  readonly ended: Promise<number | null | undefined>;
+}
+
+function started(client: Client, words: readonly string[]): Promise<Started> {
   return new Promise((resolve, reject) => {
     const lost = (): void => reject(new Error("the connection ended"));
     client.once("close", lost);
     client.exec(commandLine(words), (error, stream) => {
       client.removeListener("close", lost);
-      if (error === undefined) resolve(stream);
-      else reject(error);
+      if (error !== undefined) return reject(error);
+      let code: number | null | undefined;
+      stream.once("exit", (exit: number | null) => (code = exit));
+      const closed = [stream, stream.stderr].map((part) => new Promise<void>((close) => part.once("close", close)));
+      resolve({ stream, ended: Promise.all(closed).then(() => code) });
     });
   });
 }
@@ -131,14 +142,14 @@ interface Talk {
 }
 
 /** Follows a program to its end: the talk with `sudo` first, then its input, and what it prints. */
-async function spoken(stream: ClientChannel, way: SshWay, { input, signal, asRoot, password }: Talk) {
+async function spoken({ stream, ended }: Started, way: SshWay, { input, signal, asRoot, password }: Talk) {
+  const result = Promise.withResolvers<Pick<ProcessResult, "code" | "stdout" | "stderr">>();
   let stdout = "";
   let stderr = "";
   let begun = asRoot === undefined;
   let isGiven = false;
-  let failure: unknown;
   const fail = (error: unknown): void => {
-    failure ??= error;
+    result.reject(error);
     stream.close();
   };
   const give = (): void => {
@@ -149,9 +160,9 @@ async function spoken(stream: ClientChannel, way: SshWay, { input, signal, asRoo
     source.once("error", fail);
     void pipeline(source, stream.stdin).catch(() => undefined);
   };
-  const talk = (ended: boolean): void => {
+  const talk = (isOver: boolean): void => {
     if (begun || asRoot === undefined) return;
-    const heard = talkWithSudo(stderr, asRoot, ended);
+    const heard = talkWithSudo(stderr, asRoot, isOver);
     if (heard.is === "refused") fail(new SudoRefused(way.server, heard.why));
     if (heard.is === "asking" && !isGiven && password !== undefined) {
       isGiven = true;
@@ -167,30 +178,26 @@ async function spoken(stream: ClientChannel, way: SshWay, { input, signal, asRoo
     fail(signal?.reason);
   };
   signal?.addEventListener("abort", end, { once: true });
+  const bounded = (text: string): void => {
+    if (text.length > maxOutput) fail(new Error("a program on the host printed too much"));
+  };
+  stream.setEncoding("utf8");
+  stream.on("data", (text: string) => bounded((stdout += text)));
+  stream.stderr.setEncoding("utf8");
+  stream.stderr.on("data", (text: string) => {
+    bounded((stderr += text));
+    talk(false);
+  });
+  stream.on("error", fail);
+  void ended.then((code) => {
+    talk(true);
+    if (code === undefined) fail(new ConnectionLost(way.server));
+    else result.resolve({ code, stdout, stderr });
+  });
+  if (begun) give();
+  if (signal?.aborted) end();
   try {
-    return await new Promise<Pick<ProcessResult, "code" | "stdout" | "stderr">>((resolve, reject) => {
-      const bounded = (text: string): void => {
-        if (text.length > maxOutput) fail(new Error("a program on the host printed too much"));
-      };
-      let code: number | null | undefined;
-      stream.setEncoding("utf8");
-      stream.on("data", (text: string) => bounded((stdout += text)));
-      stream.stderr.setEncoding("utf8");
-      stream.stderr.on("data", (text: string) => {
-        bounded((stderr += text));
-        talk(false);
-      });
-      stream.on("error", fail);
-      stream.once("exit", (exit: number | null) => (code = exit));
-      stream.once("close", () => {
-        talk(true);
-        if (failure !== undefined) reject(failure as Error);
-        else if (code === undefined) reject(new ConnectionLost(way.server));
-        else resolve({ code, stdout, stderr });
-      });
-      if (begun) give();
-      if (signal?.aborted) end();
-    });
+    return await result.promise;
   } finally {
     clearTimeout(overdue);
     signal?.removeEventListener("abort", end);

@@ -19,21 +19,30 @@ const endpoint = {
 export const sshServerSchema = z.object({ ...endpoint, hostKey: pinned });
 export type SshServer = z.infer<typeof sshServerSchema>;
 /** The same as an operator may state it: the key perhaps still to be learnt. */
-const statedServerSchema = z.object({ ...endpoint, hostKey: z.union([z.literal(learn), pinned]) });
+const statedServerSchema = z.object({
+  ...endpoint,
+  hostKey: z.union([z.literal(learn), pinned], 'hostKey is "ssh-ed25519 AAAA…" (ssh-keyscan shows it) or "learn"'),
+});
 
 const path = z.string().regex(/^(\/|~\/).+/, "an absolute path, or one that begins with ~/");
 
 /** Who we are there. Only ever where a secret is, never the secret. */
-const identitySchema = z.union([
-  /** The socket of an ssh-agent, or `$SSH_AUTH_SOCK` for the one of whoever runs Pulumi. */
-  z.strictObject({ agent: z.union([z.literal("$SSH_AUTH_SOCK"), path]) }),
-  /** A private key that only its owner can read and that no passphrase protects. */
-  z.strictObject({ keyFile: path }),
-]);
+const identitySchema = z.union(
+  [
+    /** The socket of an ssh-agent, or `$SSH_AUTH_SOCK` for the one of whoever runs Pulumi. */
+    z.strictObject({ agent: z.union([z.literal("$SSH_AUTH_SOCK"), path]) }),
+    /** A private key that only its owner can read and that no passphrase protects. */
+    z.strictObject({ keyFile: path }),
+  ],
+  "identity is { agent: <path, or $SSH_AUTH_SOCK> } or { keyFile: <path> }",
+);
 export type SshIdentity = z.infer<typeof identitySchema>;
 
 /** How we become root there. `passwordFile`: holds the user's password in its first line, and only its owner can read it. */
-const sudoSchema = z.union([z.enum(["none", "passwordless"]), z.strictObject({ passwordFile: path })]);
+const sudoSchema = z.union(
+  [z.enum(["none", "passwordless"]), z.strictObject({ passwordFile: path })],
+  'sudo is "none", "passwordless" or { passwordFile: <path> }',
+);
 export type Sudo = z.infer<typeof sudoSchema>;
 
 /** The way to a host by SSH, as it rests in state: nothing secret, every key known. */

@@ -99,5 +99,13 @@ export const settle = (root: string, hash: string, unpacked: { folder: string; m
     unpacked.made,
   );
 
+/** Checks a staged archive, and says so. One that was taken already is none to check. */
+export const checkStaged = (hash: string, sha256: string): readonly string[] =>
+  script(
+    ['[ -f "$1" ] || { echo "taken already"; exit 0; }', 'echo "$2  $1" | sha256sum -c -'],
+    stagedArchive(hash),
+    sha256,
+  );
+
 /** Removes a staged archive that is not needed any more. */
 export const dropStaged = (hash: string): readonly string[] => script(['rm -f -- "$1"'], stagedArchive(hash));

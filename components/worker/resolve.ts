@@ -9,9 +9,9 @@ import { tuningSchema } from "../../schema/settings.js";
 import { wei, type Address, type Hex, type ModelName, type Wei } from "../../schema/units.js";
 import { defaultPatienceMs } from "../chain/leave.js";
 import type { FundingCaps } from "../chain/funding.js";
-import type { LocalHostArgs } from "../host/local-host.js";
 import type { ServiceTuning } from "../service/service.js";
 import { keyReferenceSchema, type KeyReference } from "../worker-reference.js";
+import { resolveHost, type Checker, type HostChoice, type ResolvedHost } from "./resolve-host.js";
 
 /** A model to serve: its network name, or that with where Ollama pulls it from. */
 export type ModelChoice =
@@ -21,12 +21,8 @@ export type ModelChoice =
 export interface LightchainWorkerArgs {
   /** The network to join: an entry of the networks table or the content of a `network.json`. */
   readonly network: Network;
-  /** The machine. */
-  readonly host: Omit<LocalHostArgs, "root" | "ollama" | "ollamaPort"> & {
-    readonly root: string;
-    readonly ollama: string;
-    readonly ollamaPort: number;
-  };
+  /** The machine: this one, or with `ssh` another one. */
+  readonly host: HostChoice;
   /** What to serve; at least one. */
   readonly models: readonly ModelChoice[];
   /** Store of the worker's secret record, for instance `file:/home/me/.lightchain/keys`. */
@@ -64,7 +60,7 @@ export interface LightchainWorkerArgs {
 export interface ResolvedWorker {
   readonly name: string;
   readonly network: Network;
-  readonly host: LightchainWorkerArgs["host"];
+  readonly host: ResolvedHost;
   readonly models: readonly { name: ModelName; source: string; insecure: boolean; digest?: string }[];
   readonly store: string;
   readonly treasury: KeyReference;
@@ -89,7 +85,7 @@ export class BadWorkerArgument extends FleetError {
 
 /** Fills in every default and checks every value. Pure. @throws BadWorkerArgument LF1550, with the first thing wrong */
 export function resolveWorker(name: string, args: LightchainWorkerArgs): ResolvedWorker {
-  const check = <T>(argument: string, schema: z.ZodType<T>, value: unknown): T => {
+  const check: Checker = (argument, schema, value) => {
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;
     throw new BadWorkerArgument(name, argument, describe(value, parsed.error));
@@ -107,7 +103,7 @@ export function resolveWorker(name: string, args: LightchainWorkerArgs): Resolve
   return {
     name: check("its name", nameSchema, name),
     network: check("network", writtenNetworkSchema, args.network),
-    host: args.host,
+    host: resolveHost(args.host, check),
     models: check("models", modelsSchema, args.models),
     store: check("store", z.string().regex(/^[a-z-]+:.+/, "names no store, such as file:/path"), args.store),
     treasury: check("treasury", keyReferenceSchema, args.treasury),
