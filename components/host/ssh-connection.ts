@@ -157,7 +157,9 @@ async function spoken({ stream, ended }: Started, way: SshWay, { input, signal, 
     clearTimeout(overdue);
     const source = typeof input === "string" ? Readable.from(input === "" ? [] : [input]) : input;
     // A program may end before it has read everything: its exit says why. What breaks on our side is told.
-    source.once("error", fail);
+    source.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "ERR_STREAM_PREMATURE_CLOSE") fail(error);
+    });
     void pipeline(source, stream.stdin).catch(() => undefined);
   };
   const talk = (isOver: boolean): void => {
