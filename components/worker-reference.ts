@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { addressSchema, networkSchema } from "../schema/network.js";
+import { sshWay } from "./host/ssh-reference.js";
 
 const hostIdentity = {
   /** The host's name; secrets are bound to it. */
@@ -11,6 +12,7 @@ const hostIdentity = {
 /** How to reach a host again at any later time. Stable: what is behind it may change. */
 export const hostReferenceSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("local"), ...hostIdentity }),
+  z.object({ kind: z.literal("ssh"), ...hostIdentity, ...sshWay }),
 ]);
 export type HostReference = z.infer<typeof hostReferenceSchema>;
 

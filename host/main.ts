@@ -73,6 +73,10 @@ async function answer(verb: HostVerb, request: unknown): Promise<unknown> {
       const layout = layoutOf(root);
       return revive(worker, host, machineOf(layout));
     }
+    case "answers": {
+      const { url } = hostVerbs.answers.request.parse(request);
+      return { ok: await isAnswered(url) };
+    }
     case "control": {
       const parsed = hostVerbs.control.request.parse(request);
       const layout = layoutOf(parsed.root);
@@ -89,6 +93,12 @@ async function answer(verb: HostVerb, request: unknown): Promise<unknown> {
     }
   }
 }
+
+const isAnswered = (url: string): Promise<boolean> =>
+  fetch(url, { signal: AbortSignal.timeout(5_000) }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
 
 /** The bundle that this program is part of. */
 const bundle = dirname(process.argv[1] ?? "");

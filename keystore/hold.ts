@@ -103,7 +103,8 @@ export async function takeHold(store: SecretStore, ref: RecordRef, taker: Taker,
       throw new HeldElsewhere(record.name, holder, epoch, how, options.wayOut(`${holder}#${epoch}`));
     }
     case "keep":
-      if (taker !== "nobody" && record.holderAt === undefined)
+      // An older version knew no place; and another way to the same host is the one to ask it by from now on.
+      if (taker !== "nobody" && record.holderAt?.reference !== taker.place.reference)
         return hold(await store.update(ref, version, { ...record, holderAt: taker.place }), null);
       return hold({ record }, null);
     case "take": {

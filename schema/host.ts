@@ -239,6 +239,11 @@ export const hostVerbs = {
     }),
     reply: z.object({ epoch: z.number().int().positive(), changed: z.boolean() }),
   },
+  /** Whether something answers HTTP requests on the host itself, within five seconds. */
+  answers: {
+    request: z.object({ root: z.string(), url: z.url() }),
+    reply: z.object({ ok: z.boolean() }),
+  },
   /** Passes a request to the worker's sidecar. */
   control: {
     request: z.object({ root: z.string(), worker: z.string().min(1), request: controlRequestSchema }),

@@ -6,6 +6,7 @@ import type { BlockTime } from "../../schema/units.js";
 import { systemClock } from "../../system/clock.js";
 import { openStoreHere, withRecordLock } from "../context.js";
 import { openHost, type Host } from "../host/host.js";
+import { HostNotReached } from "../host/unreached.js";
 import { lookOut, walkOut, type Leaver } from "../keys/way-out.js";
 import { holdFor, takerAt } from "../service/hold.js";
 import { look, troubleOf, type Look, type Patience, type Seen } from "../service/patience.js";
@@ -94,12 +95,12 @@ const waitIn = (outcome: ConvergeOutcome) => ({
 /** The host whose sidecar is to leave; `nobody` when it is to be done here, which the record then says. @throws HeldElsewhere LF1504 */
 async function serverOf(worker: WorkerReference, leaver: Leaver): Promise<Host | "nobody"> {
   const machine = openHost(worker.host);
-  const isPresent = await machine.present();
+  const presence = await presenceOf(machine);
   // An interrupted destroy may have left no more than the record's word that somebody holds the key.
-  if (!isPresent && (await lookOut(leaver)).plan.steps.length === 0) return "nobody";
+  if (presence === "gone" && (await lookOut(leaver)).plan.steps.length === 0) return "nobody";
   return withRecordLock(leaver.store, leaver.ref, async () => {
     const { record } = await leaver.store.read(leaver.ref, "worker");
-    if (isPresent && record.holder !== null) {
+    if (presence === "there" && record.holder !== null) {
       const facts = await machine.call("facts", {});
       const here = takerAt(machine, facts);
       if (isHeldBy(record, here)) {
@@ -114,6 +115,16 @@ async function serverOf(worker: WorkerReference, leaver: Leaver): Promise<Host |
     await holdFor(worker, "nobody", "destroy");
     return "nobody";
   });
+}
+
+/** Whether anything of ours is on a host; `unknown` when it cannot be asked: then it is for the operator to say (LF1504). */
+async function presenceOf(machine: Host): Promise<"there" | "gone" | "unknown"> {
+  try {
+    return (await machine.present()) ? "there" : "gone";
+  } catch (error) {
+    if (error instanceof HostNotReached) return "unknown";
+    throw error;
+  }
 }
 
 /** How a sidecar is waited for that leaves. */
@@ -145,7 +156,7 @@ async function untilGone(machine: Host, name: string, { generation, end, patienc
     } else {
       isTold = false;
       if (!isRevived) await revived(machine, name);
-      else if ((await machine.call("proofOfDeath", { worker: name })).dead) return "dead";
+      else if (await isProvenDead(machine, name)) return "dead";
       isRevived = true;
     }
     const trouble = troubleOf(now);
@@ -178,6 +189,17 @@ async function tell(
     const { code, summary, fix } = error;
     return { silence: { code, summary, fix } };
   }
+}
+
+/** A host that cannot be asked now proves nothing. */
+async function isProvenDead(machine: Host, worker: string): Promise<boolean> {
+  return machine.call("proofOfDeath", { worker }).then(
+    ({ dead }) => dead,
+    (error: unknown) => {
+      if (error instanceof HostNotReached) return false;
+      throw error;
+    },
+  );
 }
 
 /** What cannot be started again is dead for certain, or not: the proof decides. */

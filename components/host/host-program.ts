@@ -43,7 +43,8 @@ export async function askProgram<V extends HostVerb>(
 }
 
 const identityFor = (verb: HostVerb, { root, name }: HostReference): Record<string, string> =>
-  verb === "control" || verb === "proofOfDeath" ? { root } : { root, host: name };
+  hasNoName.includes(verb) ? { root } : { root, host: name };
+const hasNoName: readonly HostVerb[] = ["control", "proofOfDeath", "answers"];
 
 function parseAnswer(text: string): unknown {
   try {

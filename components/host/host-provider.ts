@@ -6,14 +6,12 @@ import { coded } from "../coded.js";
 import { implement, PartlyDone } from "../implementation.js";
 import { needsOf } from "../models/needs.js";
 import { tell } from "../tell.js";
-import { hostReferenceSchema, type HostReference } from "../worker-reference.js";
-import { openHost, type Host } from "./host.js";
+import { hostReferenceSchema } from "../worker-reference.js";
+import { firstContact, openHost, statedHostSchema, type Host } from "./host.js";
 import { passPreflight } from "./preflight.js";
+import { isToBeCleaned } from "./unreached.js";
 
-const inputs = z.object({
-  kind: z.literal("local"),
-  name: z.string().min(1),
-  root: z.string().startsWith("/", "an absolute path"),
+const inputs = statedHostSchema.safeExtend({
   ollama: runtimeSectionSchema.shape.ollama,
   ollamaPort: z.number().int().min(1).max(65_535),
   contextLength: z.number().int().nonnegative(),
@@ -36,7 +34,6 @@ type Inputs = z.infer<typeof inputs>;
 type State = Inputs & z.infer<typeof computed>;
 
 const idOf = ({ kind, name }: Inputs): string => `${kind}:${name}`;
-const referenceOf = (wanted: Inputs): HostReference => ({ kind: wanted.kind, name: wanted.name, root: wanted.root });
 
 /** What the machine is held against. */
 const wantsOf = ({ models, endpoints, ollamaPort, gpu, contextLength }: Inputs): Wants =>
@@ -60,10 +57,11 @@ export function asksMore(wanted: Inputs, before: State): boolean {
 }
 
 async function converge(wanted: Inputs, before?: State): Promise<z.infer<typeof computed>> {
-  const host = openHost(referenceOf(wanted));
+  const reference = await firstContact(wanted, before?.reference);
+  const host = openHost(reference);
   const bundleHash = await host.put(wanted.bundle);
   const ollamaUrl = `http://127.0.0.1:${wanted.ollamaPort}`;
-  const begun = { reference: referenceOf(wanted), bundleHash, ollamaUrl, facts: null };
+  const begun = { reference, bundleHash, ollamaUrl, facts: null };
   try {
     if (before === undefined || asksMore(wanted, before)) tell(await passPreflight(host, wantsOf(wanted)));
     return { ...begun, ...(await setUp(wanted, host)) };
@@ -106,18 +104,18 @@ export const host = implement({
   // An Ollama that was given up for a while is started again at once, or it is said why it cannot be.
   drifted: async (state, wanted) => {
     if (asksMore(wanted, state)) return true;
-    const machine = openHost(referenceOf(state));
+    const machine = openHost(state.reference);
     return !(await machine.present()) || !(await machine.answers(`${state.ollamaUrl}/api/version`));
   },
   update: (wanted, before) => converge(wanted, before),
   // Looks and changes nothing: the folder that the bundle came from may be gone by now.
   read: async (state) => {
-    const machine = openHost(referenceOf(state));
+    const machine = openHost(state.reference);
     return (await machine.present()) ? { ...state, facts: await machine.call("facts", {}) } : undefined;
   },
   delete: async (state) => {
-    const machine = openHost(referenceOf(state));
-    if (!(await machine.present())) return;
+    const machine = openHost(state.reference);
+    if (!(await isToBeCleaned(machine))) return;
     await machine.call("reconcile", { worker: state.name, section: "runtime", desired: null });
   },
 });

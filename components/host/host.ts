@@ -1,9 +1,11 @@
-import type { z } from "zod";
+import { z } from "zod";
 import type { Hash } from "../../schema/units.js";
 import { impossible } from "../../schema/errors.js";
 import type { hostVerbs, HostVerb } from "../../schema/host.js";
 import type { HostReference } from "../worker-reference.js";
+import { statedWaySchema } from "./ssh-reference.js";
 import { openLocalHost } from "./local-transport.js";
+import { firstContactBySsh, openSshHost } from "./ssh-transport.js";
 
 /** What a caller says to a verb; the host's own name and folder are added by the transport. */
 export type HostRequest<V extends HostVerb> = Omit<z.input<(typeof hostVerbs)[V]["request"]>, "root" | "host">;
@@ -24,12 +26,43 @@ export interface Host {
   present(): Promise<boolean>;
 }
 
+/** A host as a program states it. Its identity is kind, name and root; another way to it makes it no other. */
+export const statedHostSchema = z
+  .object({
+    kind: z.enum(["local", "ssh"]),
+    name: z.string().min(1),
+    root: z.string().startsWith("/", "an absolute path"),
+    /** The way there, for a kind that needs one. Absent for a local host. */
+    connection: statedWaySchema.optional(),
+  })
+  .refine(({ kind, connection }) => (kind === "local") === (connection === undefined), "a way there, or none");
+export type StatedHost = z.infer<typeof statedHostSchema>;
+
+/**
+ * The reference of a host that is about to be set up. A machine that is booting is waited for, and what the operator lets be learnt at the first contact is learnt.
+ * @param known the host's reference from an earlier run: what was learnt then holds
+ */
+export async function firstContact(stated: StatedHost, known: HostReference | undefined): Promise<HostReference> {
+  const { kind, name, root, connection } = stated;
+  switch (kind) {
+    case "local":
+      return { kind, name, root };
+    case "ssh":
+      if (connection === undefined) throw new Error(`host ${name} was stated without the way to it`);
+      return { kind, name, root, ...(await firstContactBySsh(connection, known?.kind === "ssh" ? known : undefined)) };
+    default:
+      return impossible(kind);
+  }
+}
+
 /** Opens the transport that a reference asks for. */
 export function openHost(reference: HostReference): Host {
   switch (reference.kind) {
     case "local":
       return openLocalHost(reference);
+    case "ssh":
+      return openSshHost(reference);
     default:
-      return impossible(reference.kind);
+      return impossible(reference);
   }
 }

@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Gpu, PinnedOllama } from "../../schema/host.js";
+export type { Gpu, PinnedOllama };
 
 /** What is asked of any kind of host beside the way to it. */
 export interface RuntimeArgs {

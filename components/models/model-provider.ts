@@ -2,6 +2,7 @@ import { z } from "zod";
 import { FleetError } from "../../schema/errors.js";
 import { modelNameSchema } from "../../schema/json.js";
 import { openHost } from "../host/host.js";
+import { isToBeCleaned } from "../host/unreached.js";
 import { implement } from "../implementation.js";
 import { tell } from "../tell.js";
 import { hostReferenceSchema } from "../worker-reference.js";
@@ -65,7 +66,7 @@ export const model = implement({
   update: (wanted) => converge(wanted),
   delete: async (state) => {
     const machine = openHost(state.host);
-    if (!(await machine.present())) return;
+    if (!(await isToBeCleaned(machine))) return;
     await machine.call("reconcile", { worker: state.worker, section: "model", name: state.model, desired: null });
   },
 });

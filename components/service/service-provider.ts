@@ -11,7 +11,9 @@ import { leave, skipDeregister } from "../chain/leave.js";
 import { coded } from "../coded.js";
 import { openStoreHere, withRecordLock } from "../context.js";
 import { openHost } from "../host/host.js";
+import { isSaidGone, isToBeCleaned } from "../host/unreached.js";
 import { implement, PartlyDone } from "../implementation.js";
+import { holdingOf } from "../keys/holder.js";
 import { isSameHost, workerReferenceSchema, type WorkerReference } from "../worker-reference.js";
 import { holdFor, takerAt } from "./hold.js";
 import type { Patience } from "./patience.js";
@@ -105,7 +107,7 @@ export const service = implement({
   }),
   // A sidecar that refuses its secret, or whose new epoch the operator asks for (LF1412), is sealed to anew: nothing in the inputs shows either.
   drifted: async ({ worker, retiring, epoch }) => {
-    if (isToldOf(worker) || !(await openHost(worker.host).present())) return true;
+    if (isSaidGone(worker.host.name) || !(await openHost(worker.host).present())) return true;
     const status = await statusOf(worker);
     return status?.epoch !== epoch || stillNeeded(retiring, status).length < retiring.length;
   },
@@ -126,10 +128,6 @@ export const service = implement({
     });
   },
 });
-
-/** Whether the operator has said something of this very host. */
-const isToldOf = ({ host }: WorkerReference): boolean =>
-  process.env["LIGHTCHAIN_HOLDER_GONE"]?.startsWith(`${host.name}#`) === true;
 
 /** From one host to another. Whatever goes wrong before the key has changed hands leaves the old one serving. */
 async function move<T>(from: WorkerReference, to: () => Promise<T>): Promise<T> {
@@ -162,7 +160,8 @@ const drainWaitMs = 180_000;
 /** Takes the service off a host, with its journal and its secret. @returns that host; `undefined` where nothing of ours is */
 async function takeAway(worker: WorkerReference): Promise<Taker | undefined> {
   const machine = openHost(worker.host);
-  if (!(await machine.present())) return undefined;
+  const { record } = await openStoreHere(worker.keys.store).read(worker.keys.ref, "worker");
+  if (!(await isToBeCleaned(machine, holdingOf(record)))) return undefined;
   const here = takerAt(machine, await machine.call("facts", {}));
   await machine.call("reconcile", { worker: worker.name, section: "service", desired: null });
   return here;

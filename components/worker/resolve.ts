@@ -3,16 +3,15 @@ import { z } from "zod";
 import { recoveryKeySchema } from "../../keystore/recovery-key.js";
 import type { StakePolicy } from "../../lifecycle/types.js";
 import { FleetError } from "../../schema/errors.js";
-import { gpuSchema, pinnedOllamaSchema, type Gpu, type PinnedOllama } from "../../schema/host.js";
 import { modelNameSchema } from "../../schema/json.js";
 import { addressSchema, writtenNetworkSchema, type Network } from "../../schema/network.js";
 import { tuningSchema } from "../../schema/settings.js";
 import { wei, type Address, type Hex, type ModelName, type Wei } from "../../schema/units.js";
 import { defaultPatienceMs } from "../chain/leave.js";
 import type { FundingCaps } from "../chain/funding.js";
-import type { LocalHostArgs } from "../host/local-host.js";
 import type { ServiceTuning } from "../service/service.js";
 import { keyReferenceSchema, type KeyReference } from "../worker-reference.js";
+import { resolveHost, type Checker, type HostChoice, type ResolvedHost } from "./resolve-host.js";
 
 /** A model to serve: its network name, or that with where Ollama pulls it from. */
 export type ModelChoice =
@@ -22,13 +21,8 @@ export type ModelChoice =
 export interface LightchainWorkerArgs {
   /** The network to join: an entry of the networks table or the content of a `network.json`. */
   readonly network: Network;
-  /** The machine. */
-  readonly host: Omit<LocalHostArgs, "root" | "ollama" | "ollamaPort" | "gpu" | "models" | "endpoints"> & {
-    readonly root: string;
-    readonly ollama: string | PinnedOllama;
-    readonly ollamaPort: number;
-    readonly gpu?: Gpu;
-  };
+  /** The machine: this one, or with `ssh` another one. */
+  readonly host: HostChoice;
   /** What to serve; at least one. */
   readonly models: readonly ModelChoice[];
   /** Store of the worker's secret record, for instance `file:/home/me/.lightchain/keys`. */
@@ -66,7 +60,7 @@ export interface LightchainWorkerArgs {
 export interface ResolvedWorker {
   readonly name: string;
   readonly network: Network;
-  readonly host: LightchainWorkerArgs["host"];
+  readonly host: ResolvedHost;
   readonly models: readonly { name: ModelName; source: string; insecure: boolean; digest?: string }[];
   readonly store: string;
   readonly treasury: KeyReference;
@@ -91,15 +85,13 @@ export class BadWorkerArgument extends FleetError {
 
 /** Fills in every default and checks every value. Pure. @throws BadWorkerArgument LF1550, with the first thing wrong */
 export function resolveWorker(name: string, args: LightchainWorkerArgs): ResolvedWorker {
-  const check = <T>(argument: string, schema: z.ZodType<T>, value: unknown): T => {
+  const check: Checker = (argument, schema, value) => {
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;
     throw new BadWorkerArgument(name, argument, describe(value, parsed.error));
   };
   const money = (argument: string, text: string): Wei => check(argument, lcaiSchema, text);
 
-  check("host.gpu", gpuSchema, args.host.gpu ?? "required");
-  if (typeof args.host.ollama !== "string") check("host.ollama", pinnedOllamaSchema, args.host.ollama);
   check("tuning", tuningSchema, args.tuning ?? {}); // its defaults are the sidecar's to fill in
   const maxStake = money("maxStake", args.maxStake ?? "50000");
   const gasReserve = money("gasReserve", args.gasReserve ?? "50");
@@ -111,7 +103,7 @@ export function resolveWorker(name: string, args: LightchainWorkerArgs): Resolve
   return {
     name: check("its name", nameSchema, name),
     network: check("network", writtenNetworkSchema, args.network),
-    host: args.host,
+    host: resolveHost(args.host, check),
     models: check("models", modelsSchema, args.models),
     store: check("store", z.string().regex(/^[a-z-]+:.+/, "names no store, such as file:/path"), args.store),
     treasury: check("treasury", keyReferenceSchema, args.treasury),

@@ -1,7 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Funding } from "../chain/funding.js";
 import { Registration } from "../chain/registration.js";
+import type { HostResource } from "../host/host-resource.js";
 import { LocalHost } from "../host/local-host.js";
+import { SshHost } from "../host/ssh-host.js";
 import { Keys } from "../keys/keys.js";
 import { Model } from "../models/model.js";
 import { Service } from "../service/service.js";
@@ -73,17 +75,21 @@ function createKeys(parent: LightchainWorker, worker: ResolvedWorker, checked: C
   );
 }
 
-function createHost(parent: LightchainWorker, worker: ResolvedWorker, checked: Checked, keys: Keys): LocalHost {
-  const root = checked.apply(() => worker.host.root);
+function createHost(parent: LightchainWorker, worker: ResolvedWorker, checked: Checked, keys: Keys): HostResource {
+  const name = `${worker.name}-host`;
+  const { host } = worker;
+  const root = checked.apply(() => host.root);
   // The keys are the last net: everything else is gone before they are given up.
-  const asked = { models: worker.models.map(({ name }) => name), endpoints: endpointsOf(worker.network) };
-  return new LocalHost(`${worker.name}-host`, { ...worker.host, ...asked, root }, { parent, dependsOn: [keys] });
+  const opts = { parent, dependsOn: [keys] };
+  const asked = { models: worker.models.map((model) => model.name), endpoints: endpointsOf(worker.network) };
+  if (!("connection" in host)) return new LocalHost(name, { ...host, ...asked, root }, opts);
+  return new SshHost(name, { ...host, ...asked, root }, opts);
 }
 
 function createModel(
   parent: LightchainWorker,
   worker: ResolvedWorker,
-  host: LocalHost,
+  host: HostResource,
   model: ResolvedWorker["models"][number],
 ): Model {
   return new Model(
@@ -104,7 +110,7 @@ function createService(
   parent: LightchainWorker,
   worker: ResolvedWorker,
   reference: pulumi.Output<WorkerReference>,
-  host: LocalHost,
+  host: HostResource,
   models: readonly Model[],
 ): Service {
   return new Service(
@@ -154,7 +160,7 @@ function createRegistration(
   );
 }
 
-function referTo(worker: ResolvedWorker, keys: Keys, host: LocalHost): pulumi.Output<WorkerReference> {
+function referTo(worker: ResolvedWorker, keys: Keys, host: HostResource): pulumi.Output<WorkerReference> {
   return pulumi.all([keys.address, keys.ref, host.reference]).apply(([address, ref, hostReference]) => ({
     name: worker.name,
     network: worker.network,

@@ -4,7 +4,9 @@ import { FleetError } from "../../../schema/errors.js";
 import { isPortTaken } from "../../../system/net.js";
 import { runProcess } from "../../../system/process.js";
 import { HostFolderUnwritable } from "../../host/local-transport.js";
+import type { ResolvedHost } from "../resolve-host.js";
 import type { Check } from "./check.js";
+import { sshChecks } from "./ssh-checks.js";
 
 /** LF1560: there is no program where `ollama` was said to be. */
 export class OllamaMissing extends FleetError {
@@ -34,12 +36,17 @@ export class PortTaken extends FleetError {
 
 const oldest = [0, 11, 0] as const;
 
-/** What this machine must have before anything is staked. */
-export const hostChecks: readonly Check[] = [
+/** A check of one kind of host. */
+interface HostCheck<H> {
+  readonly name: string;
+  run(host: H): Promise<string | undefined>;
+}
+
+/** What this machine must have before anything is staked, when it is the worker's host. */
+const localChecks: readonly HostCheck<LocalHostChoice>[] = [
   {
     name: "Ollama",
-    run: async ({ host }) => {
-      const path = host.ollama;
+    run: async ({ ollama: path }) => {
       if (typeof path !== "string") return undefined; // brought there by the reconciler
       const answer = await runProcess(path, ["--version"], {
         env: { PATH: "/usr/bin:/bin", HOME: "/nonexistent" },
@@ -56,8 +63,7 @@ export const hostChecks: readonly Check[] = [
   },
   {
     name: "host's folder",
-    run: async ({ host }) => {
-      const root = host.root;
+    run: async ({ root }) => {
       try {
         let existing = root;
         while (!(await isThere(existing))) existing = dirname(existing);
@@ -72,13 +78,23 @@ export const hostChecks: readonly Check[] = [
   },
   {
     name: "Ollama's port",
-    run: async ({ host }) => {
-      const port = host.ollamaPort;
-      const ours = await isThere(`${host.root}/document.json`); // then it is our own Ollama that listens
+    run: async ({ root, ollamaPort: port }) => {
+      const ours = await isThere(`${root}/document.json`); // then it is our own Ollama that listens
       if (!ours && (await isPortTaken(port))) throw new PortTaken(port);
       return undefined;
     },
   },
+];
+
+type LocalHostChoice = Exclude<ResolvedHost, { connection: unknown }>;
+
+/** What must hold of the worker's host, asked of the right machine. */
+export const hostChecks: readonly Check[] = [
+  ...localChecks.map(({ name, run }): Check => ({
+    name,
+    run: async ({ host }) => ("connection" in host ? undefined : run(host)),
+  })),
+  ...sshChecks,
 ];
 
 const isThere = (path: string): Promise<boolean> =>

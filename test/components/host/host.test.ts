@@ -63,7 +63,15 @@ describe("a host's preflight", () => {
 
 describe("a host that is set up", () => {
   const facts = {
-    ...{ host: "here", sealKey: "ab".repeat(32), os: "linux", arch: "x64", node: "v24", services: "supervisor" },
+    ...{
+      host: "here",
+      sealKey: "ab".repeat(32),
+      os: "linux",
+      arch: "x64",
+      node: "v24",
+      services: "supervisor",
+      secrets: "sealed",
+    },
     ...{ cpus: 2, memoryBytes: 1, freeDiskBytes: 1, gpus: [] },
   } as const;
   const before = {

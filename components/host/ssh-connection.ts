@@ -1,0 +1,207 @@
+import { randomBytes } from "node:crypto";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Client, ClientChannel } from "ssh2";
+import { FleetError } from "../../schema/errors.js";
+import { systemClock } from "../../system/clock.js";
+import type { ProcessResult } from "../../system/process.js";
+import { retry } from "../../system/retry.js";
+import { commandLine, elevated, talkWithSudo, type Elevated } from "./ssh-command.js";
+import { dial } from "./ssh-dial.js";
+import { ConnectionLost, SudoRefused } from "./ssh-errors.js";
+import { passwordIn } from "./ssh-identity.js";
+import type { SshWay } from "./ssh-reference.js";
+
+/** What is run on a host. */
+export interface RemoteRun {
+  readonly words: readonly string[];
+  /** Its standard input. Default: none. */
+  readonly input?: string | Readable;
+  /** Ends the wait for it, and asks the server to end it, which for root's programs OpenSSH does not do. */
+  readonly signal?: AbortSignal;
+  /** How long a host that does not answer is waited for (ms). Default 30,000. */
+  readonly waitMs?: number;
+}
+
+/** A way to run programs on a host, over one connection that is kept for a while. */
+export interface SshConnection {
+  /** Runs a program there to its end, as root where the way says so. Never rejects because of an exit code. @throws HostNotReached, SecretFileUnusable */
+  run(what: RemoteRun): Promise<Pick<ProcessResult, "code" | "stdout" | "stderr">>;
+  /** Ends the connection now, rather than when it has been idle for a while. */
+  close(): void;
+}
+
+/** Most that a program may print (characters): far more than any reply, and no way to fill this machine's memory. */
+const maxOutput = 16 * 1024 * 1024;
+/** Programs at a time: sshd takes ten on one connection by default (`MaxSessions`). */
+const atOnce = 8;
+/** How long a connection that nobody uses is kept (ms). */
+const idleMs = 5_000;
+/** Longest talk with `sudo` (ms): its own delay after a wrong password is 2 s. */
+const sudoMs = 30_000;
+
+const kept = new Map<string, SshConnection>();
+
+/** The connection to a host: one a process and way, dialled when it is first needed and again after it was lost. */
+export function connectionTo(way: SshWay): SshConnection {
+  const { server, bastion, identity, sudo } = way;
+  const key = JSON.stringify([server, bastion, identity, sudo]);
+  const connection = kept.get(key) ?? open(way);
+  kept.set(key, connection);
+  return connection;
+}
+
+function open(way: SshWay): SshConnection {
+  let client: Promise<Client> | undefined;
+  let idle: NodeJS.Timeout | undefined;
+  let running = 0;
+  const waiting: (() => void)[] = [];
+
+  const close = (): void => {
+    clearTimeout(idle);
+    const former = client;
+    client = undefined;
+    void former?.then(
+      (one) => one.end(),
+      () => undefined,
+    );
+  };
+  const connected = (waitMs: number): Promise<Client> => {
+    if (client !== undefined) return client;
+    const mine = dial(way, waitMs);
+    const forget = (): void => void (client === mine && (client = undefined));
+    mine.then((one) => one.once("close", forget), forget);
+    return (client = mine);
+  };
+  /** A kept connection may turn out to be dead, or busy: nothing has been run then, and it is tried again. */
+  const channel = (words: readonly string[], waitMs: number): Promise<Started> =>
+    retry(async () => started(await connected(waitMs), words), {
+      policy: { attempts: 30, pauseMs: 100, maxPauseMs: 2_000 }, // a server may take fewer programs at once than usual
+      clock: systemClock,
+      worthRetrying: (error) => !(error instanceof FleetError),
+    }).catch((error: unknown) => {
+      throw error instanceof FleetError ? error : new ConnectionLost(way.server, error);
+    });
+  const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (running >= atOnce) await new Promise<void>((resolve) => waiting.push(resolve));
+    running += 1;
+    clearTimeout(idle);
+    try {
+      return await work();
+    } finally {
+      running -= 1;
+      waiting.shift()?.();
+      if (running === 0) idle = setTimeout(close, idleMs).unref();
+    }
+  };
+  return {
+    close,
+    run: ({ words, input = "", signal, waitMs = 30_000 }) =>
+      inTurn(async () => {
+        const { sudo } = way;
+        const asRoot =
+          sudo === "none" ? undefined : elevated(words, randomBytes(12).toString("hex"), sudo !== "passwordless");
+        const password = typeof sudo === "string" ? undefined : await passwordIn(sudo.passwordFile);
+        try {
+          const program = await channel(asRoot?.words ?? words, waitMs);
+          return await spoken(program, way, { input, signal, asRoot, password });
+        } finally {
+          password?.fill(0);
+        }
+      }),
+  };
+}
+
+/** A program that runs there. How it ends is watched from its very start: the answer to a quick one comes with the word that it was started. */
+interface Started {
+  readonly stream: ClientChannel;
+  /** Its exit code, `null` when a signal ended it; `undefined` when the connection ended first. */
+  readonly ended: Promise<number | null | undefined>;
+}
+
+function started(client: Client, words: readonly string[]): Promise<Started> {
+  return new Promise((resolve, reject) => {
+    const lost = (): void => reject(new Error("the connection ended"));
+    client.once("close", lost);
+    client.exec(commandLine(words), (error, stream) => {
+      client.removeListener("close", lost);
+      if (error !== undefined) return reject(error);
+      let code: number | null | undefined;
+      stream.once("exit", (exit: number | null) => (code = exit));
+      const closed = [stream, stream.stderr].map((part) => new Promise<void>((close) => part.once("close", close)));
+      resolve({ stream, ended: Promise.all(closed).then(() => code) });
+    });
+  });
+}
+
+interface Talk {
+  readonly input: string | Readable;
+  readonly signal: AbortSignal | undefined;
+  readonly asRoot: Elevated | undefined;
+  readonly password: Buffer | undefined;
+}
+
+/** Follows a program to its end: the talk with `sudo` first, then its input, and what it prints. */
+async function spoken({ stream, ended }: Started, way: SshWay, { input, signal, asRoot, password }: Talk) {
+  const result = Promise.withResolvers<Pick<ProcessResult, "code" | "stdout" | "stderr">>();
+  let stdout = "";
+  let stderr = "";
+  let begun = asRoot === undefined;
+  let isGiven = false;
+  const fail = (error: unknown): void => {
+    result.reject(error);
+    stream.close();
+  };
+  const give = (): void => {
+    begun = true;
+    clearTimeout(overdue);
+    const source = typeof input === "string" ? Readable.from(input === "" ? [] : [input]) : input;
+    // A program may end before it has read everything: its exit says why. What breaks on our side is told.
+    source.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "ERR_STREAM_PREMATURE_CLOSE") fail(error);
+    });
+    void pipeline(source, stream.stdin).catch(() => undefined);
+  };
+  const talk = (isOver: boolean): void => {
+    if (begun || asRoot === undefined) return;
+    const heard = talkWithSudo(stderr, asRoot, isOver);
+    if (heard.is === "refused") fail(new SudoRefused(way.server, heard.why));
+    if (heard.is === "asking" && !isGiven && password !== undefined) {
+      isGiven = true;
+      stream.stdin.write(Buffer.concat([password, Buffer.from("\n")]));
+    }
+    if (heard.is !== "begun") return;
+    stderr = heard.rest;
+    give();
+  };
+  const overdue = setTimeout(() => fail(new SudoRefused(way.server, "it does not answer")), sudoMs);
+  const end = (): void => {
+    if (stream.writable) stream.signal("TERM");
+    fail(signal?.reason);
+  };
+  signal?.addEventListener("abort", end, { once: true });
+  const bounded = (text: string): void => {
+    if (text.length > maxOutput) fail(new Error("a program on the host printed too much"));
+  };
+  stream.setEncoding("utf8");
+  stream.on("data", (text: string) => bounded((stdout += text)));
+  stream.stderr.setEncoding("utf8");
+  stream.stderr.on("data", (text: string) => {
+    bounded((stderr += text));
+    talk(false);
+  });
+  stream.on("error", fail);
+  void ended.then((code) => {
+    talk(true);
+    if (code === undefined) fail(new ConnectionLost(way.server));
+    else result.resolve({ code, stdout, stderr });
+  });
+  if (begun) give();
+  if (signal?.aborted) end();
+  try {
+    return await result.promise;
+  } finally {
+    clearTimeout(overdue);
+    signal?.removeEventListener("abort", end);
+  }
+}

@@ -1,0 +1,106 @@
+import { z } from "zod";
+import { hostKeyLine } from "../host/ssh-host-key.js";
+import { gpuSchema, pinnedOllamaSchema, type Gpu, type PinnedOllama } from "../../schema/host.js";
+import { statedWaySchema, type SshIdentity, type StatedWay, type Sudo } from "../host/ssh-reference.js";
+
+/** What is said of any machine. */
+interface MachineChoice {
+  /** The host's name; secrets are bound to it. Default: the worker's name and `-host`. */
+  readonly host?: string;
+  /** Path of the `ollama` program on it, or the release that is brought there. */
+  readonly ollama: string | PinnedOllama;
+  /** Loopback port on it for an Ollama of our own; one that the user runs is never touched. */
+  readonly ollamaPort: number;
+  /** Tokens of context models are loaded with. Default 0: the model's own. */
+  readonly contextLength?: number;
+  /** Whether models must run on a GPU. Default `required`: computing on the CPU has to be asked for with `none`. */
+  readonly gpu?: Gpu;
+  /** Models in our Ollama that no worker names: `keep` reports them, `remove` takes them away. Default `keep`. */
+  readonly strangers?: "keep" | "remove";
+  /** Folder of the worker bundle. Default: the one this package was built with. */
+  readonly bundle?: string;
+}
+
+/** The machine that Pulumi runs on. */
+export interface LocalChoice extends MachineChoice {
+  readonly ssh?: never;
+  /** Absolute path of the folder that will hold everything of ours. */
+  readonly root: string;
+}
+
+/** A machine that is reached by SSH. */
+export interface SshChoice extends MachineChoice {
+  readonly ssh: SshAccess;
+  /** Absolute path of the folder that will hold everything of ours on it. Default `/var/lib/lightchain-fleet`. */
+  readonly root?: string;
+}
+
+/** A worker's machine. */
+export type HostChoice = LocalChoice | SshChoice;
+
+/** One machine of the way. */
+export interface SshEndpoint {
+  /** Name or IP address. */
+  readonly address: string;
+  /** Default 22. */
+  readonly port?: number;
+  readonly user: string;
+  /**
+   * The machine's own public key, as `ssh-keyscan` or its `/etc/ssh/ssh_host_ed25519_key.pub` has it. `"learn"`: take the one that is shown at the first contact, and hold
+   * the machine to it from then on; whoever answers at that moment is trusted.
+   */
+  readonly hostKey: string;
+}
+
+/** How a machine is reached by SSH. Nothing of it is a secret: what is one is named by its path. */
+export interface SshAccess extends SshEndpoint {
+  /** A machine to go through, with the same identity. Default: none. */
+  readonly bastion?: SshEndpoint;
+  /** An agent's socket, or a key file. Default: the agent that `SSH_AUTH_SOCK` names when it is needed. */
+  readonly identity?: SshIdentity;
+  /** How we become root there. Default `"none"`: the user is root, or owns `root`. */
+  readonly sudo?: Sudo;
+  /** How long a machine that is only booting is waited for (ms). Default 300,000. */
+  readonly bootMs?: number;
+}
+
+/** A host with every default filled in. */
+export type ResolvedHost =
+  | Omit<LocalChoice, "ssh">
+  | (Omit<SshChoice, "ssh" | "root"> & { readonly root: string; readonly connection: StatedWay });
+
+/** Checks one argument. @throws a coded error that names it */
+export type Checker = <T>(argument: string, schema: z.ZodType<T>, value: unknown) => T;
+
+/** Where everything lies on a machine that is ours alone. */
+const standardRoot = "/var/lib/lightchain-fleet";
+const absolute = z.string().regex(/^\/[^\n\r\0]+$/, "is not an absolute path");
+
+/** Fills in a host's defaults and checks the way to it. Pure. */
+export function resolveHost(choice: HostChoice, check: Checker): ResolvedHost {
+  check("host.gpu", gpuSchema, choice.gpu ?? "required");
+  if (typeof choice.ollama !== "string") check("host.ollama", pinnedOllamaSchema, choice.ollama);
+  if (choice.ssh === undefined) return choice;
+  const { ssh, root, ...machine } = choice;
+  const stated = check("host.ssh", statedWaySchema, check("host.ssh", accessSchema, ssh));
+  return { ...machine, root: check("host.root", absolute, root ?? standardRoot), connection: stated };
+}
+
+/** A key in any of the spellings in which it is found, in its one. */
+const anyKey = z.string().transform((text) => hostKeyLine(text) ?? text);
+const endpoint = { address: z.string(), port: z.number().default(22), user: z.string(), hostKey: anyKey };
+const accessSchema = z
+  .strictObject({
+    ...endpoint,
+    bastion: z.strictObject(endpoint).optional(),
+    identity: z.unknown().optional(),
+    sudo: z.unknown().optional(),
+    bootMs: z.unknown().optional(),
+  })
+  .transform(({ address, port, user, hostKey, bastion, identity, sudo, bootMs }) => ({
+    server: { address, port, user, hostKey },
+    bastion: bastion ?? null,
+    identity: identity ?? { agent: "$SSH_AUTH_SOCK" },
+    ...(sudo === undefined ? {} : { sudo }),
+    ...(bootMs === undefined ? {} : { bootMs }),
+  }));

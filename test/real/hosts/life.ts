@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { workerRegistryAbi } from "../../../abi/worker-registry.js";
+import { askWorker, type Asked } from "../../../scripts/rehearsal/ask.js";
+import { changed, type Changes } from "../../../scripts/rehearsal/engine.js";
+import { needlesFor, scanForSecrets } from "../../../scripts/rehearsal/scan.js";
+import { outputsSchema, prepareStage, type Stage } from "../../../scripts/rehearsal/stage.js";
+import type { Address } from "../../../schema/units.js";
+import { openRehearsal, type Rehearsal } from "../e2e/rehearsal.js";
+
+/** A machine of some kind, ready to become a worker's host, on which the rehearsal network is found at 127.0.0.1. */
+export interface HostKind {
+  /** The stack's config: its `kind`, and how the machine is reached. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Called before the engine runs, for the plugins that it needs. */
+  readonly prepare?: (rehearsal: Rehearsal) => Promise<void>;
+  /** What of ours is on the machine: files, processes, units; one line each. */
+  left(): Promise<string[]>;
+  end(): Promise<void>;
+}
+
+/**
+ * A worker's whole life on one kind of host, reduced to what depends on the kind: nothing, up, a job answered, a second up that changes nothing, destroy, nothing left.
+ * @param whyNot why there is no such host here; `undefined` when there is
+ */
+export function playLife(
+  kind: string,
+  whyNot: string | undefined,
+  open: (tools: { ollama: string }) => Promise<HostKind>,
+): void {
+  describe.skipIf(whyNot !== undefined)(
+    `a worker's life on ${kind}${whyNot === undefined ? "" : ` [not run: ${whyNot}]`}`,
+    () => {
+      let rehearsal: Rehearsal;
+      let host: HostKind;
+      let stage: Stage;
+      let worker: Address;
+      let asked: Asked;
+      let second: Changes;
+      const said: string[] = [];
+      beforeAll(async () => {
+        rehearsal = await openRehearsal();
+        host = await open(rehearsal.tools);
+        await host.prepare?.(rehearsal);
+        const { folders, tools, network } = rehearsal;
+        stage = await prepareStage(folders, tools, network, (line) => void said.push(line), host.config);
+      }, 600_000);
+      afterAll(async () => {
+        await host?.end();
+        await rehearsal?.end();
+      });
+      const isRegistered = (): Promise<boolean> =>
+        stage.client.readContract({
+          address: stage.contracts.workerRegistry,
+          abi: workerRegistryAbi,
+          functionName: "isWorkerRegistered",
+          args: [worker],
+        });
+
+      test("a preview changes nothing on it", async () => {
+        await stage.engine.run("preview");
+        expect(await host.left()).toEqual([]);
+      });
+
+      test("up makes it a worker that is registered and answers a job", async () => {
+        await stage.engine.run("up");
+        const outputs = outputsSchema.parse(await stage.engine.outputs());
+        worker = outputs.worker;
+        expect(await isRegistered()).toBe(true);
+        asked = await askWorker({
+          ...stage,
+          prompt: "Tell me about the stars.",
+          ollamaUrl: outputs.ollama,
+          say: () => undefined,
+        });
+        expect(asked).toMatchObject({ verified: true, equalsDirectCall: true });
+      }, 600_000);
+
+      test("a second up changes nothing", async () => {
+        second = await stage.engine.run("up");
+        expect(changed(second)).toBe(0);
+      }, 600_000);
+
+      test("destroy takes it back, and nothing of ours is left on it", async () => {
+        await rehearsal.network.advance(86_400 + 60);
+        await stage.engine.run("destroy");
+        expect(await isRegistered()).toBe(false);
+        expect(await host.left()).toEqual([]);
+      }, 600_000);
+
+      test("no private key is in state, history, logs, arguments or environments of this computer", async () => {
+        const needles = await needlesFor(stage.operator.store, [stage.workerRef]);
+        expect(await scanForSecrets([rehearsal.folders.root], needles)).toEqual([]);
+      });
+    },
+  );
+}
