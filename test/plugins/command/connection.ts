@@ -57,12 +57,15 @@ export async function withConnection<T>(
   }
 }
 
-/** Dials until it is through, at most `dialErrorLimit` times after the first, or for ever when that is -1. */
+/**
+ * Dials until it is through, at most `dialErrorLimit` times after the first, or for ever when that is -1. A cancelled engine ends the dialling; what already runs
+ * there is let finish, as the real provider does.
+ */
 async function dial(endpoint: Endpoint, work: Work, what: string, through?: Client): Promise<Client> {
   const limit = endpoint.dialErrorLimit;
   for (let failed = 0, pause = firstPauseMs; ; pause = Math.min(pause * growth, longestPauseMs)) {
     try {
-      return await connect(endpoint, work, through);
+      return await connect(endpoint, through);
     } catch (error) {
       if (work.signal.aborted) throw work.signal.reason;
       if (limit >= 0 && failed >= limit) {
@@ -76,27 +79,36 @@ async function dial(endpoint: Endpoint, work: Work, what: string, through?: Clie
   }
 }
 
-async function connect(endpoint: Endpoint, work: Work, through?: Client): Promise<Client> {
+async function connect(endpoint: Endpoint, through?: Client): Promise<Client> {
   const { host, port, user, perDialTimeout } = endpoint;
-  const timeoutMs = perDialTimeout * 1000;
   const client = new Client();
   const sock = through && (await forwarded(through, host, port));
   const config: ConnectConfig = {
     username: user,
-    readyTimeout: timeoutMs,
+    readyTimeout: perDialTimeout * 1000,
     authHandler: authentication(endpoint),
     ...hostVerifier(endpoint),
-    ...(sock ? { sock } : { host, port, timeout: timeoutMs }),
+    ...(sock ? { sock } : { host, port }),
   };
   return new Promise((resolve, reject) => {
-    const abort = (): void => void client.destroy();
-    work.signal.addEventListener("abort", abort, { once: true });
-    client.once("close", () => work.signal.removeEventListener("abort", abort));
     client.once("ready", () => resolve(client));
-    client.on("error", reject); // stays: a connection may also fail while it is used, which its channels then tell
-    client.once("close", () => reject(new Error("the connection was closed")));
+    // It stays: a connection may also fail while it is used, which its channels then tell.
+    client.on("error", (error) => {
+      client.end();
+      reject(new Error(inGo(error.message, `${host}:${port}`)));
+    });
+    client.once("close", () => reject(new Error("ssh: handshake failed: EOF")));
     client.connect(config);
   });
+}
+
+/** What the real provider would say: a program may look for it. */
+function inGo(message: string, at: string): string {
+  if (message.startsWith("Host denied")) return "ssh: handshake failed: ssh: host key mismatch";
+  if (message.startsWith("All configured authentication"))
+    return "ssh: handshake failed: ssh: unable to authenticate, no supported methods remain";
+  if (message.startsWith("Timed out")) return `dial tcp ${at}: i/o timeout`;
+  return message.includes("ECONNREFUSED") ? `dial tcp ${at}: connect: connection refused` : message;
 }
 
 const forwarded = (through: Client, host: string, port: number): Promise<NonNullable<ConnectConfig["sock"]>> =>

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isPortTaken } from "../../../system/net.js";
 import { runProcess, type ProcessResult } from "../../../system/process.js";
 import { because, mustDocker } from "./docker-engine.js";
+import { removeAbandoned } from "./leftovers.js";
 import { noMachines, startMachine, type Machine } from "./machine.js";
 import { users } from "./ssh-access.js";
 
@@ -145,6 +146,25 @@ describe.skipIf(whyNot !== undefined)(`a machine on the host's network${because(
     expect(await remainsOf(other.name)).toBe("");
     expect(existsSync(dirname(other.ssh.keyFile))).toBe(false);
     expect(await isPortTaken(other.ssh.port)).toBe(false);
+  });
+});
+
+describe.skipIf(whyNot !== undefined)(`what a killed run left${because(whyNot)}`, () => {
+  test("is removed by the next, and what a living one uses is not", async () => {
+    const machine = await startMachine({ network: "bridge" });
+    const owner = "lightchain-fleet.test.owner=4194304.1"; // one more than any process's number
+    const name = `${machine.name}-left`;
+    await mustDocker("network", "create", "--label", owner, name);
+    try {
+      const image = await mustDocker("inspect", "--format", "{{.Image}}", machine.name);
+      await mustDocker("create", "--name", name, "--network", name, "--label", owner, image);
+      expect(await remainsOf(name)).not.toBe("");
+      await removeAbandoned();
+      expect(await remainsOf(name)).toBe("");
+      expect((await login(machine, "operator", "hostname")).code).toBe(0);
+    } finally {
+      await machine.stop();
+    }
   });
 });
 

@@ -16,6 +16,18 @@ export interface OwnEngine {
 }
 
 const longestStartMs = 60_000;
+const searched = (): string => [process.env["PATH"] ?? "", "/usr/local/sbin", "/usr/sbin", "/sbin"].join(delimiter);
+const daemon = (): string | undefined =>
+  searched()
+    .split(delimiter)
+    .map((folder) => join(folder, "dockerd"))
+    .find((path) => existsSync(path));
+
+/** Why no engine can even be tried to be started; `undefined` where it can. */
+export function noOwnEngine(): string | undefined {
+  if (process.getuid?.() !== 0) return "only root may start a Docker engine";
+  return daemon() === undefined ? "dockerd is not installed (Debian: apt-get install docker.io)" : undefined;
+}
 
 /**
  * Starts an engine in a folder of its own. It leaves this computer's network as it is: no bridge, no firewall rules, no routing. So what runs in it reaches
@@ -23,10 +35,8 @@ const longestStartMs = 60_000;
  * @returns the engine, or why none can be had here
  */
 export async function startOwnEngine(): Promise<OwnEngine | string> {
-  if (process.getuid?.() !== 0) return "only root may start a Docker engine";
-  const path = [process.env["PATH"] ?? "", "/usr/local/sbin", "/usr/sbin", "/sbin"].join(delimiter);
-  const program = path.split(delimiter).find((folder) => existsSync(join(folder, "dockerd")));
-  if (program === undefined) return "dockerd is not installed (Debian: apt-get install docker.io)";
+  const [whyNot, program] = [noOwnEngine(), daemon()];
+  if (whyNot !== undefined || program === undefined) return whyNot ?? "dockerd is gone";
   const folder = await mkdtemp(join(tmpdir(), "fleet-docker-")); // short: socket paths may have 108 bytes
   const address = `unix://${join(folder, "docker.sock")}`;
   const log = createWriteStream(join(folder, "dockerd.log"));
@@ -35,12 +45,12 @@ export async function startOwnEngine(): Promise<OwnEngine | string> {
   const child = spawn(
     "setpriv",
     [
-      ...["--pdeathsig", "TERM", join(program, "dockerd")],
+      ...["--pdeathsig", "TERM", program],
       ...["--host", address, "--data-root", join(folder, "data"), "--exec-root", join(folder, "exec")],
       ...["--pidfile", join(folder, "dockerd.pid"), "--bridge", "none"],
       ...["--iptables=false", "--ip-forward=false"],
     ],
-    { stdio: ["ignore", log, log], env: { ...process.env, PATH: path } },
+    { stdio: ["ignore", log, log], env: { ...process.env, PATH: searched() } },
   );
   child.once("error", () => undefined); // seen as an engine that never answers
   const stop = async (): Promise<void> => {

@@ -8,6 +8,7 @@ import { startOwnEngine } from "./own-engine.js";
  * suite is over. The tests learn of either from the environment.
  */
 export default async function setup(): Promise<(() => Promise<void>) | undefined> {
+  if ((process.env[noDockerVariable] ?? "") !== "") return undefined; // somebody wants none used
   const whyNot = whyNoEngineAt(dockerAddress());
   if (whyNot === undefined) {
     await removeAbandoned();
