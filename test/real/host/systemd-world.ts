@@ -7,7 +7,7 @@ import { readBundleHash } from "../../../components/host/bundle.js";
 import { openHost, type HostReply, type HostRequest } from "../../../components/host/host.js";
 import { serviceName } from "../../../host/services/systemd-manager.js";
 import { sealForHost } from "../../../keystore/sealing.js";
-import { hostErrorSchema, hostVerbs, type HostFacts, type HostVerb } from "../../../schema/host.js";
+import { documentSchema, hostErrorSchema, hostVerbs, type HostFacts, type HostVerb } from "../../../schema/host.js";
 import { toJson } from "../../../schema/json.js";
 import { addressSchema } from "../../../schema/network.js";
 import { settingsSchema, type Settings } from "../../../schema/settings.js";
@@ -134,6 +134,13 @@ export async function makeSystemdWorld(
   const clear = async (): Promise<void> => {
     for (const worker of workers) if (existsSync(home(worker))) await removeService(worker);
     workers.clear();
+    const file = join(root, "document.json");
+    const left = existsSync(file) ? documentSchema.parse(JSON.parse(await readFile(file, "utf8"))) : undefined;
+    for (const [worker, { models }] of Object.entries(left?.workers ?? {}))
+      for (const name of Object.keys(models))
+        await call("reconcile", { worker, section: "model", name, desired: null });
+    for (const worker of Object.keys(left?.runtime ?? {}))
+      await call("reconcile", { worker, section: "runtime", desired: null });
     await rm(root, { recursive: true, force: true });
   };
   return {
