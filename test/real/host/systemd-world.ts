@@ -96,12 +96,17 @@ export interface SystemdWorld {
   end(): Promise<void>;
 }
 
-/** Boots it. @param name of the host's folder */
+/**
+ * Boots it.
+ * @param name of the host's folder
+ * @param base what that lies below, in a folder of its own that is closed to other users
+ */
 export async function makeSystemdWorld(
   name: string,
   makeBundle: (folder: string) => Promise<unknown> = (folder) => makeFakeBundle(folder, sayingSidecar),
+  base = tmpdir(),
 ): Promise<SystemdWorld> {
-  const folder = await mkdtemp(join(tmpdir(), "fl-"));
+  const folder = await mkdtemp(join(base, "fl-"));
   const source = join(folder, "bundle");
   await makeBundle(source);
   const bundle = await readBundleHash(source);

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { serviceName } from "../../../host/services/systemd-manager.js";
@@ -14,7 +15,8 @@ import { until } from "./world.js";
 describe.skipIf(whyNoSystemd() !== undefined)("a host under a real systemd", () => {
   let world: SystemdWorld;
   beforeAll(async () => {
-    world = await makeSystemdWorld("1% $HOME %h"); // everything that means something in a unit file
+    // Everything that means something in a unit file, and a home, which no service sees.
+    world = await makeSystemdWorld("1% $HOME %h", undefined, homedir());
   });
   afterAll(() => world.end());
   beforeEach(() => world.renew());
