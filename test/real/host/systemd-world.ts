@@ -29,10 +29,10 @@ const state = JSON.parse(fs.readFileSync(arg("--settings"), "utf8")).stateFolder
 const note = (line) => fs.appendFileSync(state + "/events", line + " " + process.pid + "\\n");
 const sha256 = (bytes) => crypto.createHash("sha256").update(bytes).digest("hex");
 const said = { pid: process.pid, uid: process.getuid(), groups: process.getgroups(), from, secret: sha256(secret), cwd: process.cwd(), env: process.env };
-fs.appendFileSync(state + "/starts", JSON.stringify(said) + "\\n");
+const say = () => fs.appendFileSync(state + "/starts", JSON.stringify(said) + "\\n");
 console.log("a line for the log");
 note("start");
-if (fs.existsSync(state + "/exit")) process.exit(Number(fs.readFileSync(state + "/exit", "utf8")));
+if (fs.existsSync(state + "/exit")) say(), process.exit(Number(fs.readFileSync(state + "/exit", "utf8")));
 process.on("SIGTERM", () => {
   fs.writeFileSync(state + "/asked", "");
   const job = fs.existsSync(state + "/job") ? Number(fs.readFileSync(state + "/job", "utf8")) : 0;
@@ -43,7 +43,7 @@ fs.rmSync(state + "/control.sock", { force: true });
 net.createServer((socket) => {
   socket.on("error", () => undefined);
   if (!fs.existsSync(state + "/mute")) socket.end(JSON.stringify({ ok: false, error: { code: "LF1499", summary: "no", fix: "no" } }) + "\\n");
-}).listen(state + "/control.sock");
+}).listen(state + "/control.sock", say);
 const kept = new Set();
 setInterval(() => {
   const file = state + "/try";
