@@ -1,9 +1,10 @@
+import { constants } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import { controlReplySchema, controlVersion, type ControlReply, type ControlRequest } from "../schema/control.js";
 import { FleetError } from "../schema/errors.js";
 import { toJson } from "../schema/json.js";
-import { readIfPresent } from "./files.js";
 
 /** Names of the socket and of its token in the sidecar's state folder. */
 export const controlSocketName = "control.sock";
@@ -28,7 +29,7 @@ export class SidecarSilent extends FleetError {
 }
 
 /**
- * Asks the sidecar that keeps its state in `stateFolder`; the caller must be the user it runs as.
+ * Asks the sidecar that keeps its state in `stateFolder`; the caller is the user it runs as, or root.
  * @param timeoutMs until the whole reply was read. Default 10,000
  * @throws SidecarSilent LF1420 when nobody answers, or not with a reply
  */
@@ -38,8 +39,7 @@ export async function callControl(
   timeoutMs = 10_000,
 ): Promise<ControlReply> {
   try {
-    const token = await readIfPresent(join(stateFolder, controlTokenName));
-    if (token === undefined) throw new Error("there is no control token");
+    const token = await readFile(join(stateFolder, controlTokenName), { encoding: "utf8", flag: tokenFlags });
     const frame = `${toJson({ version: controlVersion, token: token.trim(), request })}\n`;
     const line = await exchange(join(stateFolder, controlSocketName), frame, timeoutMs);
     return controlReplySchema.parse(JSON.parse(line));
@@ -47,6 +47,9 @@ export async function callControl(
     throw new SidecarSilent(stateFolder, error);
   }
 }
+
+/** The folder is the sidecar's own: whoever asks as root must not read what a link in it points to, and say it on a socket of the sidecar's. */
+const tokenFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 function exchange(path: string, frame: string, timeoutMs: number): Promise<string> {
   return new Promise((resolve, reject) => {

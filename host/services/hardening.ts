@@ -29,6 +29,7 @@ const common = ({ needsHome, hasRootParent }: Sandbox): string[] => [
   "ProtectKernelModules=yes",
   "ProtectKernelLogs=yes",
   "ProtectControlGroups=yes",
+  "ProtectClock=yes",
   "ProtectHostname=yes",
   "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX",
   "RestrictNamespaces=yes",
@@ -54,7 +55,6 @@ function own({ kind, hasRootParent }: Sandbox): string[] {
     case "sidecar":
       return [
         "PrivateDevices=yes",
-        "ProtectClock=yes",
         "ProcSubset=pid",
         ...(hasRootParent ? [] : ["PrivateUsers=yes"]),
         "SystemCallFilter=@system-service",

@@ -127,7 +127,7 @@ describe("a host, driven by its own program", () => {
     const begun = Date.now();
     await service(good);
     expect(Date.now() - begun).toBeGreaterThan(2_000);
-    await started(2);
+    await started(3); // its word that the job is done, and the second start
     const lines = (await readFile(join(root, "workers/home/state/starts"), "utf8")).trim().split("\n");
     expect(lines[1]).toBe(`${first!.pid} job-done`);
     expect(lines).toHaveLength(3);

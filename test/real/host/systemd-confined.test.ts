@@ -142,15 +142,15 @@ describe.skipIf(whyNoSystemd() !== undefined)("a sidecar under a real systemd", 
   });
 
   describe("whose watchdog looks every second", () => {
-    const watchFast = async () => {
+    const watchFast = async (within = 1) => {
       const watch = `/etc/systemd/system/${serviceName(world.root, "watch-worker-home")}`;
       const timer = watch.replace(/service$/, "timer");
       await shell(
-        `sed -i 's/"--within" "60"/"--within" "1"/' "$1" && sed -i 's/^OnActiveSec=.*/OnActiveSec=1/; s/^OnUnitInactiveSec=.*/OnUnitInactiveSec=1/' "$2" && systemctl daemon-reload && systemctl restart "$(basename "$2")"`,
+        `sed -i 's/"--within" "60"/"--within" "'"$3"'"/' "$1" && sed -i 's/^OnActiveSec=.*/OnActiveSec=1/; s/^OnUnitInactiveSec=.*/OnUnitInactiveSec=1/' "$2" && systemctl daemon-reload && systemctl restart "$(basename "$2")"`,
         watch,
         timer,
+        String(within),
       );
-      return watch;
     };
     const looks = async (): Promise<number> =>
       Number(
@@ -179,14 +179,19 @@ describe.skipIf(whyNoSystemd() !== undefined)("a sidecar under a real systemd", 
       await until(async () => (await world.show("ActiveState")) === "active", "an active unit");
     });
 
-    test("is left alone while it finishes its jobs, however silent it is", async () => {
+    test("is left alone while it finishes its jobs, however silent it is, also by a look that began before", async () => {
       const { start } = await serve();
-      await watchFast();
-      await shell(`echo 6000 > "$1"; touch "$2"`, join(world.state(), "job"), join(world.state(), "mute"));
+      await watchFast(3);
+      await shell(`echo 8000 > "$1"; touch "$2"`, join(world.state(), "job"), join(world.state(), "mute"));
+      const look = serviceName(world.root, "watch-worker-home");
+      await inside("systemctl", "start", "--no-block", look);
+      await until(async () => (await looks()) > 0, "a look");
       const stopped = inside("systemctl", "stop", world.unit());
-      await until(async () => (await world.show("ActiveState")) === "deactivating", "its stop");
-      const look = await inside("systemctl", "start", serviceName(world.root, "watch-worker-home"));
-      expect(look.code).toBe(0);
+      await until(
+        async () => (await inside("systemctl", "show", "-P", "ExecMainStatus", look)).stdout === "70\n",
+        "silence",
+      );
+      expect(await world.show("ActiveState")).toBe("deactivating");
       await stopped;
       expect(await readFile(join(world.state(), "events"), "utf8")).toContain(`job done ${start.pid}`);
     });
@@ -284,6 +289,16 @@ describe.skipIf(whyNoSystemd() !== undefined)("a sidecar under a real systemd", 
     expect((JSON.parse(await readFile(join(world.folder(), "sealed.json"), "utf8")) as { sealed: string }).sealed).toBe(
       "",
     );
+  });
+
+  test("under a systemd whose credentials reach no service, as in some containers, gets its secret from a parent process too", async () => {
+    await shell("mount --make-rprivate /");
+    try {
+      const { start, facts } = await serve();
+      expect([facts.secrets, start.from]).toEqual(["sealed", "fd:3"]);
+    } finally {
+      await shell("mount --make-rshared /");
+    }
   });
 
   test("is not given a user that somebody else made, and takes no such user away", async () => {

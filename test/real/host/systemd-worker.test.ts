@@ -52,7 +52,7 @@ describe.skipIf(whyNoSystemd() !== undefined)("a real worker in its sandbox", ()
       worker: "home",
       section: "model",
       name: model,
-      desired: wanted as never,
+      desired: wanted,
     });
     expect(report?.sample).not.toBe("");
 

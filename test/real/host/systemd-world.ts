@@ -7,7 +7,7 @@ import { readBundleHash } from "../../../components/host/bundle.js";
 import { openHost, type HostReply, type HostRequest } from "../../../components/host/host.js";
 import { serviceName } from "../../../host/services/systemd-manager.js";
 import { sealForHost } from "../../../keystore/sealing.js";
-import { hostErrorSchema, hostVerbs, type HostFacts, type HostVerb } from "../../../schema/host.js";
+import { documentSchema, hostErrorSchema, hostVerbs, type HostFacts, type HostVerb } from "../../../schema/host.js";
 import { toJson } from "../../../schema/json.js";
 import { addressSchema } from "../../../schema/network.js";
 import { settingsSchema, type Settings } from "../../../schema/settings.js";
@@ -29,10 +29,10 @@ const state = JSON.parse(fs.readFileSync(arg("--settings"), "utf8")).stateFolder
 const note = (line) => fs.appendFileSync(state + "/events", line + " " + process.pid + "\\n");
 const sha256 = (bytes) => crypto.createHash("sha256").update(bytes).digest("hex");
 const said = { pid: process.pid, uid: process.getuid(), groups: process.getgroups(), from, secret: sha256(secret), cwd: process.cwd(), env: process.env };
-fs.appendFileSync(state + "/starts", JSON.stringify(said) + "\\n");
+const say = () => fs.appendFileSync(state + "/starts", JSON.stringify(said) + "\\n");
 console.log("a line for the log");
 note("start");
-if (fs.existsSync(state + "/exit")) process.exit(Number(fs.readFileSync(state + "/exit", "utf8")));
+if (fs.existsSync(state + "/exit")) say(), process.exit(Number(fs.readFileSync(state + "/exit", "utf8")));
 process.on("SIGTERM", () => {
   fs.writeFileSync(state + "/asked", "");
   const job = fs.existsSync(state + "/job") ? Number(fs.readFileSync(state + "/job", "utf8")) : 0;
@@ -43,7 +43,7 @@ fs.rmSync(state + "/control.sock", { force: true });
 net.createServer((socket) => {
   socket.on("error", () => undefined);
   if (!fs.existsSync(state + "/mute")) socket.end(JSON.stringify({ ok: false, error: { code: "LF1499", summary: "no", fix: "no" } }) + "\\n");
-}).listen(state + "/control.sock");
+}).listen(state + "/control.sock", say);
 const kept = new Set();
 setInterval(() => {
   const file = state + "/try";
@@ -96,12 +96,17 @@ export interface SystemdWorld {
   end(): Promise<void>;
 }
 
-/** Boots it. @param name of the host's folder */
+/**
+ * Boots it.
+ * @param name of the host's folder
+ * @param base what that lies below, in a folder of its own that is closed to other users
+ */
 export async function makeSystemdWorld(
   name: string,
   makeBundle: (folder: string) => Promise<unknown> = (folder) => makeFakeBundle(folder, sayingSidecar),
+  base = tmpdir(),
 ): Promise<SystemdWorld> {
-  const folder = await mkdtemp(join(tmpdir(), "fl-"));
+  const folder = await mkdtemp(join(base, "fl-"));
   const source = join(folder, "bundle");
   await makeBundle(source);
   const bundle = await readBundleHash(source);
@@ -134,6 +139,13 @@ export async function makeSystemdWorld(
   const clear = async (): Promise<void> => {
     for (const worker of workers) if (existsSync(home(worker))) await removeService(worker);
     workers.clear();
+    const file = join(root, "document.json");
+    const left = existsSync(file) ? documentSchema.parse(JSON.parse(await readFile(file, "utf8"))) : undefined;
+    for (const [worker, { models }] of Object.entries(left?.workers ?? {}))
+      for (const name of Object.keys(models))
+        await call("reconcile", { worker, section: "model", name, desired: null });
+    for (const worker of Object.keys(left?.runtime ?? {}))
+      await call("reconcile", { worker, section: "runtime", desired: null });
     await rm(root, { recursive: true, force: true });
   };
   return {

@@ -1,10 +1,13 @@
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { renderGpuWait } from "../../../host/services/gpu-unit.js";
 import { serviceName } from "../../../host/services/systemd-manager.js";
 import { findSecrets, needleOf } from "../../../keystore/secret-scan.js";
+import { systemClock } from "../../../system/clock.js";
 import { freePort, isPortTaken } from "../../../system/net.js";
 import { tool } from "../toolchain.js";
 import { whyNoSystemd } from "./systemd-machine.js";
@@ -14,7 +17,8 @@ import { until } from "./world.js";
 describe.skipIf(whyNoSystemd() !== undefined)("a host under a real systemd", () => {
   let world: SystemdWorld;
   beforeAll(async () => {
-    world = await makeSystemdWorld("1% $HOME %h"); // everything that means something in a unit file
+    // Everything that means something in a unit file, and a home, which no service sees.
+    world = await makeSystemdWorld("1% $HOME %h", undefined, homedir());
   });
   afterAll(() => world.end());
   beforeEach(() => world.renew());
@@ -98,6 +102,48 @@ describe.skipIf(whyNoSystemd() !== undefined)("a host under a real systemd", () 
     expect((await world.service()).changes).toEqual(["started worker home"]); // at once, whatever it waited for
     await rm(join(world.state(), "exit"));
     await until(async () => (await world.show("ActiveState")) === "active", "an active unit");
+  });
+
+  test("has Ollama wait for the driver of an NVIDIA card, a minute at most, and start without it then", async () => {
+    const { machine, root } = world;
+    const card = "/sys/bus/pci/devices/0000:01:00.0";
+    await machine.run("/bin/sh", [
+      "-c",
+      `mount -t tmpfs tmpfs /sys/bus/pci/devices && mkdir "$1" && echo 0x10de > "$1/vendor" && echo 0x030000 > "$1/class"`,
+      "sh",
+      card,
+    ]);
+    try {
+      const desired = { kind: "runtime", ollama: await tool("ollama"), port: await freePort() } as const;
+      const begun = Date.now();
+      await world.call("reconcile", { worker: "here", section: "runtime", desired });
+      expect(Date.now() - begun).toBeGreaterThan(60_000);
+      const service = serviceName(root, "ollama");
+      const show = async (key: string) => machine.systemctl("show", "-P", key, service);
+      expect(await show("ActiveState")).toBe("active\n");
+      for (const key of ["After", "Wants"]) expect(await show(key)).toContain(serviceName(root, "gpu"));
+      expect(await show("DevicePolicy")).toBe("closed\n");
+    } finally {
+      await machine.run("umount", ["/sys/bus/pci/devices"]);
+    }
+  });
+
+  test("goes on as soon as the driver is there", async () => {
+    const { machine } = world;
+    const unit = renderGpuWait().replaceAll("/dev/nvidia", "/run/nvidia");
+    await machine.run("tee", ["/etc/systemd/system/gpu-wait.service"], unit);
+    expect(
+      (await machine.run("systemd-analyze", ["verify", "/etc/systemd/system/gpu-wait.service"])).stderr,
+    ).not.toContain("gpu-wait");
+    await machine.systemctl("daemon-reload");
+    await machine.systemctl("start", "--no-block", "gpu-wait.service");
+    const state = async () => (await machine.systemctl("show", "-P", "ActiveState", "gpu-wait.service")).trim();
+    await until(async () => (await state()) === "activating", "its wait");
+    await machine.run("mknod", ["/run/nvidia0", "c", "195", "0"]);
+    await systemClock.sleep(1_500);
+    expect(await state()).toBe("activating"); // CUDA's memory is not there yet
+    await machine.run("mknod", ["/run/nvidia-uvm", "c", "511", "0"]);
+    await until(async () => (await state()) === "inactive", "its end");
   });
 
   test("runs Ollama, and leaves nothing at all once its document is empty", async () => {

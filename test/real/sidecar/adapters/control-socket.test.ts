@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -52,6 +52,13 @@ describe("the control socket", () => {
     expect(await callControl(folder, { op: "status" })).toEqual(reply);
     await callControl(folder, { op: "live", serving: serving() });
     expect(seen).toEqual([{ op: "status" }, { op: "live", serving: serving() }]);
+  });
+
+  test("is asked with no token that lies elsewhere: root would say aloud what a link points to", async () => {
+    await rename(join(folder, "control.token"), join(folder, "elsewhere"));
+    await symlink("elsewhere", join(folder, "control.token"));
+    await expect(callControl(folder, { op: "status" })).rejects.toThrow(/LF1420/);
+    expect(seen).toEqual([]);
   });
 
   test("lies in files that nobody else can use", async () => {
