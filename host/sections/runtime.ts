@@ -43,7 +43,11 @@ export class OllamaPortTaken extends FleetError {
 /** LF1307: Ollama was started and does not answer. */
 export class OllamaSilent extends FleetError {
   /** @param how what its service says of it */
-  constructor(url: string, log: string, how: string) {
+  constructor(
+    url: string,
+    readonly log: string,
+    how: string,
+  ) {
     super("LF1307", `Ollama was started but does not answer at ${url}: ${how}.`, {
       fix: `tail ${log}; mend what it says, then run the same command again.`,
     });
@@ -54,7 +58,7 @@ export class OllamaSilent extends FleetError {
 export class FormerOllamaBack extends FleetError {
   constructor(silent: OllamaSilent) {
     super("LF1356", `${silent.summary} The Ollama before it runs again.`, {
-      fix: silent.fix.replace("mend what it says", "mend what it says, or choose another ollama"),
+      fix: `tail ${silent.log}; mend what it says or choose another ollama, then run the same command again.`,
       cause: silent,
     });
   }

@@ -2,6 +2,7 @@ import { parseEther } from "viem";
 import { describe, expect, test } from "vitest";
 import { networks } from "../../abi/networks.js";
 import { newRecoveryKey } from "../../keystore/recovery-key.js";
+import type { PinnedOllama } from "../../schema/host.js";
 import { BadWorkerArgument, resolveWorker, type LightchainWorkerArgs } from "../../components/worker/resolve.js";
 
 const refundTo = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
@@ -51,6 +52,13 @@ describe("a worker's arguments", () => {
     ["a recovery key that is cut off", { recoveryKey: "ab".repeat(31) }, /recoveryKey .*64 hex/],
     ["a recovery key to which anybody could open", { recoveryKey: "00".repeat(32) }, /recoveryKey .*anybody/],
     ["generation zero", { generation: 0 }, /generation/],
+    ["a GPU that is neither", { host: { ...args.host, gpu: "maybe" as "none" } }, /host\.gpu/],
+    [
+      "an Ollama without a checksum",
+      { host: { ...args.host, ollama: { version: "0.14.2" } as PinnedOllama } },
+      /host\.ollama/,
+    ],
+    ["a checksum that is cut off", { host: { ...args.host, ollama: { version: "0.14.2", sha256: "ab" } } }, /64 hex/],
     ["a misspelt field of a network", { network: misspelt }, /network .*beacn/],
     ["a setting that there is none of", { tuning: { jobs: { maxJobs: 3 } as object } }, /tuning .*maxJobs/],
     ["a setting with a wrong value", { tuning: { chain: { pollMs: -1 } } }, /tuning/],
