@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Client, ClientChannel } from "ssh2";
-import { FleetError } from "../../schema/errors.js";
 import { systemClock } from "../../system/clock.js";
 import type { ProcessResult } from "../../system/process.js";
 import { retry } from "../../system/retry.js";
@@ -78,9 +77,9 @@ function open(way: SshWay): SshConnection {
     retry(async () => started(await connected(waitMs), words), {
       policy: { attempts: 30, pauseMs: 100, maxPauseMs: 2_000 }, // a server may take fewer programs at once than usual
       clock: systemClock,
-      worthRetrying: (error) => !(error instanceof FleetError),
+      worthRetrying: (error) => error instanceof NotStarted,
     }).catch((error: unknown) => {
-      throw error instanceof FleetError ? error : new ConnectionLost(way.server, error);
+      throw error instanceof NotStarted ? new ConnectionLost(way.server, error.cause) : error;
     });
   const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
     if (running >= atOnce) await new Promise<void>((resolve) => waiting.push(resolve));
@@ -119,13 +118,16 @@ interface Started {
   readonly ended: Promise<number | null | undefined>;
 }
 
+/** Nothing has been run. */
+class NotStarted extends Error {}
+
 function started(client: Client, words: readonly string[]): Promise<Started> {
   return new Promise((resolve, reject) => {
-    const lost = (): void => reject(new Error("the connection ended"));
+    const lost = (): void => reject(new NotStarted("the connection ended"));
     client.once("close", lost);
     client.exec(commandLine(words), (error, stream) => {
       client.removeListener("close", lost);
-      if (error !== undefined) return reject(error);
+      if (error !== undefined) return reject(new NotStarted(error.message, { cause: error }));
       let code: number | null | undefined;
       stream.once("exit", (exit: number | null) => (code = exit));
       const closed = [stream, stream.stderr].map((part) => new Promise<void>((close) => part.once("close", close)));

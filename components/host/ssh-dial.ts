@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import type { Client, ClientErrorExtensions, ConnectConfig } from "ssh2";
 import { systemClock } from "../../system/clock.js";
 import { retry } from "../../system/retry.js";
+import { ssh2 } from "./ssh2.js";
 import { HostKeyChanged, HostUnreachable, LoginRefused } from "./ssh-errors.js";
 import { algorithmsFor, everyAlgorithm, isPinned, lineOfKey } from "./ssh-host-key.js";
 import { credentialsOf, type Credentials } from "./ssh-identity.js";
@@ -146,7 +147,7 @@ async function connected(
   timeoutMs: number,
   config: ConnectConfig,
 ): Promise<Failure | { readonly client: Client }> {
-  const { Client: SshClient } = await import("ssh2"); // costs 60 ms, which whoever has no such host is spared
+  const { Client: SshClient } = await ssh2();
   return new Promise((resolve) => {
     const client = new SshClient();
     let banner = "";

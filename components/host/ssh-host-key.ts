@@ -20,7 +20,15 @@ export function hostKeyLine(text: string): string | undefined {
   const [type, base64] = [words[at], words[at + 1]];
   if (type === undefined || base64 === undefined || !/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return undefined;
   const blob = Buffer.from(base64, "base64");
-  return typeIn(blob) === type && blob.toString("base64") === base64 ? `${type} ${base64}` : undefined;
+  return typeIn(blob) === type && isWhole(blob) && blob.toString("base64") === base64 ? `${type} ${base64}` : undefined;
+}
+
+/** A key is a row of strings, each with its length before it, up to its very end: one that was cut off is none. */
+function isWhole(blob: Buffer): boolean {
+  let at = 0;
+  let strings = 0;
+  for (; at + 4 <= blob.length; strings++) at += 4 + blob.readUInt32BE(at);
+  return at === blob.length && strings > 1;
 }
 
 /** A key as it comes over the wire, as such a line. Pure. */

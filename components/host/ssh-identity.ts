@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describeError } from "../../schema/errors.js";
 import { SecretFileUnusable } from "./ssh-errors.js";
 import type { SshIdentity } from "./ssh-reference.js";
+import { ssh2 } from "./ssh2.js";
 
 /** Who we are, as ssh2 is told, and as a person is. */
 export interface Credentials {
@@ -27,7 +28,7 @@ export async function credentialsOf(identity: SshIdentity): Promise<Credentials>
 
 async function keyIn(path: string): Promise<Credentials> {
   const privateKey = await readSecretFile(path);
-  const { utils } = await import("ssh2");
+  const { utils } = await ssh2();
   const key = utils.parseKey(privateKey);
   if (!(key instanceof Error)) return { auth: { privateKey }, by: `the key ${path}` };
   privateKey.fill(0);

@@ -21,7 +21,12 @@ export type SshServer = z.infer<typeof sshServerSchema>;
 /** The same as an operator may state it: the key perhaps still to be learnt. */
 const statedServerSchema = z.object({
   ...endpoint,
-  hostKey: z.union([z.literal(learn), pinned], 'hostKey is "ssh-ed25519 AAAA…" (ssh-keyscan shows it) or "learn"'),
+  hostKey: z
+    .string()
+    .refine(
+      (text) => text === learn || hostKeyLine(text) === text,
+      'is "ssh-ed25519 AAAA…" (ssh-keyscan shows it), or "learn"',
+    ),
 });
 
 const path = z.string().regex(/^(\/|~\/).+/, "an absolute path, or one that begins with ~/");
@@ -34,14 +39,14 @@ const identitySchema = z.union(
     /** A private key that only its owner can read and that no passphrase protects. */
     z.strictObject({ keyFile: path }),
   ],
-  "identity is { agent: <path, or $SSH_AUTH_SOCK> } or { keyFile: <path> }",
+  "is { agent: <path, or $SSH_AUTH_SOCK> } or { keyFile: <path> }",
 );
 export type SshIdentity = z.infer<typeof identitySchema>;
 
 /** How we become root there. `passwordFile`: holds the user's password in its first line, and only its owner can read it. */
 const sudoSchema = z.union(
   [z.enum(["none", "passwordless"]), z.strictObject({ passwordFile: path })],
-  'sudo is "none", "passwordless" or { passwordFile: <path> }',
+  'is "none", "passwordless" or { passwordFile: <path> }',
 );
 export type Sudo = z.infer<typeof sudoSchema>;
 

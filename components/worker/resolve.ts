@@ -153,7 +153,13 @@ const modelsSchema = z
   .min(1, "names no model")
   .refine((models) => new Set(models.map((model) => model.name)).size === models.length, "names a model twice");
 
-const describe = (value: unknown, error: z.ZodError): string =>
-  value === undefined || value === ""
-    ? "is missing"
-    : `(${JSON.stringify(value)}) ${error.issues[0]?.message ?? "is wrong"}`;
+/** What is wrong with a value. Of one with parts only which part: somebody may have put a key or a password there. */
+function describe(value: unknown, error: z.ZodError): string {
+  if (value === undefined || value === "") return "is missing";
+  const issue = error.issues[0];
+  const part = issue?.path.join(".") ?? "";
+  const what = issue?.message ?? "is wrong";
+  if (!hasParts(value)) return `(${JSON.stringify(value)}) ${what}`;
+  return part === "" ? `is wrong: ${what}` : `(${part}) ${what}`;
+}
+const hasParts = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);

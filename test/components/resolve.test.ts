@@ -73,3 +73,36 @@ describe("a worker's arguments", () => {
     expect(() => resolveWorker("../x", args)).toThrow(/LF1550/);
   });
 });
+
+describe("a host that is reached by SSH", () => {
+  const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHTR0wkU+i9ewPJSughDMRsHDTgekoa9GRJb0LCGeh9t";
+  const ssh = { address: "10.0.0.7", user: "me", hostKey };
+  const on = (change: object) =>
+    resolveWorker("home", { ...args, host: { ssh: { ...ssh, ...change }, ollama: "/o", ollamaPort: 1 } });
+
+  test("is filled in with every default, and its key brought into one spelling", () =>
+    expect(on({ hostKey: `10.0.0.7 ${hostKey} comment` }).host).toEqual({
+      ...{ ollama: "/o", ollamaPort: 1, root: "/var/lib/lightchain-fleet" },
+      connection: {
+        server: { ...ssh, port: 22 },
+        bastion: null,
+        identity: { agent: "$SSH_AUTH_SOCK" },
+        sudo: "none",
+        bootMs: 300_000,
+      },
+    }));
+
+  test.each([
+    ["no key", { hostKey: "" }, /host\.ssh \(server\.hostKey\) is "ssh-ed25519 AAAA…".*"learn"/],
+    ["a fingerprint in the key's place", { hostKey: "SHA256:abc" }, /server\.hostKey/],
+    ["a setting that there is none of", { password: "hunter2" }, /password/],
+    ["a password", { sudo: { password: "hunter2" } }, /\(sudo\) is "none"/],
+    ["a private key", { identity: { privateKey: "hunter2" } }, /\(identity\) is \{ agent/],
+    ["a port that is none", { port: 70_000 }, /server\.port/],
+    ["a bastion without a key", { bastion: { address: "a", user: "b" } }, /bastion\.hostKey/],
+  ])("is refused in one coded line: %s", (_, change, named) => {
+    expect(() => on(change)).toThrow(named);
+    expect(() => on(change)).toThrow(/^LF1550: [^\n]+$/);
+    expect(() => on(change)).not.toThrow(/hunter2/); // what was meant to stay secret is not said
+  });
+});

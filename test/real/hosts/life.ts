@@ -11,6 +11,8 @@ import { openRehearsal, type Rehearsal } from "../e2e/rehearsal.js";
 export interface HostKind {
   /** The stack's config: its `kind`, and how the machine is reached. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** What the engine shows of it on the first up. */
+  readonly shows: RegExp;
   /** Called before the engine runs, for the plugins that it needs. */
   readonly prepare?: (rehearsal: Rehearsal) => Promise<void>;
   /** What of ours is on the machine: files, processes, units; one line each. */
@@ -66,6 +68,7 @@ export function playLife(
         const outputs = outputsSchema.parse(await stage.engine.outputs());
         worker = outputs.worker;
         expect(await isRegistered()).toBe(true);
+        expect(said.join("\n")).toMatch(host.shows);
         asked = await askWorker({
           ...stage,
           prompt: "Tell me about the stars.",

@@ -24,6 +24,7 @@ playLife(
         ollama: "/usr/local/bin/ollama",
         ollamaPort: await freePort(),
       },
+      shows: /command:remote:CopyToRemote.* created/,
       prepare: async ({ folders, tools }) => void (await installCommandPlugin(folders.pulumiHome, tools.node)),
       left: async () => {
         const files = await machine.run(["sh", "-c", `find ${places} -iname '*lightchain*' 2>/dev/null`]);
