@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { Gpu, PinnedOllama } from "../components/host/runtime-args.js";
+import type { Gpu, PinnedOllama, Strangers } from "../components/host/runtime-args.js";
 import type { ServiceTuning } from "../components/service/service.js";
 import { readNetwork } from "../components/worker/network-file.js";
 import type { SshAccess } from "../components/worker/resolve-host.js";
@@ -15,7 +15,7 @@ export function host(config: pulumi.Config): Record<string, unknown> {
         ssh: config.requireObject<SshAccess>("ssh"),
         ollama: config.get("ollama") ?? config.requireObject<PinnedOllama>("ollamaRelease"),
         ...optional("gpu", config.get<Gpu>("gpu")),
-        ...optional("strangers", config.get<"keep" | "remove">("strangers")),
+        ...optional("strangers", config.get<Strangers>("strangers")),
         ollamaPort: config.requireNumber("ollamaPort"),
         ...optional("root", config.get("hostRoot")),
       },

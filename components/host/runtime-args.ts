@@ -1,6 +1,8 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Gpu, PinnedOllama } from "../../schema/host.js";
 export type { Gpu, PinnedOllama };
+/** What becomes of models in our Ollama that no worker names. */
+export type Strangers = "keep" | "remove";
 
 /** What is asked of any kind of host beside the way to it. */
 export interface RuntimeArgs {
@@ -13,7 +15,7 @@ export interface RuntimeArgs {
   /** Whether its models must run on a GPU. Default `required`: computing on the CPU has to be asked for with `none`. */
   readonly gpu?: pulumi.Input<Gpu>;
   /** Models in our Ollama that no worker names: `keep` reports them, `remove` takes them away. Default `keep`. */
-  readonly strangers?: pulumi.Input<"keep" | "remove">;
+  readonly strangers?: pulumi.Input<Strangers>;
   /** Models that workers will serve here, by the network's names: the machine is held against them. Default: none. */
   readonly models?: readonly string[];
   /** Where those workers will ask. Default: nothing is asked. */

@@ -6,7 +6,7 @@ import { ssh2 } from "./ssh2.js";
 import { HostKeyChanged, HostUnreachable, LoginRefused } from "./ssh-errors.js";
 import { algorithmsFor, everyAlgorithm, isPinned, lineOfKey } from "./ssh-host-key.js";
 import { credentialsOf, type Credentials } from "./ssh-identity.js";
-import { learn, type SshServer, type SshWay, type StatedWay } from "./ssh-reference.js";
+import { learn, withoutPatience, type SshServer, type SshWay, type StatedWay } from "./ssh-reference.js";
 
 /** Longest that one dial may take (ms). */
 const dialMs = 10_000;
@@ -40,7 +40,7 @@ export async function dial(way: SshWay, waitMs: number): Promise<Client> {
  * @param known keys from an earlier contact, which hold
  */
 export async function learnt(stated: StatedWay, known: SshWay | undefined, waitMs: number): Promise<SshWay> {
-  const { bootMs: _, ...way } = stated;
+  const way = withoutPatience(stated);
   const keyFor = async (
     server: StatedWay["server"],
     held: string | undefined,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Strangers } from "../host/runtime-args.js";
 import { hostKeyLine } from "../host/ssh-host-key.js";
 import { gpuSchema, pinnedOllamaSchema, type Gpu, type PinnedOllama } from "../../schema/host.js";
 import { statedWaySchema, type SshIdentity, type StatedWay, type Sudo } from "../host/ssh-reference.js";
@@ -16,7 +17,7 @@ interface MachineChoice {
   /** Whether models must run on a GPU. Default `required`: computing on the CPU has to be asked for with `none`. */
   readonly gpu?: Gpu;
   /** Models in our Ollama that no worker names: `keep` reports them, `remove` takes them away. Default `keep`. */
-  readonly strangers?: "keep" | "remove";
+  readonly strangers?: Strangers;
   /** Folder of the worker bundle. Default: the one this package was built with. */
   readonly bundle?: string;
 }

@@ -39,7 +39,7 @@ const oldest = [0, 11, 0] as const;
 /** A check of one kind of host. */
 interface HostCheck<H> {
   readonly name: string;
-  run(host: H): Promise<string | undefined>;
+  readonly run: (host: H) => Promise<string | undefined>;
 }
 
 /** What this machine must have before anything is staked, when it is the worker's host. */
