@@ -68,7 +68,9 @@ function open(way: SshWay): SshConnection {
   const connected = (waitMs: number): Promise<Client> => {
     if (client !== undefined) return client;
     const mine = dial(way, waitMs);
-    const forget = (): void => void (client === mine && (client = undefined));
+    const forget = (): void => {
+      if (client === mine) client = undefined;
+    };
     mine.then((one) => one.once("close", forget), forget);
     return (client = mine);
   };

@@ -1,4 +1,6 @@
 import { createRequire } from "node:module";
+import type * as CommandModule from "@pulumi/command/remote/command.js";
+import type * as CopyModule from "@pulumi/command/remote/copyToRemote.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { Hash } from "../../schema/units.js";
 import { archiveFile, sha256Of } from "./bundle-archive.js";
@@ -6,8 +8,6 @@ import { commandLine } from "./ssh-command.js";
 import { learn, type SshServer, type StatedWay } from "./ssh-reference.js";
 import { checkStaged, stagedArchive } from "./ssh-scripts.js";
 
-type Command = typeof import("@pulumi/command/remote/command.js");
-type CopyToRemote = typeof import("@pulumi/command/remote/copyToRemote.js");
 type Endpoint = Pick<SshServer, "address" | "port" | "user" | "hostKey">;
 
 /** A way that `@pulumi/command` can go too: every key pinned beforehand, and an agent that signs, since a private key is never an input of Pulumi's. */
@@ -33,8 +33,8 @@ export function stageBundle(
   opts: pulumi.CustomResourceOptions | undefined,
 ): pulumi.Resource[] {
   const load = createRequire(__filename); // only a stack with such a host loads it
-  const { CopyToRemote } = load("@pulumi/command/remote/copyToRemote.js") as CopyToRemote;
-  const { Command } = load("@pulumi/command/remote/command.js") as Command;
+  const { CopyToRemote } = load("@pulumi/command/remote/copyToRemote.js") as typeof CopyModule;
+  const { Command } = load("@pulumi/command/remote/command.js") as typeof CommandModule;
   const settings = pulumi.mergeOptions(opts, { retainOnDelete: true });
   const connection = connectionOf(way);
   const archive = pulumi.output(root).apply(() => archiveFile(bundle));

@@ -15,7 +15,7 @@ const failure = (
   error: Object.assign(new Error(more.message ?? "it failed"), {
     ...(level === undefined ? {} : { level }),
     ...(more.code === undefined ? {} : { code: more.code }),
-  }) as Failure["error"],
+  }),
   why: "why",
   banner: more.banner ?? "",
 });

@@ -5,7 +5,9 @@ import type { HostReference } from "../../../components/worker-reference.js";
 import { freePort } from "../../../system/net.js";
 import { startSshd, whyNoSshd } from "./sshd.js";
 
-afterEach(() => void delete process.env["LIGHTCHAIN_HOLDER_GONE"]);
+afterEach(() => {
+  delete process.env["LIGHTCHAIN_HOLDER_GONE"];
+});
 
 const ollama = { ollama: "/usr/bin/ollama", ollamaPort: 11500, contextLength: 0 };
 const hash = `0x${"ab".repeat(32)}`;
@@ -14,7 +16,8 @@ test.skipIf(whyNoSshd() !== undefined)(
   "the resources of a machine that cannot be asked are given up by the operator's word alone",
   async () => {
     const sshd = await startSshd();
-    const { bootMs: _, ...way } = sshd.way;
+    const { server, bastion, identity, sudo } = sshd.way;
+    const way = { server, bastion, identity, sudo };
     const reference = {
       ...{ kind: "ssh", name: "there", root: "/nowhere", ...way },
       server: { ...way.server, port: await freePort() },

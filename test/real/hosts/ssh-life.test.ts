@@ -25,7 +25,9 @@ playLife(
         ollamaPort: await freePort(),
       },
       shows: /command:remote:CopyToRemote.* created/,
-      prepare: async ({ folders, tools }) => void (await installCommandPlugin(folders.pulumiHome, tools.node)),
+      prepare: async ({ folders, tools }) => {
+        await installCommandPlugin(folders.pulumiHome, tools.node);
+      },
       left: async () => {
         const files = await machine.run(["sh", "-c", `find ${places} -iname '*lightchain*' 2>/dev/null`]);
         const processes = await machine.run(["pgrep", "-a", "-f", "lightchain-fleet|ollama"]);

@@ -73,7 +73,7 @@ describe.skipIf(whyNoSshd() !== undefined)("a bundle that is brought to a host b
     const large = await makeSmallBundle(join(folder, "large"), { "random.bin": randomBytesOf(30_000_000) });
     const cable = await layCable(sshd.port);
     const { server } = sshd.way;
-    const host = hostAt(root, { server: { ...server, port: cable.port } as SshWay["server"] });
+    const host = hostAt(root, { server: { ...server, port: cable.port } });
     cable.cut(8_000_000);
     await expect(host.put(large)).rejects.toThrow(/^LF1537: .* was lost/);
     cable.mend();
@@ -119,7 +119,7 @@ describe.skipIf(whyNoSshd() !== undefined)("a bundle that is brought to a host b
     await copyFile(await archiveFile(large), staged(await readBundleHash(large)));
     const cable = await layCable(sshd.port);
     cable.cut(500_000);
-    const host = hostAt(root, { server: { ...sshd.way.server, port: cable.port } as SshWay["server"] });
+    const host = hostAt(root, { server: { ...sshd.way.server, port: cable.port } });
     await host.put(large);
     await host.put(bundle);
     expect(existsSync(staged(hash))).toBe(false);

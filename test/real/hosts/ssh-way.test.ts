@@ -279,7 +279,7 @@ describe.skipIf(whyNoSshd() !== undefined)("the way to a host by SSH", () => {
   });
 
   describe("once it is open", () => {
-    const connection = () => connectionTo(sshd.way as SshWay);
+    const connection = () => connectionTo(sshd.way);
 
     test("passes words, input and output on as they are, whatever they hold", async () => {
       const words = ["it's", "$HOME", "`id`", "a b", "*", "", "\\", "'\"'", "!!", "~", "#", "ä€", "-n", "a;b|c&d>e"];
