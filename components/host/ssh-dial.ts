@@ -6,7 +6,7 @@ import { ssh2 } from "./ssh2.js";
 import { HostKeyChanged, HostUnreachable, LoginRefused } from "./ssh-errors.js";
 import { algorithmsFor, everyAlgorithm, isPinned, lineOfKey } from "./ssh-host-key.js";
 import { credentialsOf, type Credentials } from "./ssh-identity.js";
-import { learn, withoutPatience, type SshServer, type SshWay, type StatedWay } from "./ssh-reference.js";
+import { learn, type SshServer, type SshWay, type StatedWay } from "./ssh-reference.js";
 
 /** Longest that one dial may take (ms). */
 const dialMs = 10_000;
@@ -40,7 +40,7 @@ export async function dial(way: SshWay, waitMs: number): Promise<Client> {
  * @param known keys from an earlier contact, which hold
  */
 export async function learnt(stated: StatedWay, known: SshWay | undefined, waitMs: number): Promise<SshWay> {
-  const way = withoutPatience(stated);
+  const { identity, sudo, bastion } = stated;
   const keyFor = async (
     server: StatedWay["server"],
     held: string | undefined,
@@ -49,21 +49,20 @@ export async function learnt(stated: StatedWay, known: SshWay | undefined, waitM
     const hostKey = server.hostKey === learn ? (held ?? (await patiently(waitMs, shows))) : server.hostKey;
     return { ...server, hostKey };
   };
-  const { bastion } = way;
   const first =
     bastion === null
       ? null
       : await keyFor(bastion, known?.bastion?.hostKey, (leftMs) => shownBy(bastion, undefined, leftMs));
-  const server = await keyFor(way.server, known?.server.hostKey, async (leftMs) => {
-    if (first === null) return shownBy(way.server, undefined, leftMs);
-    const hop = await logIn(first, await credentialsOf(way.identity), undefined, leftMs);
+  const server = await keyFor(stated.server, known?.server.hostKey, async (leftMs) => {
+    if (first === null) return shownBy(stated.server, undefined, leftMs);
+    const hop = await logIn(first, await credentialsOf(identity), undefined, leftMs);
     try {
-      return await shownBy(way.server, await through(hop, first, way.server), leftMs);
+      return await shownBy(stated.server, await through(hop, first, stated.server), leftMs);
     } finally {
       hop.end();
     }
   });
-  return { ...way, bastion: first, server };
+  return { server, bastion: first, identity, sudo };
 }
 
 /** Tries again while a machine does not answer, until the time is over. */

@@ -72,11 +72,3 @@ export const statedWaySchema = z.object({
   bootMs: z.number().int().nonnegative().max(3_600_000).default(300_000),
 });
 export type StatedWay = z.infer<typeof statedWaySchema>;
-
-/** A stated way without how long a booting machine is waited for, which is no part of a reference. Pure. */
-export const withoutPatience = ({ server, bastion, identity, sudo }: StatedWay): Omit<StatedWay, "bootMs"> => ({
-  server,
-  bastion,
-  identity,
-  sudo,
-});

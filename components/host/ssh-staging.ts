@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
-import type * as command from "@pulumi/command/remote/command.js";
-import type * as copyToRemote from "@pulumi/command/remote/copyToRemote.js";
+import type * as CommandModule from "@pulumi/command/remote/command.js";
+import type * as CopyModule from "@pulumi/command/remote/copyToRemote.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { Hash } from "../../schema/units.js";
 import { archiveFile, sha256Of } from "./bundle-archive.js";
@@ -33,8 +33,8 @@ export function stageBundle(
   opts: pulumi.CustomResourceOptions | undefined,
 ): pulumi.Resource[] {
   const load = createRequire(__filename); // only a stack with such a host loads it
-  const { CopyToRemote } = load("@pulumi/command/remote/copyToRemote.js") as typeof copyToRemote;
-  const { Command } = load("@pulumi/command/remote/command.js") as typeof command;
+  const { CopyToRemote } = load("@pulumi/command/remote/copyToRemote.js") as typeof CopyModule;
+  const { Command } = load("@pulumi/command/remote/command.js") as typeof CommandModule;
   const settings = pulumi.mergeOptions(opts, { retainOnDelete: true });
   const connection = connectionOf(way);
   const archive = pulumi.output(root).apply(() => archiveFile(bundle));

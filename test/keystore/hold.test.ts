@@ -143,6 +143,14 @@ describe("taking it", () => {
     expect((await store.read(ref, "worker")).version).toBe(version);
   });
 
+  test("writes down another way to the very host that holds it, and gives it no other epoch for that", async () => {
+    const { store, ref } = await storeWith();
+    await takeHold(store, ref, host("a"), options());
+    const moved = { host: "a", place: { sealKey: "a", reference: `{"root":"/a","address":"elsewhere"}` } };
+    expect(await takeHold(store, ref, moved, options())).toMatchObject({ epoch: 1, because: null });
+    expect((await store.read(ref, "worker")).record.holderAt).toEqual(moved.place);
+  });
+
   test("asks the former holder where the record says it is, and says why it is refused and what to run", async () => {
     const { store, ref } = await storeWith();
     await takeHold(store, ref, host("a"), options());

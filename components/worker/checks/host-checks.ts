@@ -90,9 +90,9 @@ type LocalHostChoice = Exclude<ResolvedHost, { connection: unknown }>;
 
 /** What must hold of the worker's host, asked of the right machine. */
 export const hostChecks: readonly Check[] = [
-  ...localChecks.map(({ name, run }): Check => ({
-    name,
-    run: async ({ host }) => ("connection" in host ? undefined : run(host)),
+  ...localChecks.map((check): Check => ({
+    name: check.name,
+    run: async ({ host }) => ("connection" in host ? undefined : check.run(host)),
   })),
   ...sshChecks,
 ];

@@ -3,7 +3,7 @@ import { connectionTo } from "../../host/ssh-connection.js";
 import { learnt } from "../../host/ssh-dial.js";
 import { HostUnreachable, nameOf } from "../../host/ssh-errors.js";
 import { fingerprint } from "../../host/ssh-host-key.js";
-import { learn, type SshWay, withoutPatience, type StatedWay } from "../../host/ssh-reference.js";
+import { learn, type StatedWay } from "../../host/ssh-reference.js";
 import type { ResolvedHost } from "../resolve-host.js";
 import type { Check } from "./check.js";
 
@@ -43,7 +43,8 @@ async function whatWouldBeLearnt(stated: StatedWay): Promise<string> {
 }
 
 async function getIn(name: string, host: SshHostChoice): Promise<undefined> {
-  const way = withoutPatience(host.connection) as SshWay; // no key is to be learnt
+  const { server, bastion, identity, sudo } = host.connection; // no key is to be learnt
+  const way = { server, bastion, identity, sudo };
   const reference = { kind: "ssh", name: host.host ?? `${name}-host`, root: host.root, ...way } as const;
   const connection = connectionTo(reference);
   try {

@@ -3,7 +3,6 @@ import { host } from "../../../components/host/host-provider.js";
 import { model } from "../../../components/models/model-provider.js";
 import type { HostReference } from "../../../components/worker-reference.js";
 import { freePort } from "../../../system/net.js";
-import { withoutPatience } from "../../../components/host/ssh-reference.js";
 import { startSshd, whyNoSshd } from "./sshd.js";
 
 afterEach(() => {
@@ -17,7 +16,8 @@ test.skipIf(whyNoSshd() !== undefined)(
   "the resources of a machine that cannot be asked are given up by the operator's word alone",
   async () => {
     const sshd = await startSshd();
-    const way = withoutPatience(sshd.way);
+    const { server, bastion, identity, sudo } = sshd.way;
+    const way = { server, bastion, identity, sudo };
     const reference = {
       ...{ kind: "ssh", name: "there", root: "/nowhere", ...way },
       server: { ...way.server, port: await freePort() },
