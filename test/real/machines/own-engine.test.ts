@@ -13,17 +13,24 @@ async function networkOfThisComputer(): Promise<string> {
   const rules = await runProcess("iptables-save", []).catch(() => ({ stdout: "" }));
   const names = links.stdout.split("\n").map((line) => line.split(/[\s@]/)[0] ?? "");
   const chains = rules.stdout.split("\n").filter((line) => line.startsWith(":"));
-  return [...names.filter((name) => !/^(veth|br-)/.test(name)), ...chains.map((line) => line.split(" ")[0])].join("\n");
+  return [
+    ...names.filter((name) => !/^(veth|br-|fleet-)/.test(name)),
+    ...chains.map((line) => line.split(" ")[0]),
+  ].join("\n");
 }
 
 describe.skipIf(whyNot !== undefined)(`an engine of our own${because(whyNot)}`, () => {
   test("answers, leaves this computer's network as it is, and is gone when it is stopped", async () => {
     const before = await networkOfThisComputer();
+    const interfaces = async () =>
+      (await runProcess("ip", ["-brief", "link"])).stdout.match(/^(docker0|fleet-\w+)/gm) ?? [];
+    const had = await interfaces();
     const engine = await startOwnEngine();
     if (typeof engine === "string") throw new Error(engine);
     expect(whyNoEngineAt(engine.address)).toBeUndefined();
     expect(await networkOfThisComputer()).toBe(before);
     await engine.stop();
+    expect(await interfaces()).toEqual(had);
     expect(whyNoEngineAt(engine.address)).toContain("no Docker engine answers");
     expect(existsSync(dirname(engine.address.slice("unix://".length)))).toBe(false);
     const { stdout } = await runProcess("ps", ["-eo", "args"]);

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createWriteStream, existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -30,8 +31,8 @@ export function noOwnEngine(): string | undefined {
 }
 
 /**
- * Starts an engine in a folder of its own. It leaves this computer's network as it is: no bridge, no firewall rules, no routing. So what runs in it reaches
- * this computer and is reached from it, and there is no way out.
+ * Starts an engine in a folder of its own. It leaves this computer's network as it is: no firewall rules, no routing. So what runs in it reaches
+ * this computer and is reached from it, and there is no way out. It gets a bridge of its own: one without any (`--bridge none`) removes `docker0`, which may be another engine's.
  * @returns the engine, or why none can be had here
  */
 export async function startOwnEngine(): Promise<OwnEngine | string> {
@@ -39,6 +40,10 @@ export async function startOwnEngine(): Promise<OwnEngine | string> {
   if (whyNot !== undefined || program === undefined) return whyNot ?? "dockerd is gone";
   const folder = await mkdtemp(join(tmpdir(), "fleet-docker-")); // short: socket paths may have 108 bytes
   const address = `unix://${join(folder, "docker.sock")}`;
+  const bridge = `fleet-${randomBytes(4).toString("hex")}`; // an interface's name may have 15 bytes
+  const made = await ip("link", "add", "name", bridge, "type", "bridge");
+  if (made !== undefined) return `a bridge cannot be made: ${made}`;
+  await ip("address", "add", `10.${randomInt(150, 200)}.${randomInt(256)}.1/29`, "dev", bridge);
   const log = createWriteStream(join(folder, "dockerd.log"));
   await once(log, "open");
   // A run that is killed stops nothing: so the kernel tells the engine when we are gone.
@@ -47,7 +52,7 @@ export async function startOwnEngine(): Promise<OwnEngine | string> {
     [
       ...["--pdeathsig", "TERM", program],
       ...["--host", address, "--data-root", join(folder, "data"), "--exec-root", join(folder, "exec")],
-      ...["--pidfile", join(folder, "dockerd.pid"), "--bridge", "none"],
+      ...["--pidfile", join(folder, "dockerd.pid"), "--bridge", bridge],
       ...["--iptables=false", "--ip-forward=false"],
     ],
     { stdio: ["ignore", log, log], env: { ...process.env, PATH: searched() } },
@@ -56,6 +61,7 @@ export async function startOwnEngine(): Promise<OwnEngine | string> {
   const stop = async (): Promise<void> => {
     await stopProcess(child, 60_000);
     log.close();
+    await ip("link", "delete", bridge);
     await unmountBelow(folder);
     await rm(folder, { recursive: true, force: true });
   };
@@ -66,6 +72,12 @@ export async function startOwnEngine(): Promise<OwnEngine | string> {
   const said = (await readFile(join(folder, "dockerd.log"), "utf8")).trim().split("\n").at(-1) ?? "";
   await stop();
   return `an engine of our own does not start: ${said}`;
+}
+
+/** @returns why it failed; `undefined` when it did not */
+async function ip(...args: readonly string[]): Promise<string | undefined> {
+  const { code, stderr } = await runProcess("ip", args, { env: { PATH: searched() } });
+  return code === 0 ? undefined : stderr.trim();
 }
 
 /** What an engine leaves mounted when it is stopped: name spaces of networks, its own folder. */
