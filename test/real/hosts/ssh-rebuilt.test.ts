@@ -40,6 +40,7 @@ describe.skipIf(whyNot !== undefined)(`a worker's host that was set up anew behi
       hostRoot: "/srv/the worker",
       ollama: "/usr/local/bin/ollama",
       ollamaPort: await freePort(),
+      gpu: "none",
     });
   }, 600_000);
   afterAll(async () => {
