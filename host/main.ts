@@ -10,6 +10,7 @@ import { explained } from "./explained.js";
 import { factsOf } from "./facts.js";
 import { presentPublicKey } from "./host-key.js";
 import { layoutOf, type Layout } from "./layout.js";
+import { withOwnBundle } from "./own-bundle.js";
 import { proofOfDeath } from "./proof-of-death.js";
 import { reconcile, revive } from "./reconcile.js";
 import { keepSealed } from "./seal.js";
@@ -54,7 +55,10 @@ async function answer(verb: HostVerb, request: unknown): Promise<unknown> {
     case "reconcile": {
       const parsed = hostVerbs.reconcile.request.parse(request);
       const layout = layoutOf(parsed.root);
-      return reconcile(parsed, { layout, services: managerFor(layout), clock: systemClock });
+      const work = () => reconcile(parsed, { layout, services: managerFor(layout), clock: systemClock });
+      return parsed.desired?.kind === "service"
+        ? withOwnBundle(layout, ownFolder(), parsed.desired.bundle, work)
+        : work();
     }
     case "seal": {
       const parsed = hostVerbs.seal.request.parse(request);
@@ -73,6 +77,8 @@ async function answer(verb: HostVerb, request: unknown): Promise<unknown> {
         throw await whySilent(parsed.worker, status, layout.worker(parsed.worker).log, error);
       });
     }
+    case "answers":
+      return { ok: await answers(hostVerbs.answers.request.parse(request).url) };
     case "proofOfDeath": {
       const parsed = hostVerbs.proofOfDeath.request.parse(request);
       const layout = layoutOf(parsed.root);
@@ -84,12 +90,20 @@ async function answer(verb: HostVerb, request: unknown): Promise<unknown> {
 
 /** The service manager of this machine, run from the bundle that this program is part of. */
 function managerFor(layout: Layout): ServiceManager {
-  const bundle = dirname(process.argv[1] ?? "");
-  const program = { node: process.execPath, file: join(bundle, "supervisor.js"), root: layout.root };
+  const program = { node: process.execPath, file: join(ownFolder(), "supervisor.js"), root: layout.root };
   return systemdRules()
     ? systemdManager(layout.supervisor, program)
     : supervisorManager(layout.supervisor, program, systemClock);
 }
+
+/** The bundle that this program is part of. */
+const ownFolder = (): string => dirname(process.argv[1] ?? "");
+
+const answers = (url: string): Promise<boolean> =>
+  fetch(url, { signal: AbortSignal.timeout(5_000) }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
 
 /** LF1336: a verb this version does not know. */
 class UnknownVerb extends FleetError {

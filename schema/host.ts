@@ -9,15 +9,22 @@ import { settingsSchema } from "./settings.js";
  * `host <verb>` from the bundle with one JSON document on standard input, and reads one JSON document from standard output. Logs go to stderr.
  */
 
+/** An Ollama that is not the host's to start: it only has to answer here, as called on the host itself. */
+export const externalOllamaSchema = z.object({ url: z.url({ protocol: /^https?$/ }) });
+export type ExternalOllama = z.infer<typeof externalOllamaSchema>;
+
 /** Ollama, shared by all workers of a host and counted by owner. */
 export const runtimeSectionSchema = z.object({
   kind: z.literal("runtime"),
-  /** Absolute path of an `ollama` program already on the host. (Downloading a pinned release is the reconciler's later job.) */
-  ollama: z.string().min(1),
+  /**
+   * Absolute path of an `ollama` program already on the host, or where one answers that somebody else keeps running. (Downloading a pinned release is the
+   * reconciler's later job.)
+   */
+  ollama: z.union([z.string().min(1), externalOllamaSchema]),
   /** Oldest version that will do. Default 0.11.0. */
   minimumVersion: z.string().default("0.11.0"),
-  /** Loopback port. Ours alone: an Ollama that the user runs is never touched. */
-  port: z.number().int().min(1).max(65_535),
+  /** Loopback port. Ours alone: an Ollama that the user runs is never touched. Of one that somebody else runs it says nothing. Default 11434. */
+  port: z.number().int().min(1).max(65_535).default(11_434),
   /** Tokens of context a model is loaded with; 0 leaves Ollama's own. */
   contextLength: z.number().int().nonnegative().default(0),
 });
@@ -163,6 +170,11 @@ export const hostVerbs = {
   control: {
     request: z.object({ root: z.string(), worker: z.string().min(1), request: controlRequestSchema }),
     reply: controlReplySchema,
+  },
+  /** Whether something answers HTTP requests, as called on the host itself. */
+  answers: {
+    request: z.object({ root: z.string(), url: z.url({ protocol: /^https?$/ }) }),
+    reply: z.object({ ok: z.boolean() }),
   },
   /** Makes a worker's sidecar run again as the document and its sealed secret have it. A report without a service: there is none to run. */
   revive: {

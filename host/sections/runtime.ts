@@ -7,6 +7,7 @@ import { isPortTaken } from "../../system/net.js";
 import { runProcess } from "../../system/process.js";
 import type { Layout } from "../layout.js";
 import type { ServiceManager, Unit } from "../services/unit.js";
+import { externalVersion } from "./external-ollama.js";
 import { listensOn } from "./listener.js";
 
 /** LF1301: there is no Ollama where it was said to be. */
@@ -46,11 +47,12 @@ export class OllamaSilent extends FleetError {
 
 /** The unit that runs Ollama. */
 export const ollamaUnitName = "ollama";
-/** Where our Ollama listens. */
-export const ollamaUrl = (section: Pick<RuntimeSection, "port">): string => `http://127.0.0.1:${section.port}`;
+/** Where the Ollama of a host answers. */
+export const ollamaUrl = ({ ollama, port }: Pick<RuntimeSection, "ollama" | "port">): string =>
+  typeof ollama === "string" ? `http://127.0.0.1:${port}` : ollama.url.replace(/\/$/, "");
 
 /** Ollama as a unit: on loopback, models and home in the host's folder, no prompt in any log, nothing sent to any cloud. Pure. */
-export function ollamaUnit(section: RuntimeSection, layout: Layout, version: string): Unit {
+export function ollamaUnit(section: OwnRuntime, layout: Layout, version: string): Unit {
   return {
     name: ollamaUnitName,
     description: "Ollama for Lightchain workers",
@@ -72,13 +74,24 @@ export function ollamaUnit(section: RuntimeSection, layout: Layout, version: str
   };
 }
 
-/** Makes Ollama run as the section says. @throws OllamaMissing, OllamaTooOld, OllamaPortTaken, OllamaSilent */
+/** A section that has us run Ollama. */
+export type OwnRuntime = RuntimeSection & { readonly ollama: string };
+const isOwn = (section: RuntimeSection): section is OwnRuntime => typeof section.ollama === "string";
+
+/** Makes Ollama run as the section says, or sees that the one that others run answers. @throws OllamaMissing, OllamaTooOld, OllamaPortTaken, OllamaSilent, ExternalOllamaSilent */
 export async function ensureRuntime(
   section: RuntimeSection,
   layout: Layout,
   services: ServiceManager,
   clock: Clock,
 ): Promise<{ report: NonNullable<Report["runtime"]>; changed: boolean }> {
+  if (!isOwn(section)) {
+    const url = ollamaUrl(section);
+    const version = await externalVersion(url, clock);
+    if (compareVersions(version, section.minimumVersion) < 0)
+      throw new OllamaTooOld(url, version, section.minimumVersion);
+    return { report: { version, url, pid: null }, changed: await services.remove(ollamaUnitName) };
+  }
   const version = await versionOf(section);
   if ((await isPortTaken(section.port)) && !(await isOurs(section.port, services)))
     throw new OllamaPortTaken(section.port);
@@ -98,7 +111,7 @@ async function isOurs(port: number, services: ServiceManager): Promise<boolean> 
   );
 }
 
-async function versionOf(section: RuntimeSection): Promise<string> {
+async function versionOf(section: OwnRuntime): Promise<string> {
   const answer = await runProcess(section.ollama, ["--version"], {
     env: { PATH: "/usr/bin:/bin", HOME: "/nonexistent", OLLAMA_HOST: "127.0.0.1:1" }, // asks no running one
   }).catch((error: unknown) => {
@@ -128,7 +141,7 @@ const startMs = 30_000;
 const failingMs = 4_000;
 
 async function waitUntilAnswers(
-  section: RuntimeSection,
+  section: OwnRuntime,
   log: string,
   services: ServiceManager,
   clock: Clock,
