@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { addressSchema, networkSchema } from "../schema/network.js";
+import { dockerEngineSchema } from "./host/docker-engine.js";
 
 const hostIdentity = {
   /** The host's name; secrets are bound to it. */
@@ -11,6 +12,15 @@ const hostIdentity = {
 /** How to reach a host again at any later time. Stable: what is behind it may change. */
 export const hostReferenceSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("local"), ...hostIdentity }),
+  z.object({
+    kind: z.literal("docker"),
+    ...hostIdentity,
+    engine: dockerEngineSchema,
+    /** Name of the container that the host is. */
+    container: z.string().min(1),
+    /** Name of the volume that is its folder. */
+    volume: z.string().min(1),
+  }),
 ]);
 export type HostReference = z.infer<typeof hostReferenceSchema>;
 

@@ -6,6 +6,7 @@ export type StackProgram = (config: pulumi.Config) => Record<string, unknown>;
 /** Each kind of stack and how its program is loaded: only the chosen one ever is. */
 const programs = {
   devnet: async () => (await import("./devnet.js")).devnet,
+  docker: async () => (await import("./docker.js")).docker,
 } satisfies Record<string, () => Promise<StackProgram>>;
 
 // LF1553: the config names a kind of stack that there is none of.

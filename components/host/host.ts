@@ -3,6 +3,7 @@ import type { Hash } from "../../schema/units.js";
 import { impossible } from "../../schema/errors.js";
 import type { hostVerbs, HostVerb } from "../../schema/host.js";
 import type { HostReference } from "../worker-reference.js";
+import { openDockerHost } from "./docker-transport.js";
 import { openLocalHost } from "./local-transport.js";
 
 /** What a caller says to a verb; the host's own name and folder are added by the transport. */
@@ -29,7 +30,9 @@ export function openHost(reference: HostReference): Host {
   switch (reference.kind) {
     case "local":
       return openLocalHost(reference);
+    case "docker":
+      return openDockerHost(reference);
     default:
-      return impossible(reference.kind);
+      return impossible(reference);
   }
 }

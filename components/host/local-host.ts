@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { compiled } from "../../system/package-root.js";
 import { lateProvider } from "../late-provider.js";
+import type { HostReference } from "../worker-reference.js";
 import { bundleHash } from "./bundle.js";
 
 /** Arguments of {@link LocalHost}. */
@@ -29,7 +30,7 @@ export interface LocalHostArgs {
  */
 export class LocalHost extends pulumi.dynamic.Resource {
   /** How other resources reach it; see {@link HostReference}. */
-  declare readonly reference: pulumi.Output<{ kind: "local"; name: string; root: string }>;
+  declare readonly reference: pulumi.Output<HostReference>;
   /** Hash of the bundle it runs. */
   declare readonly bundleHash: pulumi.Output<string>;
   /** Where its Ollama answers. */

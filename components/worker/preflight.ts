@@ -3,12 +3,13 @@ import { describeError, FleetError } from "../../schema/errors.js";
 import { coded } from "../coded.js";
 import { chainChecks } from "./checks/chain-checks.js";
 import type { Check } from "./checks/check.js";
+import { dockerChecks } from "./checks/docker-checks.js";
 import { hostChecks } from "./checks/host-checks.js";
 import { keyChecks } from "./checks/key-checks.js";
 import type { ResolvedWorker } from "./resolve.js";
 
 /** Every check there is, in the order their failures are told. Hosts and clouds add theirs. */
-export const checks: readonly Check[] = [...keyChecks, ...chainChecks, ...hostChecks];
+export const checks: readonly Check[] = [...keyChecks, ...chainChecks, ...hostChecks, ...dockerChecks];
 
 /**
  * Runs every check, in preview as in `up`, and tells the money. Nothing is made before all have passed.

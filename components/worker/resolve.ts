@@ -9,6 +9,7 @@ import { tuningSchema } from "../../schema/settings.js";
 import { wei, type Address, type Hex, type ModelName, type Wei } from "../../schema/units.js";
 import { defaultPatienceMs } from "../chain/leave.js";
 import type { FundingCaps } from "../chain/funding.js";
+import type { DockerHostArgs } from "../host/docker-host.js";
 import type { LocalHostArgs } from "../host/local-host.js";
 import type { ServiceTuning } from "../service/service.js";
 import { keyReferenceSchema, type KeyReference } from "../worker-reference.js";
@@ -17,16 +18,23 @@ import { keyReferenceSchema, type KeyReference } from "../worker-reference.js";
 export type ModelChoice =
   string | { readonly name: string; readonly source?: string; readonly insecure?: boolean; readonly digest?: string };
 
+/** This machine as the worker's host. */
+export type LocalHostChoice = Omit<LocalHostArgs, "root" | "ollama" | "ollamaPort"> & {
+  readonly root: string;
+  readonly ollama: string;
+  readonly ollamaPort: number;
+};
+/** Two containers as the worker's host. */
+export interface DockerHostChoice {
+  readonly docker: Omit<DockerHostArgs, "shutdownMs" | "ready">;
+}
+
 /** Arguments of {@link LightchainWorker}. Amounts of money are LCAI as decimal text, for instance `"50"`. */
 export interface LightchainWorkerArgs {
   /** The network to join: an entry of the networks table or the content of a `network.json`. */
   readonly network: Network;
-  /** The machine. */
-  readonly host: Omit<LocalHostArgs, "root" | "ollama" | "ollamaPort"> & {
-    readonly root: string;
-    readonly ollama: string;
-    readonly ollamaPort: number;
-  };
+  /** The machine: this one, or two containers on a Docker engine. */
+  readonly host: LocalHostChoice | DockerHostChoice;
   /** What to serve; at least one. */
   readonly models: readonly ModelChoice[];
   /** Store of the worker's secret record, for instance `file:/home/me/.lightchain/keys`. */

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Funding } from "../chain/funding.js";
 import { Registration } from "../chain/registration.js";
+import { DockerHost } from "../host/docker-host.js";
 import { LocalHost } from "../host/local-host.js";
 import { Keys } from "../keys/keys.js";
 import { Model } from "../models/model.js";
@@ -72,16 +73,26 @@ function createKeys(parent: LightchainWorker, worker: ResolvedWorker, checked: C
   );
 }
 
-function createHost(parent: LightchainWorker, worker: ResolvedWorker, checked: Checked, keys: Keys): LocalHost {
-  const root = checked.apply(() => worker.host.root);
+/** A worker's machine, of whichever kind. */
+type WorkerHost = LocalHost | DockerHost;
+
+function createHost(parent: LightchainWorker, worker: ResolvedWorker, checked: Checked, keys: Keys): WorkerHost {
+  const name = `${worker.name}-host`;
   // The keys are the last net: everything else is gone before they are given up.
-  return new LocalHost(`${worker.name}-host`, { ...worker.host, root }, { parent, dependsOn: [keys] });
+  const opts = { parent, dependsOn: [keys] };
+  const { host, tuning } = worker;
+  if ("docker" in host) {
+    const shutdownMs = tuning.jobs?.shutdownMs;
+    const ending = shutdownMs === undefined ? {} : { shutdownMs };
+    return new DockerHost(name, { ...host.docker, ...ending, ready: checked }, opts);
+  }
+  return new LocalHost(name, { ...host, root: checked.apply(() => host.root) }, opts);
 }
 
 function createModel(
   parent: LightchainWorker,
   worker: ResolvedWorker,
-  host: LocalHost,
+  host: WorkerHost,
   model: ResolvedWorker["models"][number],
 ): Model {
   return new Model(
@@ -102,7 +113,7 @@ function createService(
   parent: LightchainWorker,
   worker: ResolvedWorker,
   reference: pulumi.Output<WorkerReference>,
-  host: LocalHost,
+  host: WorkerHost,
   models: readonly Model[],
 ): Service {
   return new Service(
@@ -152,7 +163,7 @@ function createRegistration(
   );
 }
 
-function referTo(worker: ResolvedWorker, keys: Keys, host: LocalHost): pulumi.Output<WorkerReference> {
+function referTo(worker: ResolvedWorker, keys: Keys, host: WorkerHost): pulumi.Output<WorkerReference> {
   return pulumi.all([keys.address, keys.ref, host.reference]).apply(([address, ref, hostReference]) => ({
     name: worker.name,
     network: worker.network,

@@ -4,6 +4,7 @@ import { FleetError } from "../../../schema/errors.js";
 import { isPortTaken } from "../../../system/net.js";
 import { runProcess } from "../../../system/process.js";
 import { HostFolderUnwritable } from "../../host/local-transport.js";
+import type { LocalHostChoice, ResolvedWorker } from "../resolve.js";
 import type { Check } from "./check.js";
 
 /** LF1560: there is no program where `ollama` was said to be. */
@@ -34,11 +35,12 @@ export class PortTaken extends FleetError {
 
 const oldest = [0, 11, 0] as const;
 
-/** What this machine must have before anything is staked. */
+/** What this machine must have before anything is staked, when it is to be the host. */
 export const hostChecks: readonly Check[] = [
   {
     name: "Ollama",
     run: async ({ host }) => {
+      if (!isLocal(host)) return undefined;
       const path = host.ollama;
       const answer = await runProcess(path, ["--version"], {
         env: { PATH: "/usr/bin:/bin", HOME: "/nonexistent" },
@@ -56,6 +58,7 @@ export const hostChecks: readonly Check[] = [
   {
     name: "host's folder",
     run: async ({ host }) => {
+      if (!isLocal(host)) return undefined;
       const root = host.root;
       try {
         let existing = root;
@@ -72,6 +75,7 @@ export const hostChecks: readonly Check[] = [
   {
     name: "Ollama's port",
     run: async ({ host }) => {
+      if (!isLocal(host)) return undefined;
       const port = host.ollamaPort;
       const ours = await isThere(`${host.root}/document.json`); // then it is our own Ollama that listens
       if (!ours && (await isPortTaken(port))) throw new PortTaken(port);
@@ -79,6 +83,8 @@ export const hostChecks: readonly Check[] = [
     },
   },
 ];
+
+const isLocal = (host: ResolvedWorker["host"]): host is LocalHostChoice => !("docker" in host);
 
 const isThere = (path: string): Promise<boolean> =>
   stat(path).then(
