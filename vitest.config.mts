@@ -1,8 +1,12 @@
 import { defineConfig } from "vitest/config";
 
+/** The suites of hosts that are reached over a network, and of what they stand on: they need a Docker engine. */
+const hosts = ["machines", "hosts", "plugins"].map((folder) => `test/real/${folder}/**/*.test.ts`);
+
 /**
- * Two projects: `fast` starts no server and no child process, and is the inner loop: its files share their imports, which would take longer than
- * the tests. `real` runs on geth, Ollama and the Pulumi engine, two files at a time because two cores are all it may count on.
+ * Three projects: `fast` starts no server and no child process, and is the inner loop: its files share their imports, which would take longer than
+ * the tests. `real` runs on geth, Ollama and the Pulumi engine, two files at a time because two cores are all it may count on. `hosts` is of that kind too,
+ * on computers that are Docker containers; the engine is seen to once for all of them.
  */
 export default defineConfig({
   test: {
@@ -21,6 +25,17 @@ export default defineConfig({
         test: {
           name: "real",
           include: ["test/real/**/*.test.ts"],
+          exclude: [...hosts, "node_modules/**"],
+          maxWorkers: 2,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: "hosts",
+          include: hosts,
+          globalSetup: "test/real/machines/setup.ts",
           maxWorkers: 2,
           testTimeout: 300_000,
           hookTimeout: 300_000,
