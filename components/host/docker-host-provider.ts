@@ -6,7 +6,8 @@ import { coded } from "../coded.js";
 import { implement, PartlyDone } from "../implementation.js";
 import { hostReferenceSchema } from "../worker-reference.js";
 import { dockerEngineSchema } from "./docker-engine.js";
-import { ContainerMissing } from "./docker-errors.js";
+import { ContainerDown, ContainerMissing } from "./docker-errors.js";
+import { startIfStopped } from "./docker-start.js";
 import { openDockerHost, type DockerReference } from "./docker-transport.js";
 
 const inputs = z.object({
@@ -16,6 +17,8 @@ const inputs = z.object({
   engine: dockerEngineSchema,
   container: z.string().min(1),
   volume: z.string().min(1),
+  /** Name of Ollama's container, which is started with the other where both were stopped. */
+  ollamaContainer: z.string().min(1),
   /** The containers as the engine knows them: when they are others, the host in them is looked after anew. */
   containers: z.string(),
   /** Where Ollama answers, as seen from the worker's container. */
@@ -46,6 +49,7 @@ const referenceOf = ({ kind, name, root, engine, container, volume }: Inputs): D
 async function converge(wanted: Inputs): Promise<Computed> {
   const reference = referenceOf(wanted);
   const host = openDockerHost(reference);
+  await startIfStopped(wanted.engine, wanted.ollamaContainer);
   const begun = {
     reference,
     bundleHash: await host.put(wanted.bundle),
@@ -81,9 +85,15 @@ export const dockerHost = implement({
     return !(await machine.present()) || !(await machine.answers(`${state.ollamaUrl}/api/version`));
   },
   update: (wanted) => converge(wanted),
+  // A container that is not there, or does not run, is for its own resource to tell: its volume is the host.
   read: async (state) => {
     const machine = openDockerHost(referenceOf(state));
-    return (await machine.present()) ? { ...state, facts: await machine.call("facts", {}) } : undefined;
+    if (!(await machine.present())) return undefined;
+    const facts = await machine.call("facts", {}).catch((error: unknown) => {
+      if (error instanceof ContainerMissing || error instanceof ContainerDown) return state.facts;
+      throw error;
+    });
+    return { ...state, facts };
   },
   delete: async (state) => {
     const machine = openDockerHost(referenceOf(state));

@@ -162,6 +162,7 @@ export class DockerHost extends pulumi.ComponentResource {
         engine: host.engine,
         container: worker.name,
         volume: state.name,
+        ollamaContainer: ollama.name,
         containers: pulumi.interpolate`${worker.id} ${ollama.id}`,
         bundle: host.bundle,
       },
@@ -210,6 +211,7 @@ interface DockerMachineArgs {
   readonly engine: DockerEngine;
   readonly container: pulumi.Input<string>;
   readonly volume: pulumi.Input<string>;
+  readonly ollamaContainer: pulumi.Input<string>;
   /** The containers' ids: others are looked after anew. */
   readonly containers: pulumi.Input<string>;
   readonly bundle: string;

@@ -73,7 +73,14 @@ const stateOf = (kind: keyof Implementations): Record<string, unknown> => {
           root: "/var/lib/lightchain-fleet",
           engine: { socket: "/nowhere/docker.sock" },
         },
-        ...{ container: "gone", volume: "gone", containers: "1 2", ollama: "http://ollama:11434", bundle: "/b" },
+        ...{
+          container: "gone",
+          volume: "gone",
+          ollamaContainer: "gone",
+          containers: "1 2",
+          ollama: "http://ollama:11434",
+          bundle: "/b",
+        },
         ...{ wantedBundle: hash, reference: host, bundleHash: hash, ollamaUrl: "http://ollama:11434", facts: null },
       };
     case "model":
