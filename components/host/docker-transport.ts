@@ -1,11 +1,10 @@
 import type { HostVerb } from "../../schema/host.js";
-import type { ProcessResult } from "../../system/process.js";
 import type { HostReference } from "../worker-reference.js";
 import { readBundleHash } from "./bundle.js";
 import { docker, inspectContainer, isVolumeThere, type InspectedContainer } from "./docker-cli.js";
 import { ContainerDown, ContainerMissing, OtherBundle, VolumeGone } from "./docker-errors.js";
 import { bundleInImage, bundleLabel } from "./docker-image.js";
-import { startIfStopped } from "./docker-start.js";
+import { inContainer, startIfStopped } from "./docker-start.js";
 import type { Host } from "./host.js";
 import { askProgram } from "./host-program.js";
 
@@ -19,13 +18,9 @@ export type DockerReference = Extract<HostReference, { kind: "docker" }>;
 export function openDockerHost(reference: DockerReference): Host {
   const { engine, container, volume } = reference;
   const call: Host["call"] = async (verb, request) =>
-    askProgram(reference, verb, request, async (input) => {
-      const run = (): Promise<ProcessResult> => docker(engine, execArgs(container, verb), input);
-      const ended = await run();
-      // The host program always says something: nothing at all is the engine's refusal.
-      if (ended.code === 0 || ended.stdout !== "") return ended;
-      return (await startIfStopped(engine, container, !onlyAsks.includes(verb))) ? run() : ended;
-    });
+    askProgram(reference, verb, request, (input) =>
+      inContainer(engine, container, !onlyAsks.includes(verb), () => docker(engine, execArgs(container, verb), input)),
+    );
   return {
     reference,
     // It came with the image, which the container was made from: all that is left is to see that it is the one.
