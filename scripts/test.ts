@@ -6,8 +6,8 @@ import { startProcess } from "../system/process.js";
 import { addReport, nothingYet, summary, type Tally } from "./test-report.js";
 
 /**
- * `npm test`: lint, format, types, fast tests, real tests; ends at the first that is red. The last line says how many tests passed and failed; a red
- * check before the tests counts as one failure.
+ * `npm test`: lint, format, types, fast tests, real tests, the tests of hosts; ends at the first that is red. Named test projects instead, as
+ * `npm run test:hosts` names one, are run alone. The last line says how many tests passed and failed; a red check before the tests counts as one failure.
  */
 const checks: readonly (readonly [name: string, ...command: string[]])[] = [
   ["lint", "eslint", ".", "--max-warnings", "0"],
@@ -15,15 +15,17 @@ const checks: readonly (readonly [name: string, ...command: string[]])[] = [
   ["types", "tsc", "--noEmit"],
 ];
 
-async function main(): Promise<void> {
-  for (const [name, command, ...args] of checks) {
+const projects = ["fast", "real", "hosts"];
+
+async function main(asked: readonly string[]): Promise<void> {
+  for (const [name, command, ...args] of asked.length > 0 ? [] : checks) {
     process.stderr.write(`◐ ${name}\n`);
     if ((await run(command ?? "", args)) === 0) continue;
     process.stderr.write(`✗ ${name}\n`);
     return finish({ ...nothingYet, failed: 1 });
   }
   let tally = nothingYet;
-  for (const project of ["fast", "real"]) {
+  for (const project of asked.length > 0 ? asked : projects) {
     process.stderr.write(`◐ ${project} tests\n`);
     const result = await runTests(project, tally);
     tally = result.tally;
@@ -78,4 +80,4 @@ const environment = Object.fromEntries(
   Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
 );
 
-void main();
+void main(process.argv.slice(2).filter((name) => projects.includes(name)));

@@ -12,6 +12,7 @@ const commands = {
   start: { program: "dist/scripts/start.js", toolchain: true },
   test: { program: "dist/scripts/test.js", toolchain: true },
   "test-fast": { program: "node_modules/vitest/vitest.mjs", args: ["run", "--project", "fast"], compiled: false },
+  "test-hosts": { program: "dist/scripts/test.js", args: ["hosts"], toolchain: true },
   bench: { program: "dist/scripts/bench.js", toolchain: true },
   soak: { program: "dist/scripts/soak.js", toolchain: true },
   devnet: { program: "dist/devnet/main.js", toolchain: true },

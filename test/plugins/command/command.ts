@@ -27,7 +27,9 @@ export function commandType(inputs: ObjectShape, run: Runner, more: Partial<Reso
     update: async (given, before, work) => ({
       ...((await runIfGiven(given["update"] ?? given["create"], given, before, work)) ?? outputOf(before)),
     }),
-    delete: async (state, work) => void (await runIfGiven(state["delete"], state, state, work)),
+    delete: async (state, work) => {
+      await runIfGiven(state["delete"], state, state, work);
+    },
     ...more,
   };
 }
@@ -63,10 +65,6 @@ export function gather(inputs: Properties, work: Work) {
     },
   };
 }
-
-/** How a process ended, in Go's words; nothing when it ended well. */
-export const wentWrong = (code: number | null, signal: string | null | undefined): string | undefined =>
-  code === 0 ? undefined : code === null ? `signal: ${signal ?? "unknown"}` : `exit status ${code}`;
 
 /** The extra environment that was asked for. */
 export const environmentOf = (inputs: Properties): Record<string, string> =>

@@ -1,4 +1,4 @@
-import type { Client, ClientChannel } from "ssh2";
+import type { Client } from "ssh2";
 import type { ResourceType, Work } from "../engine/resource-type.js";
 import type { ObjectShape } from "../engine/shape.js";
 import { commandType, environmentOf, gather, previousOutput, type Output, type Runner } from "./command.js";
@@ -14,11 +14,8 @@ const runThere: Runner = (command, inputs, before, work) =>
     const env = { ...wanted, ...previousOutput(inputs, before) };
     await refuseUnset(client, wanted, env, work);
     const output = gather(inputs, work);
-    const channel = await open(client, command, env);
-    channel.setEncoding("utf8").on("data", (text: string) => output.add("stdout", text));
-    channel.stderr.setEncoding("utf8").on("data", (text: string) => output.add("stderr", text));
-    channel.end(typeof inputs["stdin"] === "string" ? inputs["stdin"] : "");
-    return output.result(command, await howItEnded(client, channel));
+    const input = typeof inputs["stdin"] === "string" ? inputs["stdin"] : "";
+    return output.result(command, await execute(client, command, { env, input, onOutput: output.add }));
   });
 
 /**
@@ -32,12 +29,13 @@ async function refuseUnset(
   work: Work,
 ): Promise<void> {
   if (Object.keys(env).length === 0) return;
-  const channel = await open(client, "env -0", env);
   let got = "";
-  channel.setEncoding("utf8").on("data", (text: string) => (got += text));
-  channel.stderr.resume();
-  channel.end();
-  await howItEnded(client, channel);
+  const wrong = await execute(client, "env -0", {
+    env,
+    input: "",
+    onOutput: (stream, text) => (got += stream === "stdout" ? text : ""),
+  });
+  if (wrong !== undefined) throw new Error(`the environment there cannot be seen: ${wrong}`);
   const names = got.split("\0").map((line) => line.split("=")[0]);
   for (const name of Object.keys(env).filter((one) => !names.includes(one))) {
     if (name in wanted) throw new Error(`could not set environment variable "${name}": ssh: setenv failed`);
@@ -45,23 +43,31 @@ async function refuseUnset(
   }
 }
 
-const open = (client: Client, command: string, env: Readonly<Record<string, string>>): Promise<ClientChannel> =>
-  new Promise((resolve, reject) => {
-    client.exec(command, { env }, (error, channel) => (error ? reject(error) : resolve(channel)));
-  });
+/** What a process there is run with. */
+interface Execution {
+  readonly env: Readonly<Record<string, string>>;
+  readonly input: string;
+  readonly onOutput: (stream: "stdout" | "stderr", text: string) => void;
+}
 
 /** @returns what went wrong, in Go's words; nothing when it ended well */
-const howItEnded = (client: Client, channel: ClientChannel): Promise<string | undefined> =>
-  new Promise((resolve) => {
+const execute = (client: Client, command: string, { env, input, onOutput }: Execution): Promise<string | undefined> =>
+  new Promise((resolve, reject) => {
     let how: string | undefined = "wait: remote command exited without exit status or exit signal";
-    channel.on("exit", (code: number | null, signal?: string) => {
-      how =
-        code === 0
-          ? undefined
-          : code === null
-            ? `Process exited with status 128 from signal ${signal?.replace("SIG", "") ?? ""}`
-            : `Process exited with status ${code}`;
-    });
-    channel.once("close", () => resolve(how));
     client.once("close", () => resolve(how)); // a lost connection closes no channel
+    client.exec(command, { env: { ...env } }, (error, channel) => {
+      if (error) return reject(error);
+      // Here and not a moment later: all that a short process says, its end included, may be in the packet that told of its start.
+      channel.on("exit", (code: number | null, signal?: string) => (how = wordsFor(code, signal)));
+      channel.once("close", () => resolve(how));
+      channel.setEncoding("utf8").on("data", (text: string) => onOutput("stdout", text));
+      channel.stderr.setEncoding("utf8").on("data", (text: string) => onOutput("stderr", text));
+      channel.end(input);
+    });
   });
+
+function wordsFor(code: number | null, signal?: string): string | undefined {
+  if (code === 0) return undefined;
+  if (code !== null) return `Process exited with status ${code}`;
+  return `Process exited with status 128 from signal ${signal?.replace("SIG", "") ?? ""}`;
+}

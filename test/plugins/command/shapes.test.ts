@@ -2,7 +2,6 @@ import { local, remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, expect, test } from "vitest";
 import { whatIsWrong, type ObjectShape } from "../engine/shape.js";
-import { asset } from "@pulumi/pulumi";
 import { fromStruct, secret, toStruct, unknownValue } from "../engine/values.js";
 import shapes from "./shapes.json";
 
@@ -19,15 +18,18 @@ beforeAll(() =>
 /** The names that an SDK's constructor reads of its arguments: all that it takes. */
 function namesRead(make: (args: never) => unknown): string[] {
   const names = new Set<string>();
-  const args = new Proxy(
-    { connection, remotePath: "/tmp/a", source: new asset.StringAsset("a") } as Record<string, unknown>,
-    {
-      get: (target, name) => {
-        if (typeof name === "string") names.add(name);
-        return typeof name === "string" ? target[name] : undefined;
-      },
+  const given: Record<string, unknown> = {
+    connection,
+    remotePath: "/tmp/a",
+    source: new pulumi.asset.StringAsset("a"),
+  };
+  const args = new Proxy(given, {
+    get: (target, name) => {
+      if (typeof name !== "string") return undefined;
+      names.add(name);
+      return target[name];
     },
-  );
+  });
   make(args as never);
   return [...names].sort();
 }

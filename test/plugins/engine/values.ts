@@ -79,7 +79,7 @@ export const toStruct = (properties: Properties): Struct =>
   Struct.fromJavaScript(withoutUndefined(properties) as Record<string, JavaScriptValue>);
 
 /** From the wire. */
-export const fromStruct = (struct: Struct | undefined): Properties => (struct?.toJavaScript() ?? {}) as Properties;
+export const fromStruct = (struct: Struct | undefined): Properties => struct?.toJavaScript() ?? {};
 
 function withoutUndefined(value: unknown): unknown {
   if (Array.isArray(value)) return value.map((one) => withoutUndefined(one) ?? null);

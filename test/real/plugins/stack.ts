@@ -21,6 +21,8 @@ export interface Stack {
   readonly folder: string;
   /** Runs a program of these lines, in which `local`, `remote`, `pulumi` and `folder` are there. */
   up(program: string): Promise<Run>;
+  /** {@link up}, which must succeed. @throws Error with what the engine said */
+  done(program: string): Promise<Run>;
   preview(program: string): Promise<Run>;
   destroy(): Promise<Run>;
   outputs(): Promise<Record<string, unknown>>;
@@ -69,11 +71,17 @@ export async function openStack(extra: Readonly<Record<string, string>> = {}): P
     );
   const changing = [...flags, "--yes", "--skip-preview", "--event-log", events];
   await run("stack", "init", ...flags);
+  const up = async (program: string): Promise<Run> => {
+    await write(program);
+    return run("up", ...changing);
+  };
   return {
     folder,
-    up: async (program) => {
-      await write(program);
-      return run("up", ...changing);
+    up,
+    done: async (program) => {
+      const result = await up(program);
+      if (result.code !== 0) throw new Error(result.said);
+      return result;
     },
     preview: async (program) => {
       await write(program);

@@ -27,15 +27,15 @@ describe("a local command", () => {
     expect(await stack.preview(exported())).toMatchObject({ code: 0, steps: ["create a"] });
     expect(await log()).toEqual([]);
 
-    expect(await stack.up(exported())).toMatchObject({ code: 0, steps: ["create a"] });
+    expect((await stack.done(exported())).steps).toEqual(["create a"]);
     expect(await stack.outputs()).toEqual({ stdout: "hello" });
-    expect(await stack.up(exported())).toMatchObject({ code: 0, steps: [] });
+    expect((await stack.done(exported())).steps).toEqual([]);
     expect(await log()).toEqual(["create"]);
 
     const changed = exported(`environment: { A: "1" }`);
     expect(await stack.preview(changed)).toMatchObject({ code: 0, steps: ["update a"] });
     expect(await log()).toEqual(["create"]);
-    expect(await stack.up(changed)).toMatchObject({ code: 0, steps: ["update a"] });
+    expect((await stack.done(changed)).steps).toEqual(["update a"]);
     expect(await stack.outputs()).toEqual({ stdout: "again" });
 
     expect(await stack.destroy()).toMatchObject({ code: 0, steps: ["delete a"] });
@@ -43,8 +43,8 @@ describe("a local command", () => {
   });
 
   test("is made anew when a trigger changes: the new one before the old one goes", async () => {
-    await stack.up(command(`triggers: ["one"]`));
-    const { steps } = await stack.up(command(`triggers: ["two"]`));
+    await stack.done(command(`triggers: ["one"]`));
+    const { steps } = await stack.done(command(`triggers: ["two"]`));
     expect(steps).toEqual(["create-replacement a", "replace a", "delete-replaced a"]);
     expect(await log()).toEqual(["create", "create", "delete hello"]);
   });
