@@ -8,7 +8,9 @@ import { prepareStage, type Stage } from "../../../scripts/rehearsal/stage.js";
 import { compiled } from "../../../system/package-root.js";
 import { installDockerPlugin } from "../../plugins/install.js";
 import { consumerOf, openRehearsal, type Rehearsal } from "../e2e/rehearsal.js";
-import { baseImage, docker, removeEverythingOf } from "./engine.js";
+import { mustDocker } from "../machines/docker-engine.js";
+import { ensureImage } from "../machines/image.js";
+import { removeEverythingOf, testEngine } from "./engine.js";
 import { openForwarders } from "./forwarders.js";
 import { makeOllamaImage } from "./ollama-image.js";
 
@@ -49,14 +51,22 @@ export async function openDockerGround(): Promise<DockerGround> {
     closers.push(await openForwarders(address, [...new Set([...ports, registry])]));
     const networkFile = join(folders.root, "network-for-containers.json");
     await writeFile(networkFile, text.replaceAll("127.0.0.1", address));
-    const base = await baseImage();
+    const base = await ensureImage();
     const ollamaImage = `${prefix}-test-ollama:test`;
     await makeOllamaImage(ollamaImage, base, tools, { address, port: registry });
     await installDockerPlugin(folders.pulumiHome, tools.node);
 
     const stage = (config: Readonly<Record<string, unknown>> = {}): Promise<Stage> =>
       prepareStage(folders, tools, { ...network, networkFile }, say, {
-        ...{ kind: "docker", prefix, ollamaImage, baseImage: base, gpu: "none", ollamaMemoryMiB: 2_048 },
+        ...{
+          kind: "docker",
+          engine: testEngine(),
+          prefix,
+          ollamaImage,
+          baseImage: base,
+          gpu: "none",
+          ollamaMemoryMiB: 2_048,
+        },
         ...{ bundle: compiled("bundle"), patienceMs: 120_000, ...config },
       });
     const names = { worker: `${prefix}-worker`, ollama: `${prefix}-ollama`, stateVolume: `${prefix}-state` };
@@ -66,7 +76,7 @@ export async function openDockerGround(): Promise<DockerGround> {
       consumer: await consumerOf(networkSchema.parse(JSON.parse(text)), network.accountsFile),
       host: openHost({
         ...{ kind: "docker", name: "home-host", root: "/var/lib/lightchain-fleet" },
-        ...{ engine: { socket: "/var/run/docker.sock" }, container: names.worker, volume: names.stateVolume },
+        ...{ engine: testEngine(), container: names.worker, volume: names.stateVolume },
       }),
     };
   } catch (error) {
@@ -84,7 +94,7 @@ async function makeBridge(name: string): Promise<string> {
   for (let attempt = 1; ; attempt++) {
     const net = `10.${randomInt(150, 200)}.${randomInt(256)}`;
     try {
-      await docker("network", "create", "--subnet", `${net}.0/29`, "--gateway", `${net}.1`, name);
+      await mustDocker("network", "create", "--subnet", `${net}.0/29`, "--gateway", `${net}.1`, name);
       return `${net}.1`;
     } catch (error) {
       if (!/overlap/i.test(String(error)) || attempt === 20) throw error;

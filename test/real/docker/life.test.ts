@@ -12,12 +12,13 @@ import { needlesFor } from "../../../scripts/rehearsal/scan.js";
 import { outputsSchema, type Stage } from "../../../scripts/rehearsal/stage.js";
 import { compiled } from "../../../system/package-root.js";
 import { systemClock } from "../../../system/clock.js";
-import { because, docker, everythingOf, logsOf, whyNoDocker } from "./engine.js";
+import { because, mustDocker } from "../machines/docker-engine.js";
+import { everythingOf, logsOf, whyNoContainers } from "./engine.js";
 import { openDockerGround, type DockerGround } from "./ground.js";
 import { makeOtherBundle } from "./other-bundle.js";
 import { scanEngine } from "./scan.js";
 
-const whyNot = whyNoDocker();
+const whyNot = whyNoContainers();
 
 interface Inspected {
   readonly State: { Pid: number; Running: boolean; Health: { Status: string } };
@@ -43,7 +44,7 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers, on the real engin
   afterAll(() => ground.end());
 
   const inspect = async (name: string): Promise<Inspected> =>
-    (JSON.parse(await docker("container", "inspect", name)) as [Inspected])[0];
+    (JSON.parse(await mustDocker("container", "inspect", name)) as [Inspected])[0];
   const isLive = async (): Promise<boolean> => (await ask(ground.host, "home", { op: "status" })).mode === "live";
   async function answered(prompt = "Tell me about the river."): Promise<void> {
     const session = await ground.consumer.requestSession(stage.model);
@@ -62,7 +63,7 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers, on the real engin
   };
   /** A process of a container's, by what its command line holds, as this machine numbers it. */
   async function processOf(container: string, part: string): Promise<number> {
-    const lines = (await docker("top", container, "-eo", "pid,args")).split("\n");
+    const lines = (await mustDocker("top", container, "-eo", "pid,args")).split("\n");
     const found = lines.filter((line) => line.includes(part) && !line.includes("docker-init"));
     expect(found).toHaveLength(1);
     return Number(found[0]!.trim().split(/\s+/)[0]);
@@ -77,14 +78,14 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers, on the real engin
   /** A job that the worker has acknowledged and cannot finish, as long as Ollama stands still. */
   async function jobInFlight(work: (job: PendingJob) => Promise<void>): Promise<void> {
     const session = await ground.consumer.requestSession(stage.model);
-    await docker("pause", ground.ollama);
+    await mustDocker("pause", ground.ollama);
     let job: PendingJob;
     try {
       job = await ground.consumer.submit(session, "Tell me about the mountain.");
       await until(async () => (await stateOf(job)) === "Acknowledged", "an acknowledged job");
       await work(job);
     } finally {
-      await docker("unpause", ground.ollama).catch(() => undefined);
+      await mustDocker("unpause", ground.ollama).catch(() => undefined);
     }
     expect((await ground.consumer.follow(job)).verified).toBe("verified");
     await ground.consumer.closeSession(session);
@@ -113,7 +114,7 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers, on the real engin
       expect(Object.values(NetworkSettings.Ports).filter((port) => port !== null)).toEqual([]);
     }
     expect((await inspect(ground.worker)).Config).toMatchObject({ StopSignal: "SIGTERM", StopTimeout: 300 });
-    await expect(docker("exec", ground.worker, "touch", "/opt/lightchain/bundle/sidecar.js")).rejects.toThrow(
+    await expect(mustDocker("exec", ground.worker, "touch", "/opt/lightchain/bundle/sidecar.js")).rejects.toThrow(
       /Read-only/,
     );
   });
@@ -150,7 +151,7 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers, on the real engin
   });
 
   test("containers that were stopped are started by the next up, and serve", async () => {
-    await docker("stop", ground.worker, ground.ollama);
+    await mustDocker("stop", ground.worker, ground.ollama);
     expect(await stage.engine.run("preview")).toMatchObject({ update: expect.any(Number) as number });
     expect((await inspect(ground.worker)).State.Running).toBe(false); // a preview brings nothing to life
     await stage.engine.run("up");
@@ -161,9 +162,9 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers, on the real engin
   test("a container that is restarted while a job runs finishes it first", () =>
     jobInFlight(async (job) => {
       const before = await stops();
-      const restarted = docker("restart", ground.worker); // with the container's own stop time
+      const restarted = mustDocker("restart", ground.worker); // with the container's own stop time
       await until(async () => (await stops()) > before, "the stop");
-      await docker("unpause", ground.ollama);
+      await mustDocker("unpause", ground.ollama);
       await restarted;
       expect(["Completed", "Released"]).toContain(await stateOf(job));
       await until(isLive, "a live sidecar");
@@ -177,13 +178,13 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers, on the real engin
       const stopsBefore = await stops();
       const upgraded = stage.engine.run("up");
       await until(async () => (await stops()) > stopsBefore, "the stop", 180);
-      await docker("unpause", ground.ollama);
+      await mustDocker("unpause", ground.ollama);
       await upgraded;
       expect(["Completed", "Released"]).toContain(await stateOf(job));
     });
     const after = (await inspect(ground.worker)).Config.Labels["ai.lightchain.fleet.bundle"];
     expect(after).not.toBe(before);
-    const bundles = await docker("exec", ground.worker, "ls", "/var/lib/lightchain-fleet/bundles");
+    const bundles = await mustDocker("exec", ground.worker, "ls", "/var/lib/lightchain-fleet/bundles");
     expect(bundles).toBe(after);
     await until(isLive, "a live sidecar");
     await answered();
@@ -192,7 +193,7 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers, on the real engin
   });
 
   test("a container that was removed is said to be gone, and made anew on its volume", async () => {
-    await docker("rm", "--force", ground.worker);
+    await mustDocker("rm", "--force", ground.worker);
     await expect(stage.engine.run("up")).rejects.toThrow(/LF1582/);
     await stage.engine.run("up", "--refresh");
     await until(isLive, "a live sidecar");
@@ -203,7 +204,7 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers, on the real engin
     const copy = `${ground.prefix}-copied`;
     const [from, image] = [
       `${ground.prefix}-state`,
-      await docker("container", "inspect", "--format", "{{.Image}}", ground.worker),
+      await mustDocker("container", "inspect", "--format", "{{.Image}}", ground.worker),
     ];
     const flags = [
       "--rm",
@@ -218,8 +219,8 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers, on the real engin
       "--volume",
       `${copy}:/to`,
     ];
-    await docker("run", ...flags, "--name", `${copy}-cp`, image, "-a", "/from/.", "/to");
-    await docker(
+    await mustDocker("run", ...flags, "--name", `${copy}-cp`, image, "-a", "/from/.", "/to");
+    await mustDocker(
       "run",
       "--detach",
       "--network",
@@ -232,17 +233,19 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers, on the real engin
     );
     await until(
       async () =>
-        (await docker("exec", copy, "cat", "/var/lib/lightchain-fleet/supervisor/supervisor.log")).includes("LF1313"),
+        (await mustDocker("exec", copy, "cat", "/var/lib/lightchain-fleet/supervisor/supervisor.log")).includes(
+          "LF1313",
+        ),
       "the refusal",
     );
-    expect(await docker("top", copy, "-eo", "args")).not.toContain("sidecar.js");
-    await docker("rm", "--force", copy);
-    await docker("volume", "rm", copy);
+    expect(await mustDocker("top", copy, "-eo", "args")).not.toContain("sidecar.js");
+    await mustDocker("rm", "--force", copy);
+    await mustDocker("volume", "rm", copy);
   });
 
   test("its keys are nowhere in the open, and each place that is searched gives away a key that is put there", async () => {
     const images = [ground.worker, ground.ollama].map((name) =>
-      docker("container", "inspect", "--format", "{{.Config.Image}}", name),
+      mustDocker("container", "inspect", "--format", "{{.Config.Image}}", name),
     );
     const needles = await needlesFor(stage.operator.store, [stage.workerRef]);
     const things = {
@@ -258,7 +261,7 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers, on the real engin
     await mkdir(folder);
     await writeFile(join(folder, "file"), hex);
     await writeFile(join(folder, "Dockerfile"), `FROM ${things.images[0]!}\nENV KEY=${hex}\nCOPY file /file\n`);
-    await docker("build", "--quiet", "--tag", `${planted}:test`, folder);
+    await mustDocker("build", "--quiet", "--tag", `${planted}:test`, folder);
     const loud = [
       "--network",
       "none",
@@ -269,7 +272,7 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers, on the real engin
       "--entrypoint",
       "/bin/sh",
     ];
-    await docker(
+    await mustDocker(
       "run",
       "--detach",
       "--name",
@@ -295,9 +298,9 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers, on the real engin
       "cmdline",
     ])
       expect(places).toContain(place);
-    await docker("rm", "--force", planted);
-    await docker("volume", "rm", planted);
-    await docker("image", "rm", `${planted}:test`);
+    await mustDocker("rm", "--force", planted);
+    await mustDocker("volume", "rm", planted);
+    await mustDocker("image", "rm", `${planted}:test`);
     await rm(folder, { recursive: true });
   });
 

@@ -1,7 +1,7 @@
 import { chmod, copyFile, link, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { docker } from "./engine.js";
+import { mustDocker } from "../machines/docker-engine.js";
 
 /** In the image: what listens on 127.0.0.1 at the registry's port, and leads to the same port of the machine. */
 const forward = `
@@ -49,7 +49,7 @@ export async function makeOllamaImage(
         "",
       ].join("\n"),
     );
-    await docker("build", "--quiet", "--force-rm", "--tag", tag, folder);
+    await mustDocker("build", "--quiet", "--force-rm", "--tag", tag, folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

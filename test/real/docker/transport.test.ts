@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { networks } from "../../../abi/networks.js";
 import { readBundleHash } from "../../../components/host/bundle.js";
 import { hasGpuRuntime, requireEngine } from "../../../components/host/docker-cli.js";
-import { localEngine, type DockerEngine } from "../../../components/host/docker-engine.js";
+import type { DockerEngine } from "../../../components/host/docker-engine.js";
 import { rootInContainer, workerRecipe, writeContext } from "../../../components/host/docker-image.js";
 import { openHost, type Host } from "../../../components/host/host.js";
 import { sealForHost } from "../../../keystore/sealing.js";
@@ -18,10 +18,12 @@ import { settingsSchema } from "../../../schema/settings.js";
 import type { Hash } from "../../../schema/units.js";
 import { makeFakeBundle } from "../host/fake-bundle.js";
 import { until } from "../host/world.js";
-import { baseImage, because, docker, removeEverythingOf, whyNoDocker } from "./engine.js";
+import { because, mustDocker } from "../machines/docker-engine.js";
+import { ensureImage } from "../machines/image.js";
+import { removeEverythingOf, testEngine, whyNoContainers } from "./engine.js";
 import { openSshEngine, openTlsEngine, type SshEngine, type TlsEngine } from "./ways.js";
 
-const whyNot = whyNoDocker();
+const whyNot = whyNoContainers();
 /** No network: docker exec needs none. */
 const alone = ["--network", "none"];
 const address = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
@@ -36,21 +38,21 @@ describe.skipIf(whyNot !== undefined)(`a container as a host${because(whyNot)}`,
     folder = await mkdtemp(join(tmpdir(), "docker-transport-"));
     bundle = await makeFakeBundle(join(folder, "bundle"));
     hash = await readBundleHash(bundle);
-    const recipe = workerRecipe(await baseImage(), { folder: bundle, hash });
-    await docker("build", "--quiet", "--tag", names.image, writeContext(join(folder, "image"), recipe));
+    const recipe = workerRecipe(await ensureImage(), { folder: bundle, hash });
+    await mustDocker("build", "--quiet", "--tag", names.image, writeContext(join(folder, "image"), recipe));
   });
-  afterEach(() => docker("rm", "--force", names.container).catch(() => undefined)); // whatever a failed test left
+  afterEach(() => mustDocker("rm", "--force", names.container).catch(() => undefined)); // whatever a failed test left
   afterAll(async () => {
     await removeEverythingOf(prefix);
     await rm(folder, { recursive: true, force: true });
   });
   const hostOn = (engine: DockerEngine, container = names.container): Host =>
     openHost({ kind: "docker", name: "here", root: rootInContainer, engine, container, volume: names.volume });
-  const host = hostOn(localEngine);
+  const host = hostOn(testEngine());
   const run = (...flags: string[]): Promise<string> =>
-    docker("run", "--detach", "--init", "--read-only", ...alone, "--name", names.container, ...flags, names.image);
+    mustDocker("run", "--detach", "--init", "--read-only", ...alone, "--name", names.container, ...flags, names.image);
   const running = (): Promise<string> =>
-    docker("container", "inspect", "--format", "{{.State.Running}}", names.container);
+    mustDocker("container", "inspect", "--format", "{{.State.Running}}", names.container);
   const settings = settingsSchema.parse({
     ...{ worker: "home", host: "here", address, network: networks.testnet, models: ["llama3-8b"] },
     stateFolder: workerStateFolder(rootInContainer, "home"),
@@ -67,15 +69,15 @@ describe.skipIf(whyNot !== undefined)(`a container as a host${because(whyNot)}`,
     await host.call("seal", { worker: "home", address, epoch: 1, sealed: sealForHost(to, secret) });
   }
   const starts = async (): Promise<string[]> =>
-    (await docker("exec", names.container, "cat", `${settings.stateFolder}/starts`).catch(() => ""))
+    (await mustDocker("exec", names.container, "cat", `${settings.stateFolder}/starts`).catch(() => ""))
       .split("\n")
       .filter(Boolean);
 
   describe("with its volume", () => {
     beforeEach(() => run("--volume", `${names.volume}:${rootInContainer}`));
     afterEach(async () => {
-      await docker("rm", "--force", names.container);
-      await docker("volume", "rm", "--force", names.volume);
+      await mustDocker("rm", "--force", names.container);
+      await mustDocker("volume", "rm", "--force", names.volume);
     });
 
     test("runs what it is told to, gives it its secret, and starts it again in another container on the same volume", async () => {
@@ -88,7 +90,7 @@ describe.skipIf(whyNot !== undefined)(`a container as a host${because(whyNot)}`,
       await until(async () => (await starts()).length === 1, "a start");
       expect((await starts())[0]).toMatch(new RegExp(`^\\d+ ${sum}$`));
       const { sealKey } = await host.call("facts", {});
-      await docker("rm", "--force", names.container);
+      await mustDocker("rm", "--force", names.container);
       expect(await host.present()).toBe(true); // its volume is
       await run("--volume", `${names.volume}:${rootInContainer}`);
       await until(async () => (await starts()).length === 2, "another start");
@@ -102,8 +104,8 @@ describe.skipIf(whyNot !== undefined)(`a container as a host${because(whyNot)}`,
         await service(true);
         await until(async () => (await starts()).length === 1, "a start");
         await service(false);
-        expect(await docker("exec", names.container, "ls", "-A", rootInContainer)).toBe("");
-        expect(await docker("exec", names.container, "ls", "/proc")).not.toContain("sidecar");
+        expect(await mustDocker("exec", names.container, "ls", "-A", rootInContainer)).toBe("");
+        expect(await mustDocker("exec", names.container, "ls", "/proc")).not.toContain("sidecar");
       }
     });
 
@@ -113,7 +115,7 @@ describe.skipIf(whyNot !== undefined)(`a container as a host${because(whyNot)}`,
     });
 
     test("that was stopped is started by what is to be done there, and by nothing that only asks", async () => {
-      await docker("stop", "--time", "20", names.container);
+      await mustDocker("stop", "--time", "20", names.container);
       expect(await host.answers("http://127.0.0.1:1")).toBe(false);
       await expect(host.call("control", { worker: "home", request: { op: "status" } })).rejects.toThrow(
         /^LF1583: .*was stopped/,
@@ -177,11 +179,11 @@ describe.skipIf(whyNot !== undefined)(`a container as a host${because(whyNot)}`,
   test("without its volume is refused: journal and keys would be gone with the container", async () => {
     await run("--tmpfs", `${rootInContainer}:uid=10471,mode=0700`);
     await expect(host.put(bundle)).rejects.toThrow(/^LF1585/);
-    await docker("rm", "--force", names.container);
+    await mustDocker("rm", "--force", names.container);
   });
 
   test("that ends again and again is said to, with its exit code", async () => {
-    await docker(
+    await mustDocker(
       "run",
       "--detach",
       ...alone,
@@ -197,22 +199,22 @@ describe.skipIf(whyNot !== undefined)(`a container as a host${because(whyNot)}`,
     );
     await until(
       async () =>
-        (await docker("container", "inspect", "--format", "{{.State.Restarting}}", names.container)) === "true",
+        (await mustDocker("container", "inspect", "--format", "{{.State.Restarting}}", names.container)) === "true",
       "a restart",
     );
     await expect(host.call("facts", {})).rejects.toThrow(/^LF1583: .*exit code 3/);
-    await docker("rm", "--force", names.container);
+    await mustDocker("rm", "--force", names.container);
   });
 
   test("that is just being started again is waited for", async () => {
     await run("--restart", "always", "--volume", `${names.volume}:${rootInContainer}`);
     process.kill(
-      Number(await docker("container", "inspect", "--format", "{{.State.Pid}}", names.container)),
+      Number(await mustDocker("container", "inspect", "--format", "{{.State.Pid}}", names.container)),
       "SIGKILL",
     );
     expect((await host.call("facts", {})).host).toBe("here");
-    await docker("rm", "--force", names.container);
-    await docker("volume", "rm", names.volume);
+    await mustDocker("rm", "--force", names.container);
+    await mustDocker("volume", "rm", names.volume);
   });
 
   test("that is not there is missing, and nothing of it is present", async () => {
@@ -244,8 +246,8 @@ describe.skipIf(whyNot !== undefined)(`a container as a host${because(whyNot)}`,
   });
 
   test("this machine's engine will do; whether it has GPUs to give is by its own account", async () => {
-    expect(await requireEngine(localEngine)).toMatch(/^\d+\./);
-    const info = await docker("info", "--format", "{{json .Runtimes}}");
-    expect(await hasGpuRuntime(localEngine)).toBe(info.includes("nvidia"));
+    expect(await requireEngine(testEngine())).toMatch(/^\d+\./);
+    const info = await mustDocker("info", "--format", "{{json .Runtimes}}");
+    expect(await hasGpuRuntime(testEngine())).toBe(info.includes("nvidia"));
   });
 });

@@ -10,8 +10,9 @@ import type { DockerEngine } from "../../../components/host/docker-engine.js";
 import { freePort } from "../../../system/net.js";
 import { runProcess, stopProcess } from "../../../system/process.js";
 import { until } from "../host/world.js";
+import { dockerAddress } from "../machines/docker-engine.js";
 
-const engineSocket = "/var/run/docker.sock";
+const engineSocket = dockerAddress().slice("unix://".length);
 
 async function must(file: string, ...args: string[]): Promise<void> {
   const { code, stderr } = await runProcess(file, args, { env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" } });
@@ -128,7 +129,7 @@ export async function openSshEngine(folder: string): Promise<SshEngine> {
         "UsePAM no",
         "PermitRootLogin yes",
         "PidFile none",
-        "SetEnv PATH=/usr/local/bin:/usr/bin:/bin",
+        `SetEnv PATH=/usr/local/bin:/usr/bin:/bin DOCKER_HOST=unix://${engineSocket}`,
       ],
       "",
     ].join("\n"),
