@@ -238,7 +238,7 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers, on the real engin
         ),
       "the refusal",
     );
-    expect(await mustDocker("top", copy, "-eo", "args")).not.toContain("sidecar.js");
+    expect(await mustDocker("top", copy, "-eo", "pid,args")).not.toContain("sidecar.js");
     await mustDocker("rm", "--force", copy);
     await mustDocker("volume", "rm", copy);
   });
