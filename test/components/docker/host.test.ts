@@ -32,7 +32,7 @@ test.each<[what: string, wrong: object, said: RegExp]>([
   ["a prefix that is no name", { prefix: "-a" }, /prefix/],
   ["an engine that is none", { engine: { ssh: "gpu-box" } }, /engine \(\{"ssh":"gpu-box"\}\)/],
 ])("%s is refused", (_, wrong, said) => {
-  expect(() => resolveDockerHost("a", { ...args, ...wrong } as DockerHostArgs)).toThrow(said);
+  expect(() => resolveDockerHost("a", { ...args, ...wrong })).toThrow(said);
 });
 
 describe("as Pulumi sees it", () => {
