@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /** The suites of hosts that are reached over a network, and of what they stand on: they need a Docker engine. */
-const hosts = ["machines", "hosts", "plugins"].map((folder) => `test/real/${folder}/**/*.test.ts`);
+const hosts = ["machines", "hosts", "docker", "plugins"].map((folder) => `test/real/${folder}/**/*.test.ts`);
 
 /**
  * Three projects: `fast` starts no server and no child process, and is the inner loop: its files share their imports, which would take longer than
