@@ -31,7 +31,7 @@ export const checks: readonly AnyCheck[] = [
 ];
 
 /**
- * What is looked at in a container beside Ollama's. Port, GPU and the models' memory are Ollama's, memory and processors what its operator gave it, and its engine starts it
+ * What is looked at in a container beside Ollama's. Port, GPU and the models' memory are Ollama's; memory and processors are what the operator gave it; its engine starts it
  * after a reboot.
  */
 export const checksInContainer: readonly AnyCheck[] = [
