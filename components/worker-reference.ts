@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { addressSchema, networkSchema } from "../schema/network.js";
+import { dockerEngineSchema } from "./host/docker-engine.js";
 import { sshWay } from "./host/ssh-reference.js";
 
 const hostIdentity = {
@@ -13,6 +14,15 @@ const hostIdentity = {
 export const hostReferenceSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("local"), ...hostIdentity }),
   z.object({ kind: z.literal("ssh"), ...hostIdentity, ...sshWay }),
+  z.object({
+    kind: z.literal("docker"),
+    ...hostIdentity,
+    engine: dockerEngineSchema,
+    /** Name of the container that the host is. */
+    container: z.string().min(1),
+    /** Name of the volume that is its folder. */
+    volume: z.string().min(1),
+  }),
 ]);
 export type HostReference = z.infer<typeof hostReferenceSchema>;
 

@@ -4,6 +4,7 @@ import nacl from "tweetnacl";
 import { FleetError } from "../schema/errors.js";
 import { isErrno, readIfPresent, writeAtomically } from "../system/files.js";
 import type { Layout } from "./layout.js";
+import { pathOnEngine } from "./volume-path.js";
 import { openRoot } from "./root.js";
 
 /** The file beside a host's key that says where the key was made. */
@@ -38,10 +39,10 @@ export class HostKeyChanged extends FleetError {
  */
 export async function readHostKey(hostKey: string): Promise<Buffer> {
   const secret = await readFile(hostKey);
-  const here = await placeOf(hostKey);
+  const { here, plainly } = await placeOf(hostKey);
   const made = await readIfPresent(placeOfKey(hostKey));
   if (made === undefined) await writeAtomically(placeOfKey(hostKey), here, "private");
-  else if (made !== here) {
+  else if (made !== here && made !== plainly) {
     secret.fill(0);
     throw new HostCopied(hostKey, made.slice(made.indexOf(" ") + 1));
   }
@@ -56,7 +57,7 @@ export async function hostPublicKey(layout: Layout): Promise<Uint8Array> {
     if (!isErrno(error, "ENOENT")) throw error;
     const fresh = randomBytes(32);
     await writeAtomically(hostKey, fresh, "private");
-    await writeAtomically(placeOfKey(hostKey), await placeOf(hostKey), "private");
+    await writeAtomically(placeOfKey(hostKey), (await placeOf(hostKey)).here, "private");
     return fresh;
   });
   return publicHalf(secret);
@@ -87,8 +88,16 @@ function publicHalf(secret: Uint8Array): Uint8Array {
   return publicKey;
 }
 
-/** Inode and path: a copy differs in one of them at least, a restart of the machine changes neither. */
-async function placeOf(hostKey: string): Promise<string> {
-  const [path, { ino }] = await Promise.all([realpath(hostKey), stat(hostKey)]);
-  return `${ino} ${path}`;
+/**
+ * Inode and path: a copy differs in one of them at least, a restart of the machine changes neither. In a container, where every volume of ours is at the same path, it is
+ * the volume's path on its engine.
+ * @returns also the `plainly` written one, of versions that did not know containers
+ */
+async function placeOf(hostKey: string): Promise<{ here: string; plainly: string }> {
+  const [path, { ino }, mounts] = await Promise.all([
+    realpath(hostKey),
+    stat(hostKey),
+    readFile("/proc/self/mountinfo", "utf8").catch(() => ""), // a system without it has no containers either
+  ]);
+  return { here: `${ino} ${pathOnEngine(path, mounts)}`, plainly: `${ino} ${path}` };
 }

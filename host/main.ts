@@ -10,6 +10,7 @@ import { explained } from "./explained.js";
 import { factsOf } from "./facts.js";
 import { presentPublicKey } from "./host-key.js";
 import { layoutOf, type Layout } from "./layout.js";
+import { withOwnBundle } from "./own-bundle.js";
 import { preflight } from "./preflight/preflight.js";
 import { proofOfDeath } from "./proof-of-death.js";
 import { reconcile, revive, type Machine } from "./reconcile.js";
@@ -61,7 +62,11 @@ async function answer(verb: HostVerb, request: unknown): Promise<unknown> {
     case "reconcile": {
       const parsed = hostVerbs.reconcile.request.parse(request);
       const layout = layoutOf(parsed.root);
-      return reconcile(parsed, machineOf(layout));
+      const machine = machineOf(layout);
+      const work = () => reconcile(parsed, machine);
+      return parsed.desired?.kind === "service" && !parsed.dryRun
+        ? withOwnBundle(layout, bundle, parsed.desired.bundle, work)
+        : work();
     }
     case "seal": {
       const parsed = hostVerbs.seal.request.parse(request);

@@ -12,10 +12,13 @@ import { afterTrial, bringsAnotherBundle, onTrial, writeDocument, type RetiredMo
 import { collectable, isEmpty, isModelWanted, readDocument, withoutRetired, withSection } from "./document.js";
 import { presentPublicKey } from "./host-key.js";
 import type { Layout } from "./layout.js";
+import { isKept } from "./own-bundle.js";
 import { requireOwnPorts } from "./ports.js";
 import { openRoot, removeRoot } from "./root.js";
 import { ensureModel, removeModel } from "./sections/model.js";
-import { ensureRuntime, FormerOllamaBack, OllamaSilent, ollamaUnitName, ollamaUrl } from "./sections/runtime.js";
+import { FormerOllamaBack, OllamaSilent } from "./sections/ollama-errors.js";
+import { ollamaUnitName, ollamaUrl } from "./sections/ollama-unit.js";
+import { ensureRuntime } from "./sections/runtime.js";
 import { ensureService, removeService, sidecarUnitName } from "./sections/service.js";
 import { lookForStrangers } from "./sections/strangers.js";
 import { answers, NeitherHealthy, whyUnhealthy } from "./sections/trial.js";
@@ -140,15 +143,20 @@ async function takeBack(error: unknown, before: HostDocument, after: HostDocumen
   throw new FormerOllamaBack(error);
 }
 
-/** A new bundle is on trial where the one before it serves. One that does not answer itself is nothing to go back to. */
+/** A new bundle is on trial where the one before it serves. One that does not answer itself, or went with its container's image, is nothing to go back to. */
 async function withTrial(
   worker: string,
   before: HostDocument,
   wanted: HostDocument,
   machine: Machine,
 ): Promise<HostDocument> {
-  const isNew = bringsAnotherBundle(before, wanted, worker) && (await answers(worker, machine));
-  return isNew ? onTrial(before, wanted, worker) : wanted;
+  const former = before.workers[worker]?.service?.bundle;
+  const isTried =
+    former !== undefined &&
+    bringsAnotherBundle(before, wanted, worker) &&
+    (await isKept(machine.layout, former)) &&
+    (await answers(worker, machine));
+  return isTried ? onTrial(before, wanted, worker) : wanted;
 }
 
 async function applyRuntime(after: HostDocument, { layout, services, clock }: Machine): Promise<Report> {

@@ -43,10 +43,16 @@ export async function openRoot(layout: Layout, worker?: string): Promise<void> {
   }
 }
 
-/** Removes everything of ours, and the folder itself unless somebody else keeps something in it. */
+/**
+ * Removes everything of ours, and the folder itself unless somebody else keeps something in it, or it is not ours to remove: a container's volume, or a folder that
+ * was made for us where we may not write.
+ */
 export async function removeRoot(layout: Layout): Promise<void> {
   for (const path of layout.everything) await rm(path, { recursive: true, force: true });
   await rmdir(layout.root).catch((error: unknown) => {
-    if (!isErrno(error, "ENOTEMPTY") && !isErrno(error, "EEXIST")) throw error;
+    if (!stays.some((code) => isErrno(error, code))) throw error;
   });
 }
+
+/** Why a folder cannot be removed that may as well stay (rmdir(2)): something else is in it, something is mounted there, or the folder above is not ours. */
+const stays = ["ENOTEMPTY", "EEXIST", "EBUSY", "EROFS", "EACCES", "EPERM"];

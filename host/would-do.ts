@@ -1,23 +1,27 @@
 import { existsSync } from "node:fs";
 import { Ollama } from "ollama";
-import type { HostDocument, ModelSection } from "../schema/host.js";
+import { isExternal, type HostDocument, type ModelSection } from "../schema/host.js";
 import type { Machine, ReconcileRequest } from "./reconcile.js";
+import { bundleHashOf } from "./own-bundle.js";
 import { findModel } from "./sections/model-store.js";
 import { releaseFolder, isInstalled } from "./sections/ollama-release.js";
-import { ollamaUnitName, ollamaUrl } from "./sections/runtime.js";
+import { ollamaUnitName, ollamaUrl } from "./sections/ollama-unit.js";
 import { sidecarUnitName } from "./sections/service.js";
 
 /** What the machine itself lacks of one wanted section, whatever the document said before. Looks, and changes nothing. */
 export async function wouldDo(
   { desired, worker }: ReconcileRequest,
   wanted: HostDocument,
-  { layout, services }: Machine,
+  { layout, services, bundle }: Machine,
 ): Promise<string[]> {
   if (desired === null) return [];
   const runs = async (unit: string): Promise<boolean> => (await services.status(unit))?.state === "running";
+  const isHere = async (hash: string): Promise<boolean> =>
+    existsSync(layout.bundle(hash)) || (await bundleHashOf(bundle)) === hash;
   switch (desired.kind) {
     case "runtime": {
       const { ollama } = desired;
+      if (isExternal(ollama)) return []; // for others to run
       const isThere = typeof ollama === "string" || (await isInstalled(releaseFolder(layout, ollama), ollama));
       return [
         ...(isThere ? [] : [`download Ollama ${ollama.version}`]),
@@ -28,7 +32,7 @@ export async function wouldDo(
       return (await holds(wanted, desired)) ? [] : [`pull model ${desired.name}`];
     case "service":
       return [
-        ...(existsSync(layout.bundle(desired.bundle)) ? [] : [`bundle ${desired.bundle.slice(0, 14)}… is not here`]),
+        ...((await isHere(desired.bundle)) ? [] : [`bundle ${desired.bundle.slice(0, 14)}… is not here`]),
         ...((await runs(sidecarUnitName(worker))) ? [] : [`start worker ${worker}`]),
       ];
   }

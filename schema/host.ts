@@ -22,16 +22,26 @@ export const pinnedOllamaSchema = z.object({
   sha256: z.string().regex(/^[0-9a-f]{64}$/, "64 hex digits"),
 });
 export type PinnedOllama = z.infer<typeof pinnedOllamaSchema>;
+/** An Ollama that is ours to run. */
+export const ownOllamaSchema = z.union([z.string().min(1), pinnedOllamaSchema]);
+
+/** An Ollama that is not the host's to start: it only has to answer here, as called on the host itself. Strict, so that no release with a mistake in it is taken for one. */
+export const externalOllamaSchema = z.strictObject({ url: z.url({ protocol: /^https?$/ }) });
+export type ExternalOllama = z.infer<typeof externalOllamaSchema>;
+
+/** Whether it is one that somebody else runs. A release that is brought may have a `url` too. Pure. */
+export const isExternal = (ollama: RuntimeSection["ollama"]): ollama is ExternalOllama =>
+  typeof ollama !== "string" && "url" in ollama && !("sha256" in ollama);
 
 /** Ollama, shared by all workers of a host and counted by owner. */
 export const runtimeSectionSchema = z.object({
   kind: z.literal("runtime"),
-  /** Absolute path of an `ollama` program already on the host, or the release that the reconciler brings there. */
-  ollama: z.union([z.string().min(1), pinnedOllamaSchema]),
+  /** Absolute path of an `ollama` program already on the host, the release that the reconciler brings there, or where one answers that somebody else keeps running. */
+  ollama: z.union([...ownOllamaSchema.options, externalOllamaSchema]),
   /** Oldest version that will do. Default 0.11.0. */
   minimumVersion: z.string().default("0.11.0"),
-  /** Loopback port. Ours alone: an Ollama that the user runs is never touched. */
-  port: z.number().int().min(1).max(65_535),
+  /** Loopback port. Ours alone: an Ollama that the user runs is never touched. Of one that somebody else runs it says nothing. Default 11434. */
+  port: z.number().int().min(1).max(65_535).default(11_434),
   /** Tokens of context a model is loaded with; 0 leaves Ollama's own. */
   contextLength: z.number().int().nonnegative().default(0),
   /** Whether models must run on a GPU. Default `none`, which is what documents of before it mean. */
@@ -171,6 +181,8 @@ export const wantsSchema = z.object({
       }),
     )
     .default([]),
+  /** Whether the host is a container beside Ollama's: what is Ollama's, or its engine's, is then not looked for in it. Default: a machine. */
+  container: z.boolean().default(false),
   /** Loopback port that our Ollama is to have. */
   ollamaPort: z.number().int().min(1).max(65_535),
   gpu: gpuSchema,
@@ -241,7 +253,7 @@ export const hostVerbs = {
   },
   /** Whether something answers HTTP requests on the host itself, within five seconds. */
   answers: {
-    request: z.object({ root: z.string(), url: z.url() }),
+    request: z.object({ root: z.string(), url: z.url({ protocol: /^https?$/ }) }),
     reply: z.object({ ok: z.boolean() }),
   },
   /** Passes a request to the worker's sidecar. */

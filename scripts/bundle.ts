@@ -22,6 +22,7 @@ const programs = {
   "kzg-worker.js": "sidecar/kzg/worker.ts",
   "host.js": "host/main.ts",
   "supervisor.js": "host/supervisor/main.ts",
+  "container.js": "host/container/main.ts",
 } as const;
 
 /** Files that are taken as they are: the native KZG library, where it could be built, and the ceremony's setup that it reads. */

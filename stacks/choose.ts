@@ -7,6 +7,7 @@ export type StackProgram = (config: pulumi.Config) => Record<string, unknown>;
 const programs = {
   devnet: async () => (await import("./devnet.js")).devnet,
   host: async () => (await import("./host.js")).host,
+  docker: async () => (await import("./docker.js")).docker,
 } satisfies Record<string, () => Promise<StackProgram>>;
 
 // LF1553: the config names a kind of stack that there is none of.

@@ -43,8 +43,10 @@ export async function askProgram<V extends HostVerb>(
 }
 
 const identityFor = (verb: HostVerb, { root, name }: HostReference): Record<string, string> =>
-  hasNoName.includes(verb) ? { root } : { root, host: name };
-const hasNoName: readonly HostVerb[] = ["control", "proofOfDeath", "answers"];
+  withoutName.includes(verb) ? { root } : { root, host: name };
+
+/** What is asked of a host whatever its name. */
+const withoutName: readonly HostVerb[] = ["control", "proofOfDeath", "answers"];
 
 function parseAnswer(text: string): unknown {
   try {

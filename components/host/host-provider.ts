@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { FleetError } from "../../schema/errors.js";
-import { gpuSchema, hostFactsSchema, runtimeSectionSchema, wantsSchema, type Wants } from "../../schema/host.js";
+import { gpuSchema, hostFactsSchema, ownOllamaSchema, wantsSchema, type Wants } from "../../schema/host.js";
 import { hashSchema } from "../../schema/json.js";
 import { coded } from "../coded.js";
 import { implement, PartlyDone } from "../implementation.js";
@@ -12,7 +12,7 @@ import { passPreflight } from "./preflight.js";
 import { isToBeCleaned } from "./unreached.js";
 
 const inputs = statedHostSchema.safeExtend({
-  ollama: runtimeSectionSchema.shape.ollama,
+  ollama: ownOllamaSchema,
   ollamaPort: z.number().int().min(1).max(65_535),
   contextLength: z.number().int().nonnegative(),
   // Each of these has what a host of before there was such an input means.
@@ -39,11 +39,14 @@ const idOf = ({ kind, name }: Inputs): string => `${kind}:${name}`;
 const wantsOf = ({ models, endpoints, ollamaPort, gpu, contextLength }: Inputs): Wants =>
   wantsSchema.parse({ endpoints, ollamaPort, gpu, contextLength, models: models.map(needsOf) });
 
+/** What a machine is asked for. */
+type Asked = Pick<Inputs, "models" | "endpoints" | "ollamaPort" | "gpu" | "contextLength">;
+
 /**
  * Whether a machine is asked for something that it was not held against yet. What has passed once is not asked again: an Ollama that died is started again whatever the
  * network does at that moment. Pure.
  */
-export function asksMore(wanted: Inputs, before: State): boolean {
+export function asksMore(wanted: Asked, before: Asked & Pick<State, "facts">): boolean {
   const isNew =
     before.facts === null ||
     wanted.models.some((name) => !before.models.includes(name)) ||

@@ -2,7 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { HostReference } from "../worker-reference.js";
 
 /** What every kind of host offers to the resources that run on it. */
-export interface HostResource extends pulumi.CustomResource {
+export interface HostResource extends pulumi.Resource {
   /** How other resources reach it. */
   readonly reference: pulumi.Output<HostReference>;
   /** Hash of the bundle it runs. */

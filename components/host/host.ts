@@ -3,6 +3,7 @@ import type { Hash } from "../../schema/units.js";
 import { impossible } from "../../schema/errors.js";
 import type { hostVerbs, HostVerb } from "../../schema/host.js";
 import type { HostReference } from "../worker-reference.js";
+import { openDockerHost } from "./docker-transport.js";
 import { statedWaySchema } from "./ssh-reference.js";
 import { openLocalHost } from "./local-transport.js";
 import { firstContactBySsh, openSshHost } from "./ssh-transport.js";
@@ -62,6 +63,8 @@ export function openHost(reference: HostReference): Host {
       return openLocalHost(reference);
     case "ssh":
       return openSshHost(reference);
+    case "docker":
+      return openDockerHost(reference);
     default:
       return impossible(reference);
   }

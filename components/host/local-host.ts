@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { compiled } from "../../system/package-root.js";
 import { lateProvider } from "../late-provider.js";
+import type { HostReference } from "../worker-reference.js";
 import { bundleHash } from "./bundle.js";
 import { runtimeInputs, type RuntimeArgs } from "./runtime-args.js";
 
@@ -25,7 +26,7 @@ export interface LocalHostArgs extends RuntimeArgs {
  */
 export class LocalHost extends pulumi.dynamic.Resource {
   /** How other resources reach it; see {@link HostReference}. */
-  declare readonly reference: pulumi.Output<{ kind: "local"; name: string; root: string }>;
+  declare readonly reference: pulumi.Output<HostReference>;
   /** Hash of the bundle it runs. */
   declare readonly bundleHash: pulumi.Output<string>;
   /** Where its Ollama answers. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { DockerHostArgs } from "../host/docker-host.js";
 import type { Strangers } from "../host/runtime-args.js";
 import { hostKeyLine } from "../host/ssh-host-key.js";
 import { gpuSchema, pinnedOllamaSchema, type Gpu, type PinnedOllama } from "../../schema/host.js";
@@ -36,8 +37,13 @@ export interface SshChoice extends MachineChoice {
   readonly root?: string;
 }
 
+/** Two containers on a Docker engine. */
+export interface DockerChoice {
+  readonly docker: Omit<DockerHostArgs, "shutdownMs" | "ready" | "models" | "endpoints">;
+}
+
 /** A worker's machine. */
-export type HostChoice = LocalChoice | SshChoice;
+export type HostChoice = LocalChoice | SshChoice | DockerChoice;
 
 /** One machine of the way. */
 export interface SshEndpoint {
@@ -68,7 +74,8 @@ export interface SshAccess extends SshEndpoint {
 /** A host with every default filled in. */
 export type ResolvedHost =
   | Omit<LocalChoice, "ssh">
-  | (Omit<SshChoice, "ssh" | "root"> & { readonly root: string; readonly connection: StatedWay });
+  | (Omit<SshChoice, "ssh" | "root"> & { readonly root: string; readonly connection: StatedWay })
+  | DockerChoice;
 
 /** Checks one argument. @throws a coded error that names it */
 export type Checker = <T>(argument: string, schema: z.ZodType<T>, value: unknown) => T;
@@ -79,6 +86,7 @@ const absolute = z.string().regex(/^\/[^\n\r\0]+$/, "is not an absolute path");
 
 /** Fills in a host's defaults and checks the way to it. Pure. */
 export function resolveHost(choice: HostChoice, check: Checker): ResolvedHost {
+  if ("docker" in choice) return choice; // its own resource checks it
   check("host.gpu", gpuSchema, choice.gpu ?? "required");
   if (typeof choice.ollama !== "string") check("host.ollama", pinnedOllamaSchema, choice.ollama);
   if (choice.ssh === undefined) return choice;

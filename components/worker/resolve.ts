@@ -21,7 +21,7 @@ export type ModelChoice =
 export interface LightchainWorkerArgs {
   /** The network to join: an entry of the networks table or the content of a `network.json`. */
   readonly network: Network;
-  /** The machine: this one, or with `ssh` another one. */
+  /** The machine: this one, with `ssh` another one, or with `docker` two containers on an engine. */
   readonly host: HostChoice;
   /** What to serve; at least one. */
   readonly models: readonly ModelChoice[];

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Funding } from "../chain/funding.js";
 import { Registration } from "../chain/registration.js";
+import { DockerHost } from "../host/docker-host.js";
 import type { HostResource } from "../host/host-resource.js";
 import { LocalHost } from "../host/local-host.js";
 import { SshHost } from "../host/ssh-host.js";
@@ -77,13 +78,18 @@ function createKeys(parent: LightchainWorker, worker: ResolvedWorker, checked: C
 
 function createHost(parent: LightchainWorker, worker: ResolvedWorker, checked: Checked, keys: Keys): HostResource {
   const name = `${worker.name}-host`;
-  const { host } = worker;
-  const root = checked.apply(() => host.root);
+  const { host, tuning } = worker;
   // The keys are the last net: everything else is gone before they are given up.
   const opts = { parent, dependsOn: [keys] };
   const asked = { models: worker.models.map((model) => model.name), endpoints: endpointsOf(worker.network) };
-  if (!("connection" in host)) return new LocalHost(name, { ...host, ...asked, root }, opts);
-  return new SshHost(name, { ...host, ...asked, root }, opts);
+  if ("docker" in host) {
+    const shutdownMs = tuning.jobs?.shutdownMs;
+    const ending = shutdownMs === undefined ? {} : { shutdownMs };
+    return new DockerHost(name, { ...host.docker, ...asked, ...ending, ready: checked }, opts);
+  }
+  const root = checked.apply(() => host.root);
+  if ("connection" in host) return new SshHost(name, { ...host, ...asked, root }, opts);
+  return new LocalHost(name, { ...host, ...asked, root }, opts);
 }
 
 function createModel(

@@ -1,7 +1,7 @@
 import { access, constants, readFile, realpath } from "node:fs/promises";
 import { isPortTaken } from "../../system/net.js";
 import { listensOn } from "../sections/listener.js";
-import { ollamaUnitName } from "../sections/runtime.js";
+import { ollamaUnitName } from "../sections/ollama-unit.js";
 import { fail, pass, warn, type Check } from "./check.js";
 import { nearestFolder } from "./capacity.js";
 

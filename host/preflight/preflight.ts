@@ -30,6 +30,21 @@ export const checks: readonly AnyCheck[] = [
   entry(clockCheck),
 ];
 
+/**
+ * What is looked at in a container beside Ollama's. Port, GPU and the models' memory are Ollama's; memory and processors are what the operator gave it; its engine starts it
+ * after a reboot.
+ */
+export const checksInContainer: readonly AnyCheck[] = [
+  entry(platform),
+  entry(glibc),
+  entry(disk),
+  entry(folder),
+  entry(openFiles),
+  entry(dns),
+  entry(routes),
+  entry(clockCheck),
+];
+
 /** Longest that one check may take (ms). They run at the same time, so all of them take no longer. */
 const checkMs = 10_000;
 
@@ -37,7 +52,7 @@ const checkMs = 10_000;
 export async function preflight(
   machine: { readonly layout: Layout; readonly services: ServiceManager; readonly clock: Clock },
   wants: Wants,
-  registry: readonly AnyCheck[] = checks,
+  registry: readonly AnyCheck[] = wants.container ? checksInContainer : checks,
 ): Promise<PreflightLine[]> {
   let asked: Promise<readonly Answer[]> | undefined;
   const answers = (): Promise<readonly Answer[]> => (asked ??= askEndpoints(wants.endpoints));

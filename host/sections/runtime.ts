@@ -1,158 +1,34 @@
-import { existsSync } from "node:fs";
-import { realpath } from "node:fs/promises";
-import { totalmem } from "node:os";
-import { dirname, join } from "node:path";
-import { FleetError } from "../../schema/errors.js";
 import type { Report, RuntimeSection } from "../../schema/host.js";
 import type { Clock } from "../../system/clock.js";
 import { isPortTaken } from "../../system/net.js";
 import { compareVersions } from "../../system/versions.js";
 import type { Layout } from "../layout.js";
-import { makeFolders, openFolderToAll, openToAll } from "../services/folders.js";
-import type { Confinement, ServiceManager, Unit } from "../services/unit.js";
-import { isWithin } from "../services/veils.js";
+import { makeFolders } from "../services/folders.js";
+import type { ServiceManager } from "../services/unit.js";
+import { externalVersion } from "./external-ollama.js";
 import { listensOn } from "./listener.js";
-import { ensureRelease, forgetOtherReleases, programIn, releaseFolder } from "./ollama-release.js";
+import { OllamaMissing, OllamaPortTaken, OllamaSilent, OllamaTooOld } from "./ollama-errors.js";
+import { ensureRelease, forgetOtherReleases } from "./ollama-release.js";
+import {
+  confine,
+  foldersOf,
+  isOwn,
+  ollamaUnit,
+  ollamaUnitName,
+  ollamaUrl,
+  programOf,
+  type OwnRuntime,
+} from "./ollama-unit.js";
 import { askVersion } from "./ollama-version.js";
 
-/** LF1301: there is no Ollama where it was said to be. */
-export class OllamaMissing extends FleetError {
-  constructor(path: string, cause: unknown) {
-    super("LF1301", `There is no Ollama at ${path} on this host.`, {
-      fix: "install it (https://ollama.com/download) or correct its path.",
-      cause,
-    });
-  }
-}
-/** LF1302: Ollama is too old. */
-export class OllamaTooOld extends FleetError {
-  constructor(path: string, version: string, minimum: string) {
-    super("LF1302", `Ollama at ${path} is version ${version}, but ${minimum} or newer is needed.`, {
-      fix: "install a newer one (https://ollama.com/download).",
-    });
-  }
-}
-/** LF1303: somebody else listens where our Ollama is to answer. */
-export class OllamaPortTaken extends FleetError {
-  constructor(port: number) {
-    super("LF1303", `Port ${port} on 127.0.0.1 is taken by another program on this host.`, {
-      fix: "set ollamaPort to a free port.",
-    });
-  }
-}
-/** LF1307: Ollama was started and does not answer. */
-export class OllamaSilent extends FleetError {
-  /** @param how what its service says of it */
-  constructor(
-    url: string,
-    readonly log: string,
-    how: string,
-  ) {
-    super("LF1307", `Ollama was started but does not answer at ${url}: ${how}.`, {
-      fix: `tail ${log}; mend what it says, then run the same command again.`,
-    });
-  }
-}
-
-/** LF1356: an Ollama that was to take over did not answer; the one before runs again, and what serves goes on serving. */
-export class FormerOllamaBack extends FleetError {
-  constructor(silent: OllamaSilent) {
-    super("LF1356", `${silent.summary} The Ollama before it runs again.`, {
-      fix: `tail ${silent.log}; mend what it says or choose another ollama, then run the same command again.`,
-      cause: silent,
-    });
-  }
-}
-
-/** The unit that runs Ollama. */
-export const ollamaUnitName = "ollama";
-/** Where our Ollama listens. */
-export const ollamaUrl = (section: Pick<RuntimeSection, "port">): string => `http://127.0.0.1:${section.port}`;
-
-/** Ollama's folders: its own to write. */
-const foldersOf = (layout: Layout): string[] => ["home", "models"].map((folder) => join(layout.ollama, folder));
-
-/** What Ollama has of its own on a machine that gives it that. */
-export interface ConfinedOllama {
-  readonly user: string;
-  /** The program, past every link, and what it loads. */
-  readonly program: string;
-  readonly readable: readonly string[];
-  readonly memoryMaxBytes: number;
-}
-
-/** Ollama as a unit: on loopback, models and home in the host's folder, no prompt in any log, nothing sent to any cloud. Pure. */
-export function ollamaUnit(section: RuntimeSection, layout: Layout, version: string, confined?: ConfinedOllama): Unit {
-  const { ollama } = section;
-  const unit: Unit = {
-    name: ollamaUnitName,
-    description: "Ollama for Lightchain workers",
-    command: [programOf(section, layout), "serve"],
-    environment: {
-      PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-      HOME: join(layout.ollama, "home"),
-      OLLAMA_HOST: `127.0.0.1:${section.port}`,
-      OLLAMA_MODELS: join(layout.ollama, "models"),
-      OLLAMA_KEEP_ALIVE: "-1",
-      OLLAMA_NO_CLOUD: "1",
-      OLLAMA_NOHISTORY: "1",
-      ...(section.contextLength === 0 ? {} : { OLLAMA_CONTEXT_LENGTH: String(section.contextLength) }),
-    },
-    folder: layout.ollama,
-    log: join(layout.ollama, "ollama.log"),
-    stopTimeoutMs: 10_000,
-    // another archive of the same version lies at the same path
-    revision: typeof ollama === "string" ? version : `${version} ${ollama.sha256}`,
-    secret: null,
-  };
-  if (confined === undefined) return unit;
-  return {
-    ...unit,
-    command: [confined.program, "serve"],
-    user: confined.user,
-    sandbox: "ollama",
-    readable: [...confined.readable],
-    writable: foldersOf(layout),
-    memoryMaxBytes: confined.memoryMaxBytes,
-    tasksMax: 4096,
-  };
-}
-
-const programOf = ({ ollama }: RuntimeSection, layout: Layout): string =>
-  typeof ollama === "string" ? ollama : programIn(releaseFolder(layout, ollama));
-
-/** A user of its own that GPUs are open to, and the program with its libraries, wherever they are installed. */
-async function confine(
-  section: RuntimeSection,
-  layout: Layout,
-  confinement: Confinement | undefined,
-): Promise<ConfinedOllama | undefined> {
-  if (confinement === undefined) return undefined;
-  const { name } = await confinement.user(ollamaUnitName, ["video", "render"]);
-  const program = await realpath(programOf(section, layout));
-  const libraries = join(dirname(dirname(program)), "lib", "ollama");
-  const readable = [program, ...(existsSync(libraries) ? [libraries] : [])];
-  if (isWithin(program, layout.root)) {
-    await openToAll(program);
-    if (existsSync(libraries)) await openFolderToAll(libraries);
-  }
-  return { user: name, program, readable, memoryMaxBytes: memoryFor(totalmem()) };
-}
-
-/** All of a machine's memory (bytes) but a tenth, in whole GiB so that a new kernel changes nothing; of less than two, all. Pure. */
-export const memoryFor = (total: number): number => {
-  const gib = 1024 ** 3;
-  const share = Math.floor((total * 0.9) / gib) * gib;
-  return share < gib ? total : share;
-};
-
-/** Makes Ollama run as the section says. A release that is not needed any more goes once the new one answers. @throws OllamaMissing, OllamaTooOld, OllamaPortTaken, OllamaSilent */
+/** Makes Ollama run as the section says, or sees that the one that others run answers. A release that is not needed any more goes once the new one answers. @throws OllamaMissing, OllamaTooOld, OllamaPortTaken, OllamaSilent, ExternalOllamaSilent */
 export async function ensureRuntime(
   section: RuntimeSection,
   layout: Layout,
   services: ServiceManager,
   clock: Clock,
 ): Promise<{ report: NonNullable<Report["runtime"]>; changes: string[] }> {
+  if (!isOwn(section)) return ensureExternal(section, services, clock);
   const pinned = typeof section.ollama === "string" ? undefined : section.ollama;
   const brought = pinned !== undefined && (await ensureRelease(pinned, layout));
   const version = await versionOf(programOf(section, layout), section.minimumVersion);
@@ -170,6 +46,20 @@ export async function ensureRuntime(
     ...removed,
   ];
   return { report: { version, url: ollamaUrl(section), pid: status?.pid ?? null }, changes };
+}
+
+/** Somebody else keeps it running: it has to answer and be new enough, and one of ours is not needed any more. */
+async function ensureExternal(
+  section: RuntimeSection,
+  services: ServiceManager,
+  clock: Clock,
+): Promise<{ report: NonNullable<Report["runtime"]>; changes: string[] }> {
+  const url = ollamaUrl(section);
+  const version = await externalVersion(url, clock);
+  if (compareVersions(version, section.minimumVersion) < 0)
+    throw new OllamaTooOld(url, version, section.minimumVersion);
+  const removed = await services.remove(ollamaUnitName);
+  return { report: { version, url, pid: null }, changes: removed ? ["stopped Ollama"] : [] };
 }
 
 /** Whether it is the Ollama that we started who listens there, and not one that the user runs. */
@@ -195,7 +85,7 @@ const startMs = 30_000;
 const failingMs = 4_000;
 
 async function waitUntilAnswers(
-  section: RuntimeSection,
+  section: OwnRuntime,
   log: string,
   services: ServiceManager,
   clock: Clock,

@@ -7,7 +7,7 @@ import { FleetError } from "../../schema/errors.js";
 import { readIfPresent, writeAtomically } from "../../system/files.js";
 import { runProcess } from "../../system/process.js";
 import type { SupervisorLayout } from "../layout.js";
-import { ollamaUnitName } from "../sections/runtime.js";
+import { ollamaUnitName } from "../sections/ollama-unit.js";
 import { exitCodes } from "../supervisor/restart-policy.js";
 import { openCredentialStore } from "./credentials.js";
 import { openFolderToAll } from "./folders.js";

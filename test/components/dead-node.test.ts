@@ -65,6 +65,24 @@ const stateOf = (kind: keyof Implementations): Record<string, unknown> => {
           ...{ cpus: 1, memoryBytes: 1, freeDiskBytes: 1, gpus: [] },
         },
       };
+    case "dockerHost":
+      return {
+        ...{
+          kind: "docker",
+          name: "home-host",
+          root: "/var/lib/lightchain-fleet",
+          engine: { socket: "/nowhere/docker.sock" },
+        },
+        ...{
+          container: "gone",
+          volume: "gone",
+          ollamaContainer: "gone",
+          containers: "1 2",
+          ollama: "http://ollama:11434",
+          bundle: "/b",
+        },
+        ...{ wantedBundle: hash, reference: host, bundleHash: hash, ollamaUrl: "http://ollama:11434", facts: null },
+      };
     case "model":
       return {
         ...{ host, worker: name, model: "llama3-8b", source: "llama3:8b", insecure: false, digest: "" },

@@ -106,3 +106,8 @@ describe("a host that is reached by SSH", () => {
     expect(() => on(change)).not.toThrow(/hunter2/); // what was meant to stay secret is not said
   });
 });
+
+test("a host in containers is left to its own resource to check, and is no machine with a folder", () => {
+  const docker = { ollamaImage: "ollama/ollama:1", gpu: "none", ollamaMemoryMiB: 4_096 } as const;
+  expect(resolveWorker("home", { ...args, host: { docker } }).host).toEqual({ docker });
+});

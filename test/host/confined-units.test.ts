@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { networks } from "../../abi/networks.js";
 import { layoutOf } from "../../host/layout.js";
-import { memoryFor, ollamaUnit } from "../../host/sections/runtime.js";
+import { memoryFor, ollamaUnit } from "../../host/sections/ollama-unit.js";
 import { sidecarUnit } from "../../host/sections/service.js";
 import { isNvidiaCard, renderGpuWait } from "../../host/services/gpu-unit.js";
 import { NotForSystemd } from "../../host/services/systemd-text.js";
@@ -40,7 +40,10 @@ const user = { name: "lightchain-home-01234567", uid: 999, gid: 995 };
 const path = "/run/credentials/lightchain-0a1b2c3d-worker-home.service/secret";
 const credential = { path, file: layout.worker("home").credential, sealKey: "5ea1" };
 const ollama = ollamaUnit(
-  runtimeSectionSchema.parse({ kind: "runtime", ollama: "/usr/local/bin/ollama", port: 11_500 }),
+  {
+    ...runtimeSectionSchema.parse({ kind: "runtime", ollama: "/usr/local/bin/ollama", port: 11_500 }),
+    ollama: "/usr/local/bin/ollama",
+  },
   layout,
   "0.11.4",
   {

@@ -10,6 +10,10 @@ import { packageRoot } from "../../system/package-root.js";
 export const installCommandPlugin = (pulumiHome: string, node = process.execPath): Promise<string> =>
   installPlugin(pulumiHome, "command", node);
 
+/** The same for the `docker` plugin. */
+export const installDockerPlugin = (pulumiHome: string, node = process.execPath): Promise<string> =>
+  installPlugin(pulumiHome, "docker", node);
+
 /**
  * Bundles `test/plugins/<name>/main.ts` into the plugin folder of a PULUMI_HOME. The folder's name has the version that the SDK asks the engine for, its own.
  * @returns the folder

@@ -6,6 +6,7 @@ import { runProcess } from "../../../system/process.js";
 import { HostFolderUnwritable } from "../../host/local-transport.js";
 import type { ResolvedHost } from "../resolve-host.js";
 import type { Check } from "./check.js";
+import { dockerChecks } from "./docker-checks.js";
 import { sshChecks } from "./ssh-checks.js";
 
 /** LF1560: there is no program where `ollama` was said to be. */
@@ -86,15 +87,16 @@ const localChecks: readonly HostCheck<LocalHostChoice>[] = [
   },
 ];
 
-type LocalHostChoice = Exclude<ResolvedHost, { connection: unknown }>;
+type LocalHostChoice = Exclude<ResolvedHost, { connection: unknown } | { docker: unknown }>;
 
 /** What must hold of the worker's host, asked of the right machine. */
 export const hostChecks: readonly Check[] = [
   ...localChecks.map((check): Check => ({
     name: check.name,
-    run: async ({ host }) => ("connection" in host ? undefined : check.run(host)),
+    run: async ({ host }) => ("connection" in host || "docker" in host ? undefined : check.run(host)),
   })),
   ...sshChecks,
+  ...dockerChecks,
 ];
 
 const isThere = (path: string): Promise<boolean> =>

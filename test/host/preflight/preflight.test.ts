@@ -50,6 +50,13 @@ test("a check that never ends is a failed line after ten seconds, told by its si
   expect(told).toEqual(["abort", "abort"]);
 });
 
+test("in a container beside Ollama's nothing is looked for that is Ollama's, the operator's or the engine's", async () => {
+  const lines = await preflight(machine(new ManualClock()), wantsSchema.parse({ ...wants, container: true }));
+  expect(lines.map(({ check }) => check)).toEqual([
+    ...["operating system", "glibc", "disk", "folder", "open files", "DNS", "network", "clock"],
+  ]);
+});
+
 let bus: string;
 beforeAll(async () => {
   bus = await mkdtemp(join(tmpdir(), "lf-pci-"));

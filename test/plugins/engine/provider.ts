@@ -24,6 +24,7 @@ import {
   ReadResponse,
   UpdateResponse,
   type CheckRequest,
+  type ConfigureRequest,
   type CreateRequest,
   type DeleteRequest,
   type DiffRequest,
@@ -33,7 +34,17 @@ import {
 import { Empty } from "google-protobuf/google/protobuf/empty_pb.js";
 import type { ResourceType, Work } from "./resource-type.js";
 import { whatIsWrong } from "./shape.js";
-import { fromStruct, holdsSecret, revealed, same, secret, toStruct, unknownValue, type Properties } from "./values.js";
+import {
+  fromStruct,
+  holdsSecret,
+  reveal,
+  revealed,
+  same,
+  secret,
+  toStruct,
+  unknownValue,
+  type Properties,
+} from "./values.js";
 
 /** A stand-in for a provider plugin that the engine starts. */
 export interface Plugin {
@@ -41,6 +52,8 @@ export interface Plugin {
   /** The SDK's version, which is what the engine asks for. */
   readonly version: string;
   readonly types: Readonly<Record<string, ResourceType>>;
+  /** Takes the provider's own settings. Default: it has none. */
+  configure?(settings: Properties): void;
 }
 
 const largestMessageBytes = 400 * 1024 * 1024;
@@ -83,12 +96,15 @@ export function servePlugin(plugin: Plugin, engineAddress: string): void {
     }),
     checkConfig: answer((request: CheckRequest) => new CheckResponse().setInputs(request.getNews())),
     diffConfig: answer(() => new DiffResponse().setChanges(DiffResponse.DiffChanges.DIFF_NONE)),
-    configure: answer(() => new ConfigureResponse().setAcceptsecrets(true).setSupportspreview(true)),
+    configure: answer((request: ConfigureRequest) => {
+      plugin.configure?.(revealed(fromStruct(request.getArgs())));
+      return new ConfigureResponse().setAcceptsecrets(true).setSupportspreview(true);
+    }),
     invoke: answer(() => new InvokeResponse().setFailuresList([failure("", "no functions")])),
     check: answer((request: CheckRequest) => check(typeOf(request.getUrn()), request)),
     diff: answer((request: DiffRequest) => diff(typeOf(request.getUrn()), request)),
     create: answer((request: CreateRequest) => create(typeOf(request.getUrn()), request, workOn(request.getUrn()))),
-    read: answer(read),
+    read: answer((request: ReadRequest) => read(typeOf(request.getUrn()), request)),
     update: answer((request: UpdateRequest) => update(typeOf(request.getUrn()), request, workOn(request.getUrn()))),
     delete: answer(async (request: DeleteRequest) => {
       const state = revealed(fromStruct(request.getProperties()));
@@ -146,8 +162,10 @@ async function create(type: ResourceType, request: CreateRequest, work: Work): P
   const inputs = fromStruct(request.getProperties());
   if (request.getPreview()) return new CreateResponse().setProperties(toStruct(outputs(inputs, notYet(type))));
   const computed = await type.create(revealed(inputs), work);
-  // the real provider: the resource's name and eight random digits
-  const id = `${request.getUrn().split("::").at(-1) ?? ""}${randomBytes(4).toString("hex")}`;
+  // the real provider of commands: the resource's name and eight random digits
+  const id =
+    type.idOf?.({ ...revealed(inputs), ...computed }) ??
+    `${request.getUrn().split("::").at(-1) ?? ""}${randomBytes(4).toString("hex")}`;
   return new CreateResponse().setId(id).setProperties(toStruct(outputs(inputs, computed)));
 }
 
@@ -158,9 +176,16 @@ async function update(type: ResourceType, request: UpdateRequest, work: Work): P
   return new UpdateResponse().setProperties(toStruct(outputs(inputs, computed, holdsSecret(before))));
 }
 
-/** What was made is what it was: none of these types can be looked at. */
-const read = (request: ReadRequest): ReadResponse =>
-  new ReadResponse().setId(request.getId()).setProperties(request.getProperties()).setInputs(request.getInputs());
+/** Of a type that cannot be looked at, what was made is what it was. What is gone has no id. */
+async function read(type: ResourceType, request: ReadRequest): Promise<ReadResponse> {
+  const state = fromStruct(request.getProperties());
+  const now = type.read === undefined ? state : await type.read(request.getId(), revealed(state));
+  if (now === undefined) return new ReadResponse();
+  const marked = Object.fromEntries(
+    Object.entries(now).map(([name, value]) => [name, same(reveal(state[name]), value) ? state[name] : value]),
+  );
+  return new ReadResponse().setId(request.getId()).setProperties(toStruct(marked)).setInputs(request.getInputs());
+}
 
 const notYet = (type: ResourceType): Properties =>
   Object.fromEntries(type.computed.map((name) => [name, unknownValue]));

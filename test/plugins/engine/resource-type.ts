@@ -23,9 +23,13 @@ export interface ResourceType {
   withDefaults?(inputs: Properties): Properties;
   /** What is wrong besides the form. */
   check?(inputs: Properties): Failure[];
+  /** What the engine is to call it, of inputs and outputs together. Default: the resource's name and eight random digits. */
+  idOf?(made: Properties): string;
   /** @returns the computed outputs */
   create(inputs: Properties, work: Work): Promise<Properties>;
   /** @returns the computed outputs */
   update(inputs: Properties, before: Properties, work: Work): Promise<Properties>;
+  /** For a refresh. @returns the state as it is now; `undefined`: it is gone. Default: what was made is what it was */
+  read?(id: string, state: Properties): Promise<Properties | undefined>;
   delete(state: Properties, work: Work): Promise<void>;
 }

@@ -16,6 +16,7 @@ export async function makeFakeBundle(folder: string, sidecar = patientSidecar): 
     entryPoints: [
       { in: join(packageRoot(), "host/main.ts"), out: "host" },
       { in: join(packageRoot(), "host/supervisor/main.ts"), out: "supervisor" },
+      { in: join(packageRoot(), "host/container/main.ts"), out: "container" },
     ],
     outdir: folder,
     bundle: true,

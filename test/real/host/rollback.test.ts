@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -156,6 +156,16 @@ describe("a new bundle", () => {
     await rm(join(root, "workers/home/state/control.sock"));
     expect([isAlive(pid), await serving()]).toEqual([true, undefined]);
     expect((await bring("refuses")).rolledBack).toBeNull();
+  });
+
+  test("that came in the place of the one before, as with a container's image, has nothing to be put back to", async () => {
+    await begin();
+    const [former, image] = [hashes.one, await host.put(folders.refuses)].map((hash) => join(root, "bundles", hash));
+    await rm(former!, { recursive: true });
+    await symlink(image!, former!); // what is called by the former's name starts the new one
+    expect(await serving()).toBe("one");
+    expect((await bring("refuses")).rolledBack).toBeNull();
+    expect(await worker()).toMatchObject({ service: { bundle: hashes.refuses }, fallback: null });
   });
 
   test("under a new epoch is held to that one", async () => {

@@ -1,0 +1,103 @@
+import { randomBytes, randomInt } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Consumer } from "../../../devnet/consumer/consumer.js";
+import { openHost, type Host } from "../../../components/host/host.js";
+import { networkSchema } from "../../../schema/network.js";
+import { prepareStage, type Stage } from "../../../scripts/rehearsal/stage.js";
+import { compiled } from "../../../system/package-root.js";
+import { installDockerPlugin } from "../../plugins/install.js";
+import { consumerOf, openRehearsal, type Rehearsal } from "../e2e/rehearsal.js";
+import { mustDocker } from "../machines/docker-engine.js";
+import { ensureImage } from "../machines/image.js";
+import { removeEverythingOf, testEngine } from "./engine.js";
+import { openForwarders } from "./forwarders.js";
+import { makeOllamaImage } from "./ollama-image.js";
+
+/** A worker in containers on a rehearsal network. */
+export interface DockerGround {
+  readonly rehearsal: Rehearsal;
+  readonly consumer: Consumer;
+  /** What the names of everything of the stack's begin with. */
+  readonly prefix: string;
+  readonly worker: string;
+  readonly ollama: string;
+  readonly stateVolume: string;
+  /** The host that the worker's container is. */
+  readonly host: Host;
+  /** The program with further settings, or other ones. */
+  stage(config?: Readonly<Record<string, unknown>>): Promise<Stage>;
+  end(): Promise<void>;
+}
+
+/**
+ * Opens it. The rehearsal network listens on this machine's loopback alone, which no container reaches, and the stack's own network must be as it is for
+ * everybody: so a bridge beside it has an address of this machine's at which the same ports lead to loopback, and the stack is told that address.
+ */
+export async function openDockerGround(): Promise<DockerGround> {
+  const rehearsal = await openRehearsal();
+  const prefix = `docker-${randomBytes(3).toString("hex")}`;
+  const closers: (() => unknown)[] = [() => rehearsal.end()];
+  const end = async (): Promise<void> => {
+    for (const close of closers.reverse()) await close();
+  };
+  try {
+    closers.push(() => removeEverythingOf(prefix));
+    const address = await makeBridge(`${prefix}-test-bridge`);
+    const { folders, tools, network } = rehearsal;
+    const text = await readFile(network.networkFile, "utf8");
+    const ports = [...text.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port));
+    const registry = Number(/:(\d+)\//.exec(network.models[0]?.source ?? "")?.[1]);
+    closers.push(await openForwarders(address, [...new Set([...ports, registry])]));
+    const networkFile = join(folders.root, "network-for-containers.json");
+    await writeFile(networkFile, text.replaceAll("127.0.0.1", address));
+    const base = await ensureImage();
+    const ollamaImage = `${prefix}-test-ollama:test`;
+    await makeOllamaImage(ollamaImage, base, tools, { address, port: registry });
+    await installDockerPlugin(folders.pulumiHome, tools.node);
+
+    const stage = (config: Readonly<Record<string, unknown>> = {}): Promise<Stage> =>
+      prepareStage(folders, tools, { ...network, networkFile }, say, {
+        ...{
+          kind: "docker",
+          engine: testEngine(),
+          prefix,
+          ollamaImage,
+          baseImage: base,
+          gpu: "none",
+          ollamaMemoryMiB: 2_048,
+        },
+        ...{ bundle: compiled("bundle"), patienceMs: 120_000, ...config },
+      });
+    const names = { worker: `${prefix}-worker`, ollama: `${prefix}-ollama`, stateVolume: `${prefix}-state` };
+    return {
+      ...names,
+      ...{ rehearsal, prefix, stage, end },
+      consumer: await consumerOf(networkSchema.parse(JSON.parse(text)), network.accountsFile),
+      host: openHost({
+        ...{ kind: "docker", name: "home-host", root: "/var/lib/lightchain-fleet" },
+        ...{ engine: testEngine(), container: names.worker, volume: names.stateVolume },
+      }),
+    };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+const say = (line: string): void => {
+  if (process.env["LIGHTCHAIN_TEST_VERBOSE"] !== undefined) process.stderr.write(`${line}\n`);
+};
+
+/** @returns this machine's address on it */
+async function makeBridge(name: string): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    const net = `10.${randomInt(150, 200)}.${randomInt(256)}`;
+    try {
+      await mustDocker("network", "create", "--subnet", `${net}.0/29`, "--gateway", `${net}.1`, name);
+      return `${net}.1`;
+    } catch (error) {
+      if (!/overlap/i.test(String(error)) || attempt === 20) throw error;
+    }
+  }
+}
