@@ -141,9 +141,11 @@ export async function makeSystemdWorld(
     workers.clear();
     const file = join(root, "document.json");
     const left = existsSync(file) ? documentSchema.parse(JSON.parse(await readFile(file, "utf8"))) : undefined;
-    for (const [worker, { models }] of Object.entries(left?.workers ?? {}))
+    for (const [worker, { models, service }] of Object.entries(left?.workers ?? {})) {
+      if (service !== null) await removeService(worker);
       for (const name of Object.keys(models))
         await call("reconcile", { worker, section: "model", name, desired: null });
+    }
     for (const worker of Object.keys(left?.runtime ?? {}))
       await call("reconcile", { worker, section: "runtime", desired: null });
     await rm(root, { recursive: true, force: true });
