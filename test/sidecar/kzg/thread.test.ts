@@ -21,10 +21,10 @@ const program = `
 
 let folder: string;
 let thread: KzgThread | undefined;
-const start = (text: string): KzgThread => {
+const start = (text: string, patienceMs = 200): KzgThread => {
   const path = join(folder, "worker.cjs");
   writeFileSync(path, text);
-  return (thread = startKzgThread(path, undefined, 200));
+  return (thread = startKzgThread(path, undefined, patienceMs));
 };
 const commitmentTo = async (kzg: KzgThread, byte: number): Promise<number | undefined> =>
   (await kzg.commit(Uint8Array.of(byte)))[0];
@@ -79,9 +79,10 @@ describe("the KZG thread", () => {
   test("that is closed ends what it computes first, and is not torn out of it", async () => {
     const done = join(folder, "done");
     const busy = `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100); fs.writeFileSync(${JSON.stringify(done)}, "");`;
-    const kzg = start(`
+    const program = `
       const fs = require("node:fs");
-      require("node:worker_threads").parentPort.on("message", ({ end }) => { if (end) process.exit(0); ${busy} });`);
+      require("node:worker_threads").parentPort.on("message", ({ end }) => { if (end) process.exit(0); ${busy} });`;
+    const kzg = start(program, 15_000); // it may only be starting yet
     const question = expect(commitmentTo(kzg, 1)).rejects.toThrow("stopping");
     await kzg.close();
     await question;

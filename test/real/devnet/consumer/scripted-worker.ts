@@ -150,12 +150,12 @@ async function logIn(gatewayUrl: string, account: ReturnType<typeof privateKeyTo
 }
 
 async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
-  for (const end = Date.now() + 30_000; Date.now() < end;) {
+  for (const end = Date.now() + 120_000; Date.now() < end;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
     await systemClock.sleep(50);
   }
-  throw new Error("did not happen in 30 s");
+  throw new Error("did not happen in two minutes");
 }
 
 const hex = (bytes: Uint8Array): Hex => `0x${Buffer.from(bytes).toString("hex")}`;
