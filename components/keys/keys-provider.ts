@@ -6,6 +6,7 @@ import { generateWorkerRecord } from "../../keystore/worker-keys.js";
 import { openStoreHere, withRecordLock } from "../context.js";
 import { keptUnarchived } from "../chain/silent-chain.js";
 import { implement } from "../implementation.js";
+import { tell } from "../tell.js";
 import { proveEmpty } from "./last-net.js";
 import { RefundToChanged } from "./refund-to.js";
 
@@ -77,7 +78,7 @@ export const keys = implement({
     const leaver = { store, ref, network: state.network };
     const proof = await proveEmpty(leaver);
     if (proof !== undefined) await store.archive(ref, proof);
-    else process.stderr.write(`${keptUnarchived(state.name, leaver)}\n`);
+    else tell([keptUnarchived(state.name, leaver)]);
   },
 });
 
