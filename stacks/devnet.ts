@@ -1,41 +1,11 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { readNetwork } from "../components/worker/network-file.js";
-import { asRunError } from "../components/worker/run-error.js";
-import type { ServiceTuning } from "../components/service/service.js";
-import { LightchainWorker } from "../components/worker/worker.js";
+import { workerStack } from "./worker-stack.js";
 
 /** One worker on this machine, on the rehearsal network that `npm run devnet` keeps running. */
-export function devnet(config: pulumi.Config): Record<string, unknown> {
-  return asRunError(() => {
-    const worker = new LightchainWorker(config.get("worker") ?? "home", {
-      network: readNetwork(config.require("network")),
-      host: {
-        root: config.require("hostRoot"),
-        ollama: config.require("ollama"),
-        ollamaPort: config.requireNumber("ollamaPort"),
-        gpu: "none", // its models are tiny
-      },
-      models: config.requireObject("models"),
-      store: config.require("store"),
-      treasury: config.requireObject("treasury"),
-      refundTo: config.get("refundTo") ?? "",
-      generation: config.getNumber("generation") ?? 1,
-      leaving: config.getBoolean("leaving") ?? false,
-      ...optional("recoveryKey", config.get("recoveryKey")),
-      ...optional("exitMaxWaitMs", config.getNumber("exitMaxWaitMs")),
-      ...optional("patienceMs", config.getNumber("patienceMs")),
-      ...optional("gasReserve", config.get("gasReserve")),
-      ...optional("tuning", config.getObject<ServiceTuning>("tuning")),
-    });
-    return {
-      worker: worker.address,
-      standing: worker.standing,
-      keys: worker.keys,
-      backup: worker.backup,
-      ollama: worker.ollamaUrl,
-    };
-  });
-}
-
-const optional = <K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> =>
-  (value === undefined ? {} : { [key]: value }) as Partial<Record<K, V>>;
+export const devnet = (config: pulumi.Config): Record<string, unknown> =>
+  workerStack(config, () => ({
+    root: config.require("hostRoot"),
+    ollama: config.require("ollama"),
+    ollamaPort: config.requireNumber("ollamaPort"),
+    gpu: "none", // its models are tiny
+  }));
