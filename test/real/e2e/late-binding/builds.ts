@@ -96,7 +96,7 @@ exports.implementations = Object.fromEntries(Object.entries(implementations).map
 /** A host program that answers with a field that no version knows, as another version's may. */
 const saysMore = (mark: string): string =>
   `{ const write = process.stdout.write.bind(process.stdout);
-process.stdout.write = (text) => write(JSON.stringify({ ...JSON.parse(text), mark: ${JSON.stringify(mark)} })); }`;
+process.stdout.write = (text, ...rest) => write(JSON.stringify({ ...JSON.parse(text), mark: ${JSON.stringify(mark)} }), ...rest); }`;
 
 async function replace(path: string, content: string): Promise<void> {
   await rm(path);
