@@ -50,6 +50,7 @@ async function open(network: Network): Promise<ChainContext> {
   const client = createPublicClient({
     transport: http(network.endpoints.rpc, { batch: true, retryCount: 1, retryDelay: 500, timeout: answerMs }),
     pollingInterval: 250,
+    cacheTime: 0,
   });
   return { client, contracts: await resolveContracts(client, network) };
 }

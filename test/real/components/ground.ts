@@ -69,7 +69,7 @@ export async function openGround(): Promise<Ground> {
   const store = openFileStore(join(folder, "keys"), passphraseFrom(process.env), systemClock);
   const { network } = devnet;
   const transport = http(network.endpoints.rpc);
-  const client = createPublicClient({ transport, pollingInterval: 50 });
+  const client = createPublicClient({ transport, pollingInterval: 50, cacheTime: 0 });
   const contracts = await resolveContracts(client, network);
   const fresh = generateWorkerRecord({
     chainId: network.chainId,

@@ -14,7 +14,7 @@ let gas: bigint;
 beforeAll(async () => {
   rehearsal = await openRehearsal();
   const { endpoints } = networkSchema.parse(JSON.parse(await readFile(rehearsal.network.networkFile, "utf8")));
-  const client = createPublicClient({ transport: http(endpoints.rpc) });
+  const client = createPublicClient({ transport: http(endpoints.rpc), cacheTime: 0 });
   report = await rehearse({
     folders: rehearsal.folders,
     prompt: "Tell me about the stars.",

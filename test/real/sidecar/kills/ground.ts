@@ -79,7 +79,7 @@ export async function prepareGround(options: Pick<DevnetOptions, "blocks" | "con
 
     const { network, accounts } = devnet;
     const transport = http(network.endpoints.rpc);
-    const client = createPublicClient({ transport });
+    const client = createPublicClient({ transport, cacheTime: 0 });
     const treasury = privateKeyToAccount(accounts.treasury.privateKey);
     const worker = await realWorker({
       folder: join(folder, "worker"),
