@@ -11,6 +11,7 @@ export const docker = (config: pulumi.Config): Record<string, unknown> =>
       ollamaImage: config.require("ollamaImage"),
       gpu: config.require<Gpu>("gpu"),
       ollamaMemoryMiB: config.requireNumber("ollamaMemoryMiB"),
+      ...optional("host", config.get("hostName")),
       ...optional("engine", config.getObject<DockerEngine>("engine")),
       ...optional("workerMemoryMiB", config.getNumber("workerMemoryMiB")),
       ...optional("baseImage", config.get("baseImage")),

@@ -12,6 +12,8 @@ export const controlSocketName = "control.sock";
 export const controlTokenName = "control.token";
 /** The lock in the same folder that a running sidecar holds (`system/lock.ts`). */
 export const sidecarLockName = "sidecar.lock";
+/** The sidecar's journal, in its state folder. */
+export const journalName = "journal.sqlite";
 /** Longest line either side takes, in bytes. */
 export const maxControlLineBytes = 4 * 1024 * 1024;
 
