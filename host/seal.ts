@@ -26,9 +26,18 @@ export class SealedForAnother extends FleetError {
   }
 }
 
+/** LF1345: a worker's name is another worker's on this host, whose key and journal would give way. */
+export class NameTaken extends FleetError {
+  constructor(worker: string, offered: string, held: string, folder: string) {
+    super("LF1345", `On this host "${worker}" is worker ${held}, whose key is kept here; ${offered} is another one.`, {
+      fix: `give one of them another name (worker), or another hostRoot. If ${held} is gone for good: rm -r ${folder}, then pulumi up.`,
+    });
+  }
+}
+
 /**
  * Keeps a sealed secret for a worker after making sure that it opens here and is not older than the one that is there. One that cannot be used any more is replaced
- * under its own epoch.
+ * under its own epoch; another worker's never is.
  * @param credentials where secrets rest encrypted; `undefined`: as they came
  */
 export async function keepSealed(
@@ -38,11 +47,12 @@ export async function keepSealed(
 ): Promise<{ epoch: number; changed: boolean }> {
   const place = layout.worker(request.worker);
   const held = await keptSecret(place);
-  if (held !== undefined && held.address === request.address && request.epoch < held.epoch)
+  if (held !== undefined && held.address !== request.address)
+    throw new NameTaken(request.worker, request.address, held.address, place.folder);
+  if (held !== undefined && request.epoch < held.epoch)
     throw new EpochPassed(request.worker, request.epoch, held.epoch);
   await checkOpens(layout, request);
-  const isHeld = held?.address === request.address && held.epoch === request.epoch;
-  if (isHeld && (await whyUnusable(layout, place, held, credentials)) === undefined)
+  if (held?.epoch === request.epoch && (await whyUnusable(layout, place, held, credentials)) === undefined)
     return { epoch: held.epoch, changed: false };
   await ensureFolder(place.folder, "private");
   await layToRest(layout, place, request, credentials);
