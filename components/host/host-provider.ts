@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { FleetError } from "../../schema/errors.js";
+import { gpuIdsSchema } from "../../schema/gpus.js";
 import { gpuSchema, hostFactsSchema, ownOllamaSchema, wantsSchema, type Wants } from "../../schema/host.js";
 import { hashSchema } from "../../schema/json.js";
 import { coded } from "../coded.js";
@@ -17,6 +18,7 @@ const inputs = statedHostSchema.safeExtend({
   contextLength: z.number().int().nonnegative(),
   // Each of these has what a host of before there was such an input means.
   gpu: gpuSchema.default("none"),
+  gpus: gpuIdsSchema.default([]),
   strangers: z.enum(["keep", "remove"]).default("keep"),
   models: z.array(z.string().min(1)).default([]),
   endpoints: z.array(z.object({ name: z.string().min(1), url: z.url() })).default([]),
@@ -36,11 +38,11 @@ type State = Inputs & z.infer<typeof computed>;
 const idOf = ({ kind, name }: Inputs): string => `${kind}:${name}`;
 
 /** What the machine is held against. */
-const wantsOf = ({ models, endpoints, ollamaPort, gpu, contextLength }: Inputs): Wants =>
-  wantsSchema.parse({ endpoints, ollamaPort, gpu, contextLength, models: models.map(needsOf) });
+const wantsOf = ({ models, endpoints, ollamaPort, gpu, gpus, contextLength }: Inputs): Wants =>
+  wantsSchema.parse({ endpoints, ollamaPort, gpu, gpus, contextLength, models: models.map(needsOf) });
 
 /** What a machine is asked for. */
-type Asked = Pick<Inputs, "models" | "endpoints" | "ollamaPort" | "gpu" | "contextLength">;
+type Asked = Pick<Inputs, "models" | "endpoints" | "ollamaPort" | "gpu" | "gpus" | "contextLength">;
 
 /**
  * Whether a machine is asked for something that it was not held against yet. What has passed once is not asked again: an Ollama that died is started again whatever the
@@ -54,6 +56,7 @@ export function asksMore(wanted: Asked, before: Asked & Pick<State, "facts">): b
   return (
     isNew ||
     wanted.gpu !== before.gpu ||
+    wanted.gpus.join() !== before.gpus.join() ||
     wanted.ollamaPort !== before.ollamaPort ||
     wanted.contextLength > before.contextLength
   );
@@ -78,11 +81,11 @@ async function converge(wanted: Inputs, before?: State): Promise<z.infer<typeof 
 
 async function setUp(wanted: Inputs, host: Host): Promise<Pick<z.infer<typeof computed>, "facts">> {
   const facts = await host.call("facts", {});
-  const { ollama, ollamaPort: port, contextLength, gpu, strangers } = wanted;
+  const { ollama, ollamaPort: port, contextLength, gpu, gpus, strangers } = wanted;
   const report = await host.call("reconcile", {
     worker: wanted.name,
     section: "runtime",
-    desired: { kind: "runtime", ollama, port, contextLength, gpu, strangers },
+    desired: { kind: "runtime", ollama, port, contextLength, gpu, gpus, strangers },
   });
   tell(strangersTold(wanted.name, report.strangers));
   return { facts };

@@ -95,8 +95,10 @@ describe("the facts of a machine", () => {
         await writeFile(join(bin, "nvidia-smi"), `#!/bin/sh\n${script}\n`);
         await chmod(join(bin, "nvidia-smi"), 0o755);
       };
-      await smi("echo 'NVIDIA L4, 23034'");
-      expect((await host.call("facts", {})).gpus).toEqual([{ name: "NVIDIA L4", memoryBytes: 23034 * 1024 ** 2 }]);
+      await smi("echo '0, GPU-a, NVIDIA L4, 23034'");
+      expect((await host.call("facts", {})).gpus).toEqual([
+        { index: "0", uuid: "GPU-a", name: "NVIDIA L4", memoryBytes: 23034 * 1024 ** 2 },
+      ]);
       await smi("echo 'NVIDIA-SMI has failed because it could not communicate with the driver.'; exit 9");
       expect((await host.call("facts", {})).gpus).toEqual([]);
     } finally {
