@@ -155,7 +155,7 @@ describe.skipIf(whyNot !== undefined)(`several workers on one computer${because(
       const users = await Promise.all(pids.slice(0, 2).map(ownerOf));
       expect(users).toEqual([userName(a.root, "ollama"), userName(b.root, "ollama")]);
       expect(new Set(pids).size).toBe(4);
-      expect(starts[0]!.uid).not.toBe(starts[1]!.uid);
+      expect(starts[0].uid).not.toBe(starts[1].uid);
     });
 
     test("gets another GPU without anything happening to the other host", async () => {
@@ -171,7 +171,7 @@ describe.skipIf(whyNot !== undefined)(`several workers on one computer${because(
     test("is back with its GPUs and its secret after a reboot", async () => {
       await machine.reboot();
       const starts = await Promise.all([a.started("home", 2), b.started("home", 2)]);
-      expect(starts[0]!.secret).not.toBe(starts[1]!.secret);
+      expect(starts[0].secret).not.toBe(starts[1].secret);
       expect(await gpus(a)).toContain("CUDA_VISIBLE_DEVICES=0,1");
       expect(await gpus(b)).toContain(`CUDA_VISIBLE_DEVICES=${other}`);
     });
