@@ -21,8 +21,10 @@ export interface Implementation {
 export interface ResourceSpec<Inputs extends z.ZodObject, Computed extends z.ZodObject> {
   readonly inputs: Inputs;
   readonly computed: Computed;
-  /** Dotted paths into the inputs that say which thing this is. A change makes another one of it; the old is deleted first, since both would be one worker. */
+  /** Dotted paths into the inputs that say which thing this is. A change makes another one of it. */
   readonly identity: readonly string[];
+  /** Whether the other one is made while the old one is still there, which goes last. Default: the old is deleted first, since both would be one worker. */
+  readonly overlaps?: boolean;
   /** Inputs that only say where this checkout found something: another value alone is no change. Default: none. */
   readonly incidental?: readonly string[];
   /** The worker's record, for what only one run at a time may do with a worker; see {@link inTurn}. Default: nothing is waited for. */
@@ -95,7 +97,7 @@ export function implement<Inputs extends z.ZodObject, Computed extends z.ZodObje
           changed.length === 0 &&
           spec.drifted !== undefined &&
           (await spec.drifted(parseState(olds), parseInputs(news)));
-        return { changes: changed.length > 0 || drifted, replaces, deleteBeforeReplace: true };
+        return { changes: changed.length > 0 || drifted, replaces, deleteBeforeReplace: spec.overlaps !== true };
       }),
     create: (news) =>
       plainErrors(async () => {

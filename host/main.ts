@@ -9,6 +9,7 @@ import { createLogger } from "../system/log.js";
 import { explained } from "./explained.js";
 import { factsOf } from "./facts.js";
 import { presentPublicKey } from "./host-key.js";
+import { giveJournal, takeJournal } from "./journal.js";
 import { layoutOf, type Layout } from "./layout.js";
 import { withOwnBundle } from "./own-bundle.js";
 import { preflight } from "./preflight/preflight.js";
@@ -77,6 +78,14 @@ async function answer(verb: HostVerb, request: unknown): Promise<unknown> {
       const { root, host, worker } = hostVerbs.revive.request.parse(request);
       const layout = layoutOf(root);
       return revive(worker, host, machineOf(layout));
+    }
+    case "giveJournal": {
+      const parsed = hostVerbs.giveJournal.request.parse(request);
+      return giveJournal(layoutOf(parsed.root), parsed);
+    }
+    case "takeJournal": {
+      const parsed = hostVerbs.takeJournal.request.parse(request);
+      return takeJournal(layoutOf(parsed.root), parsed);
     }
     case "answers": {
       const { url } = hostVerbs.answers.request.parse(request);

@@ -1,11 +1,9 @@
-import { existsSync, lstatSync } from "node:fs";
-import { join } from "node:path";
-import { sidecarLockName } from "../system/control-client.js";
-import { tryLock } from "../system/lock.js";
+import { existsSync } from "node:fs";
 import type { Layout } from "./layout.js";
 import { forgetSecret } from "./secret-at-rest.js";
 import { sidecarUnitName } from "./sections/service.js";
 import type { ServiceManager } from "./services/unit.js";
+import { holdState } from "./state-hold.js";
 
 /** Whether a worker's sidecar is certainly not running, and how that is known. */
 export interface Death {
@@ -42,11 +40,8 @@ export async function proofOfDeath(
 }
 
 function isHeld(state: string): boolean {
-  const file = join(state, sidecarLockName);
-  const found = lstatSync(file, { throwIfNoEntry: false });
-  if (found === undefined) return false; // no sidecar has ever come so far
-  if (!found.isFile()) return true; // the folder is the sidecar's own: root must not follow what it put there
-  const held = tryLock(file);
-  held?.release();
-  return held === undefined;
+  const held = holdState(state);
+  if (held === "another's") return true;
+  held.release();
+  return false;
 }

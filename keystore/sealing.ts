@@ -5,7 +5,7 @@ import { canonicalJson } from "./canonical-json.js";
 import { SealRefused } from "./errors.js";
 import { equalTexts, fromBase64, newSealKey, openSealed, sealTo, type SealKeyPair } from "./sealed-box.js";
 
-/** A secret on its way to a host, base64: opens only with that host's key, and says for whom it was meant. */
+/** Something on its way to a host, base64: opens only with that host's key, and says for whom it was meant. */
 export type SealedForHost = string & { readonly __sealedForHost: never };
 
 /** For whom a secret is sealed. All of it is bound into the message. */
@@ -23,16 +23,20 @@ export interface SealTarget {
 /** A host's key pair, made on the host. */
 export const newHostKey = (): SealKeyPair => newSealKey();
 
-const purpose = "secret for a host v1";
+/** What is sealed: a worker's keys, or its journal. One never opens as the other. */
+export type Cargo = "secret" | "journal";
+const purposeOf = (cargo: Cargo): string => `${cargo} for a host v1`;
 
-/** Seals `payload` to a host, from a sender that exists for this message only. The caller zeroes the payload. */
-export function sealForHost(target: SealTarget, payload: Uint8Array): SealedForHost {
+/** Seals `payload` to a host, from a sender that exists for this message only. The caller zeroes the payload. @param cargo default: a worker's keys */
+export function sealForHost(target: SealTarget, payload: Uint8Array, cargo: Cargo = "secret"): SealedForHost {
   const { host, epoch, address } = target;
   const context = canonicalJson({ address, epoch, host });
-  return Buffer.from(sealTo(target.hostPublicKey, purpose, context, payload)).toString("base64") as SealedForHost;
+  return Buffer.from(sealTo(target.hostPublicKey, purposeOf(cargo), context, payload)).toString(
+    "base64",
+  ) as SealedForHost;
 }
 
-/** What was in a sealed secret. The receiver zeroes the payload. */
+/** What was sealed, and for whom. The receiver zeroes the payload. */
 export interface OpenedSecret {
   readonly host: string;
   readonly epoch: number;
@@ -41,7 +45,7 @@ export interface OpenedSecret {
 }
 
 /**
- * Opens a secret on the host it was sealed for.
+ * Opens what was sealed, on the host it was sealed for.
  * @param expected the opener's own name, and as much as it knows of the rest
  * @throws SealRefused (LF1113) when it was sealed to another key or for another host, worker or epoch, or is damaged
  */
@@ -49,9 +53,10 @@ export function openSealedForHost(
   hostSecretKey: Uint8Array,
   expected: { readonly host: string; readonly address?: Address; readonly epoch?: number },
   sealed: string,
+  cargo: Cargo = "secret",
 ): OpenedSecret {
   const bytes = fromBase64(sealed, "base64");
-  const opened = bytes && openSealed(hostSecretKey, purpose, bytes);
+  const opened = bytes && openSealed(hostSecretKey, purposeOf(cargo), bytes);
   if (opened === undefined) throw new SealRefused("it is damaged or was sealed to another key");
   const { payload } = opened;
   try {

@@ -266,6 +266,38 @@ export const hostVerbs = {
     }),
     reply: z.object({ epoch: z.number().int().positive(), changed: z.boolean() }),
   },
+  /** Gives away the journal of a worker whose sidecar is stopped, sealed to the host that will serve with it. Changes nothing. */
+  giveJournal: {
+    request: z.object({
+      root: z.string(),
+      worker: z.string().min(1),
+      address: addressSchema,
+      /** Who will open it, and under which epoch it will serve. */
+      to: z.object({
+        host: z.string().min(1),
+        sealKey: hostFactsSchema.shape.sealKey,
+        epoch: z.number().int().positive(),
+      }),
+    }),
+    reply: z.object({
+      /** Output of keystore/sealing `sealForHost` over the compressed file, base64; `null` when there is none to give. */
+      sealed: z.string().nullable(),
+      /** Why there is none, where one would be expected: one clause. */
+      why: z.string().nullable(),
+    }),
+  },
+  /** Puts a journal in place that another host gave away, unless the one that is here has been served with since. */
+  takeJournal: {
+    request: z.object({
+      root: z.string(),
+      host: z.string(),
+      worker: z.string().min(1),
+      address: addressSchema,
+      epoch: z.number().int().positive(),
+      sealed: z.string(),
+    }),
+    reply: z.object({ changed: z.boolean() }),
+  },
   /** Whether something answers HTTP requests on the host itself, within five seconds. */
   answers: {
     request: z.object({ root: z.string(), url: z.url({ protocol: /^https?$/ }) }),

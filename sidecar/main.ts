@@ -9,7 +9,7 @@ import { bundleManifestSchema } from "../schema/bundle.js";
 import { describeError, FleetError } from "../schema/errors.js";
 import { type Settings, settingsSchema } from "../schema/settings.js";
 import { systemClock } from "../system/clock.js";
-import { sidecarLockName } from "../system/control-client.js";
+import { journalName, sidecarLockName } from "../system/control-client.js";
 import { type Exit, ownExit } from "../system/exit.js";
 import { ensureFolder } from "../system/files.js";
 import { tryLock } from "../system/lock.js";
@@ -102,7 +102,7 @@ async function run(settings: Settings, credentials: Credentials, exit: Exit, log
   });
   exit.onLeave(() => connected.close());
   const { chain, node, contracts } = connected;
-  const journal = openJournal(join(settings.stateFolder, "journal.sqlite"), {
+  const journal = openJournal(join(settings.stateFolder, journalName), {
     chainId: network.chainId,
     jobRegistry: contracts.jobRegistry,
     worker: settings.address,

@@ -12,6 +12,7 @@ export const docker = (config: pulumi.Config): Record<string, unknown> =>
       gpu: config.require<Gpu>("gpu"),
       ollamaMemoryMiB: config.requireNumber("ollamaMemoryMiB"),
       ...optional("gpus", gpuIds(config.getObject<GpuIds>("gpus"))),
+      ...optional("host", config.get("hostName")),
       ...optional("engine", config.getObject<DockerEngine>("engine")),
       ...optional("workerMemoryMiB", config.getNumber("workerMemoryMiB")),
       ...optional("baseImage", config.get("baseImage")),

@@ -6,6 +6,7 @@ import { gpuIds, optional, workerStack, type GpuIds } from "./worker-stack.js";
 /** One worker on a machine that is reached by SSH. */
 export const host = (config: pulumi.Config): Record<string, unknown> =>
   workerStack(config, () => ({
+    ...optional("host", config.get("hostName")),
     ssh: config.requireObject<SshAccess>("ssh"),
     ollama: config.get("ollama") ?? config.requireObject<PinnedOllama>("ollamaRelease"),
     ...optional("gpu", config.get<Gpu>("gpu")),

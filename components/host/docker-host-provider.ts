@@ -103,6 +103,7 @@ export const dockerHost = implement({
   inputs,
   computed,
   identity: ["kind", "name", "root"],
+  overlaps: true, // a worker moves from one to the other
   incidental: ["bundle", "models", "endpoints"], // `wantedBundle` says whether it is another one; `asksMore`, whether more is asked
   create: async (wanted) => ({ id: idOf(wanted), computed: await converge(wanted) }),
   // Containers that were stopped are started again.

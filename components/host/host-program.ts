@@ -46,7 +46,7 @@ const identityFor = (verb: HostVerb, { root, name }: HostReference): Record<stri
   withoutName.includes(verb) ? { root } : { root, host: name };
 
 /** What is asked of a host whatever its name. */
-const withoutName: readonly HostVerb[] = ["control", "proofOfDeath", "answers"];
+const withoutName: readonly HostVerb[] = ["control", "proofOfDeath", "answers", "giveJournal"];
 
 function parseAnswer(text: string): unknown {
   try {

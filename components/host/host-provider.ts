@@ -104,6 +104,7 @@ export const host = implement({
   inputs,
   computed,
   identity: ["kind", "name", "root"],
+  overlaps: true, // a worker moves from one to the other
   // `wantedBundle` says whether the bundle is another one; `asksMore`, whether models and endpoints ask for more
   incidental: ["bundle", "models", "endpoints"],
   create: async (wanted) => ({ id: idOf(wanted), computed: await converge(wanted) }),

@@ -59,6 +59,7 @@ export const model = implement({
   inputs,
   computed,
   identity: ["host.name", "host.root", "worker", "model"],
+  overlaps: true, // where a worker moves to, its models are before it
   create: async (wanted) => ({
     id: `${wanted.host.name}:${wanted.worker}:${wanted.model}`,
     computed: await converge(wanted),

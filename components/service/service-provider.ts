@@ -6,7 +6,6 @@ import { workerStateFolder, type Report } from "../../schema/host.js";
 import { hashSchema, modelNameSchema } from "../../schema/json.js";
 import { settingsSchema, type Settings } from "../../schema/settings.js";
 import type { ModelName } from "../../schema/units.js";
-import { systemClock } from "../../system/clock.js";
 import { leave, skipDeregister } from "../chain/leave.js";
 import { coded } from "../coded.js";
 import { openStoreHere, withRecordLock } from "../context.js";
@@ -14,8 +13,15 @@ import { openHost } from "../host/host.js";
 import { isSaidGone, isToBeCleaned } from "../host/unreached.js";
 import { implement, PartlyDone } from "../implementation.js";
 import { holdingOf } from "../keys/holder.js";
-import { isSameHost, workerReferenceSchema, type WorkerReference } from "../worker-reference.js";
+import {
+  hostReferenceSchema,
+  isSameHost,
+  workerReferenceSchema,
+  type HostReference,
+  type WorkerReference,
+} from "../worker-reference.js";
 import { holdFor, takerAt } from "./hold.js";
+import { bringJournal, formerHosts, move, StillRetiring } from "./move.js";
 import type { Patience } from "./patience.js";
 import { stillNeeded, unwanted } from "./retiring.js";
 import { sealTo } from "./sealing.js";
@@ -33,23 +39,31 @@ const computed = z.object({
   holder: z.string(),
   /** Models that the program wants no more and that sessions may still use: the sidecar goes on answering for them. */
   retiring: z.array(modelNameSchema).default([]),
+  /** Hosts that it was moved away from and that something of it may still be on. */
+  formerly: z.array(hostReferenceSchema).default([]),
 });
 type Inputs = z.infer<typeof inputs>;
+type Computed = z.infer<typeof computed>;
 
 const idOf = ({ network, address }: WorkerReference): string => `${network.chainId}:${address}:service`;
 
-async function converge(wanted: Inputs, retiring: readonly ModelName[]): Promise<z.infer<typeof computed>> {
+async function converge(
+  wanted: Inputs,
+  retiring: readonly ModelName[] = [],
+  formerly: readonly HostReference[] = [],
+): Promise<Computed> {
   const { worker } = wanted;
   const machine = openHost(worker.host);
   const settings = settingsOf(wanted, retiring);
   const facts = await machine.call("facts", {});
-  const epoch = await withRecordLock(openStoreHere(worker.keys.store), worker.keys.ref, async () => {
+  const { epoch } = await withRecordLock(openStoreHere(worker.keys.store), worker.keys.ref, async () => {
     const hold = await holdFor(worker, takerAt(machine, facts), "up");
     await sealTo(machine, facts, worker.name, hold.record);
-    return hold.epoch;
+    return hold.record;
   });
-  const done = { epoch, holder: worker.host.name, retiring: [...retiring] };
+  const done = { epoch, holder: worker.host.name, retiring: [...retiring], formerly: [...formerly] };
   try {
+    for (const host of formerly) await bringJournal(worker, openHost(host), machine, { ...facts, epoch });
     const { rolledBack } = await machine.call("reconcile", {
       worker: worker.name,
       section: "service",
@@ -57,13 +71,14 @@ async function converge(wanted: Inputs, retiring: readonly ModelName[]): Promise
     });
     if (rolledBack !== null) throw new RolledBack(worker.name, rolledBack);
     await waitForStatus(machine, worker.name, (status) => status.epoch === epoch, { patience: startPatience });
+    for (const host of formerly) await takeAway({ ...worker, host });
   } catch (thrown) {
     const error = coded(thrown);
     // It may run, or come to run, on this host from here on: a destroy must know of it, or it could not take the host down.
     if (error instanceof FleetError) throw new PartlyDone(idOf(worker), done, error);
     throw error;
   }
-  return done;
+  return { ...done, formerly: [] };
 }
 
 /** LF1360: a new bundle did not become healthy in its time, and the one before it serves again. */
@@ -103,22 +118,27 @@ export const service = implement({
   turnOf: ({ worker }) => worker.keys,
   create: async (wanted) => ({
     id: idOf(wanted.worker),
-    computed: await converge(wanted, []),
+    computed: await converge(wanted),
   }),
   // A sidecar that refuses its secret, or whose new epoch the operator asks for (LF1412), is sealed to anew: nothing in the inputs shows either.
-  drifted: async ({ worker, retiring, epoch }) => {
-    if (isSaidGone(worker.host.name) || !(await openHost(worker.host).present())) return true;
+  drifted: async ({ worker, retiring, epoch, formerly }) => {
+    if (formerly.length > 0 || isSaidGone(worker.host.name) || !(await openHost(worker.host).present())) return true;
     const status = await statusOf(worker);
     return status?.epoch !== epoch || stillNeeded(retiring, status).length < retiring.length;
   },
   update: async (wanted, before) => {
     const dropped = unwanted(before, wanted.models);
-    const retiring = dropped.length === 0 ? [] : stillNeeded(dropped, await statusOf(before.worker));
-    const stays = isSameHost(before.worker.host, wanted.worker.host);
-    return stays ? converge(wanted, retiring) : move(before.worker, () => converge(wanted, retiring));
+    const status = dropped.length === 0 ? undefined : await statusOf(before.worker);
+    const retiring = stillNeeded(dropped, status);
+    const { host } = wanted.worker;
+    const formerly = formerHosts([...before.formerly, before.worker.host], host);
+    if (isSameHost(before.worker.host, host)) return converge(wanted, retiring, formerly);
+    if (status !== undefined && retiring.length > 0) throw new StillRetiring(wanted.worker.name, retiring);
+    return move(before.worker, host, () => converge(wanted, [], formerly));
   },
-  delete: async ({ worker }) => {
+  delete: async ({ worker, formerly }) => {
     if (!skipDeregister()) await leave(worker, 60_000); // nothing to do where the registration's delete has come first
+    for (const host of formerly) await takeAway({ ...worker, host });
     const stopped = await takeAway(worker);
     if (stopped === undefined) return; // nothing was stopped: whoever held the key may hold it still
     const store = openStoreHere(worker.keys.store);
@@ -128,34 +148,6 @@ export const service = implement({
     });
   },
 });
-
-/** From one host to another. Whatever goes wrong before the key has changed hands leaves the old one serving. */
-async function move<T>(from: WorkerReference, to: () => Promise<T>): Promise<T> {
-  await stopAt(from);
-  try {
-    const result = await to();
-    await takeAway(from);
-    return result;
-  } catch (error) {
-    await openHost(from.host)
-      .call("revive", { worker: from.name }) // refused there once the key is elsewhere: its secret is gone
-      .catch(() => undefined);
-    throw error;
-  }
-}
-
-/** Lets the sidecar of a host that is moved away from finish what it runs and end; what does not answer is left to the proof of its death. */
-async function stopAt(worker: WorkerReference): Promise<void> {
-  const machine = openHost(worker.host);
-  const isAsked = await ask(machine, worker.name, { op: "drain" }).then(
-    () => true,
-    () => false,
-  );
-  for (const end = systemClock.now() + drainWaitMs; isAsked && systemClock.now() < end; await systemClock.sleep(200))
-    if ((await machine.call("proofOfDeath", { worker: worker.name })).dead) return;
-}
-/** Longest wait for a sidecar that is to end (ms): its jobs' completion timeout, and a little. */
-const drainWaitMs = 180_000;
 
 /** Takes the service off a host, with its journal and its secret. @returns that host; `undefined` where nothing of ours is */
 async function takeAway(worker: WorkerReference): Promise<Taker | undefined> {

@@ -85,11 +85,16 @@ export type Checker = <T>(argument: string, schema: z.ZodType<T>, value: unknown
 
 /** Where everything lies on a machine that is ours alone. */
 const standardRoot = "/var/lib/lightchain-fleet";
+const hostName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$/, "is not letters, digits, dots and dashes, at most 63");
 const absolute = z.string().regex(/^\/[^\n\r\0]+$/, "is not an absolute path");
 
 /** Fills in a host's defaults and checks the way to it. Pure. */
 export function resolveHost(choice: HostChoice, check: Checker): ResolvedHost {
-  if ("docker" in choice) return choice; // its own resource checks it
+  const name = "docker" in choice ? choice.docker.host : choice.host;
+  if (name !== undefined) check("host.host", hostName, name);
+  if ("docker" in choice) return choice; // its own resource checks the rest
   const gpu = check("host.gpu", gpuSchema, choice.gpu ?? "required");
   if (choice.gpus !== undefined) check("host.gpus", gpu === "none" ? noGpusSchema : someGpusSchema, choice.gpus);
   if (typeof choice.ollama !== "string") check("host.ollama", pinnedOllamaSchema, choice.ollama);

@@ -77,8 +77,8 @@ function createKeys(parent: LightchainWorker, worker: ResolvedWorker, checked: C
 }
 
 function createHost(parent: LightchainWorker, worker: ResolvedWorker, checked: Checked, keys: Keys): HostResource {
-  const name = `${worker.name}-host`;
   const { host, tuning } = worker;
+  const name = hostResource(worker.name, "docker" in host ? host.docker.host : host.host);
   // The keys are the last net: everything else is gone before they are given up.
   const opts = { parent, dependsOn: [keys] };
   const asked = { models: worker.models.map((model) => model.name), endpoints: endpointsOf(worker.network) };
@@ -91,6 +91,13 @@ function createHost(parent: LightchainWorker, worker: ResolvedWorker, checked: C
   if ("connection" in host) return new SshHost(name, { ...host, ...asked, root }, opts);
   return new LocalHost(name, { ...host, ...asked, root }, opts);
 }
+
+/**
+ * A host that is given a name has it in its resource's: whoever moves a worker names another one, and both are there until it has moved. A name that was the default's is
+ * no other resource. Pure.
+ */
+export const hostResource = (worker: string, host: string | undefined): string =>
+  host === undefined || host === `${worker}-host` ? `${worker}-host` : `${worker}-on-${host}`;
 
 function createModel(
   parent: LightchainWorker,

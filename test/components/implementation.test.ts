@@ -59,6 +59,21 @@ describe("a resource behind a late provider", () => {
     expect(result).toEqual({ changes, replaces, deleteBeforeReplace: true });
   });
 
+  test("lets another one be made before it goes, where both may be", async () => {
+    const overlapping = implement({
+      inputs: z.object({ where: z.object({ place: z.string() }) }),
+      computed: z.object({}),
+      identity: ["where.place"],
+      overlaps: true,
+      create: async () => ({ id: "a", computed: {} }),
+      update: async () => ({}),
+      delete: async () => undefined,
+    });
+    const news = inputs({ where: { port: 1, place: "there" } });
+    const { replaces, deleteBeforeReplace } = await overlapping.diff("a", inputs(), news);
+    expect([replaces, deleteBeforeReplace]).toEqual([["where"], false]);
+  });
+
   test("is changed when what is out there drifted", async () => {
     const state = inputs({ name: "drifted" });
     expect((await thing.diff("a", { ...state, made: "5" }, state)).changes).toBe(true);

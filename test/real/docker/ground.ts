@@ -25,6 +25,8 @@ export interface DockerGround {
   readonly stateVolume: string;
   /** The host that the worker's container is. */
   readonly host: Host;
+  /** What of a stack's config is this engine's, for a host with this prefix. */
+  configOf(prefix: string): Readonly<Record<string, unknown>>;
   /** The program with further settings, or other ones. */
   stage(config?: Readonly<Record<string, unknown>>): Promise<Stage>;
   end(): Promise<void>;
@@ -33,11 +35,12 @@ export interface DockerGround {
 /**
  * Opens it. The rehearsal network listens on this machine's loopback alone, which no container reaches, and the stack's own network must be as it is for
  * everybody: so a bridge beside it has an address of this machine's at which the same ports lead to loopback, and the stack is told that address.
+ * @param given the rehearsal network to take, which is not ended with it. Default: one of its own
  */
-export async function openDockerGround(): Promise<DockerGround> {
-  const rehearsal = await openRehearsal();
+export async function openDockerGround(given?: Rehearsal): Promise<DockerGround> {
+  const rehearsal = given ?? (await openRehearsal());
   const prefix = `docker-${randomBytes(3).toString("hex")}`;
-  const closers: (() => unknown)[] = [() => rehearsal.end()];
+  const closers: (() => unknown)[] = given === undefined ? [() => rehearsal.end()] : [];
   const end = async (): Promise<void> => {
     for (const close of closers.reverse()) await close();
   };
@@ -56,23 +59,24 @@ export async function openDockerGround(): Promise<DockerGround> {
     await makeOllamaImage(ollamaImage, base, tools, { address, port: registry });
     await installDockerPlugin(folders.pulumiHome, tools.node);
 
+    const configOf = (named: string): Readonly<Record<string, unknown>> => ({
+      kind: "docker",
+      network: networkFile,
+      engine: testEngine(),
+      prefix: named,
+      ollamaImage,
+      baseImage: base,
+      gpu: "none",
+      ollamaMemoryMiB: 2_048,
+      bundle: compiled("bundle"),
+      patienceMs: 120_000,
+    });
     const stage = (config: Readonly<Record<string, unknown>> = {}): Promise<Stage> =>
-      prepareStage(folders, tools, { ...network, networkFile }, say, {
-        ...{
-          kind: "docker",
-          engine: testEngine(),
-          prefix,
-          ollamaImage,
-          baseImage: base,
-          gpu: "none",
-          ollamaMemoryMiB: 2_048,
-        },
-        ...{ bundle: compiled("bundle"), patienceMs: 120_000, ...config },
-      });
+      prepareStage(folders, tools, { ...network, networkFile }, say, { ...configOf(prefix), ...config });
     const names = { worker: `${prefix}-worker`, ollama: `${prefix}-ollama`, stateVolume: `${prefix}-state` };
     return {
       ...names,
-      ...{ rehearsal, prefix, stage, end },
+      ...{ rehearsal, prefix, configOf, stage, end },
       consumer: await consumerOf(networkSchema.parse(JSON.parse(text)), network.accountsFile),
       host: openHost({
         ...{ kind: "docker", name: "home-host", root: "/var/lib/lightchain-fleet" },
