@@ -94,6 +94,9 @@ const memoryMaxBytes = 2 * 1024 ** 3;
 const watchdogSeconds = 60;
 
 /** The sidecar as a unit. Pure. */
+/** From a sidecar's SIGTERM to its SIGKILL (ms): its jobs' time, and half a minute. */
+export const stopTimeoutMs = ({ settings }: ServiceSection): number => settings.jobs.shutdownMs + 30_000;
+
 export function sidecarUnit(of: {
   readonly worker: string;
   readonly section: ServiceSection;
@@ -118,7 +121,7 @@ export function sidecarUnit(of: {
     },
     folder: place.folder,
     log: place.log,
-    stopTimeoutMs: section.settings.jobs.shutdownMs + 30_000,
+    stopTimeoutMs: stopTimeoutMs(section),
     revision,
     secret: credential === undefined ? { sealed: place.sealed, hostKey: layout.hostKey, host } : null,
   };
