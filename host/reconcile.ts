@@ -262,11 +262,11 @@ async function settled(
 async function tidy(
   { section, desired }: ReconcileRequest,
   document: HostDocument,
-  { layout, bundle }: Machine,
+  { layout, bundle, clock }: Machine,
 ): Promise<{ strangers: string[]; changes: string[] }> {
   if (isEmpty(document) || desired === null) return { strangers: [], changes: [] };
   if (section !== "service") return lookForStrangers(document, urlOf(document));
-  const gone = await removeNeedlessBundles(layout, basename(bundle), document);
+  const gone = await removeNeedlessBundles(layout, basename(bundle), document, clock.now());
   return { strangers: [], changes: gone.map((hash) => `removed bundle ${hash.slice(0, 14)}…`) };
 }
 

@@ -112,7 +112,8 @@ export const host = implement({
   drifted: async (state, wanted) => {
     if (asksMore(wanted, state)) return true;
     const machine = openHost(state.reference);
-    return !(await machine.present()) || !(await machine.answers(`${state.ollamaUrl}/api/version`));
+    // A bundle may have been tidied away before any section named it.
+    return !(await machine.present(state.bundleHash)) || !(await machine.answers(`${state.ollamaUrl}/api/version`));
   },
   update: (wanted, before) => converge(wanted, before),
   // Looks and changes nothing: the folder that the bundle came from may be gone by now.

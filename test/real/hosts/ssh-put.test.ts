@@ -61,6 +61,20 @@ describe.skipIf(whyNoSshd() !== undefined)("a bundle that is brought to a host b
     expect(await stat(join(target, "node"))).toMatchObject({ ino, mtimeMs });
   });
 
+  test("that is put again is the one whose host program answers from then on, and is told apart from one that is gone", async () => {
+    const host = hostAt(root);
+    const other = await makeSmallBundle(join(folder, "other"), { "other.js": "another" });
+    const [first, second] = [await host.put(bundle), await host.put(other)];
+    const putLast = async (): Promise<string> =>
+      (await runProcess("ls", ["-1t", join(root, "bundles")])).stdout.split("\n")[0] ?? "";
+    expect(await putLast()).toBe(second);
+    await host.put(bundle);
+    expect(await putLast()).toBe(first);
+    expect([await host.present(first), await host.present(second)]).toEqual([true, true]);
+    await rm(join(root, "bundles", second), { recursive: true });
+    expect([await host.present(first), await host.present(second), await host.present()]).toEqual([true, false, true]);
+  });
+
   test("is brought again when a file of it was damaged since", async () => {
     await hostAt(root).put(bundle);
     await appendFile(join(target, "wasm/part.js"), "damage");
