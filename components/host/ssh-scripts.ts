@@ -48,7 +48,7 @@ export const checkBundle = (root: string, hash: string): readonly string[] =>
     [
       `cd "$1/bundles/$2" 2>/dev/null || exit ${noBundle}`,
       `sha256sum -c - >/dev/null 2>&1 || exit ${damaged}`,
-      "touch .",
+      "touch . 2>/dev/null || :",
     ],
     root,
     hash,
