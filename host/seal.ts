@@ -1,8 +1,10 @@
+import { existsSync } from "node:fs";
 import type { z } from "zod";
 import { openSealedForHost } from "../keystore/sealing.js";
 import { FleetError } from "../schema/errors.js";
 import { ensureFolder } from "../system/files.js";
 import type { hostVerbs } from "../schema/host.js";
+import { readDocument } from "./document.js";
 import { readHostKey } from "./host-key.js";
 import type { Layout } from "./layout.js";
 import { keptSecret, layToRest, whyUnusable } from "./secret-at-rest.js";
@@ -35,6 +37,15 @@ export class NameTaken extends FleetError {
   }
 }
 
+/** LF1346: a worker serves on this host, but its folder is not there: its disk is not mounted, or it was removed with the journal in it. */
+export class WorkerFolderMissing extends FleetError {
+  constructor(worker: string, folder: string) {
+    super("LF1346", `Worker ${worker} serves on this host, but ${folder}, where its journal was, is not there.`, {
+      fix: `mount its disk (findmnt -T ${folder}), then pulumi up. If the journal is gone for good: mkdir ${folder}, then LIGHTCHAIN_HOLDER_GONE=<host>#<epoch> pulumi up, which starts a new epoch.`,
+    });
+  }
+}
+
 /**
  * Keeps a sealed secret for a worker after making sure that it opens here and is not older than the one that is there. One that cannot be used any more is replaced
  * under its own epoch; another worker's never is.
@@ -51,12 +62,20 @@ export async function keepSealed(
     throw new NameTaken(request.worker, request.address, held.address, place.folder);
   if (held !== undefined && request.epoch < held.epoch)
     throw new EpochPassed(request.worker, request.epoch, held.epoch);
+  if (held === undefined && (await isWithoutFolder(layout, request.worker)))
+    throw new WorkerFolderMissing(request.worker, place.folder);
   await checkOpens(layout, request);
   if (held?.epoch === request.epoch && (await whyUnusable(layout, place, held, credentials)) === undefined)
     return { epoch: held.epoch, changed: false };
   await ensureFolder(place.folder, "private");
   await layToRest(layout, place, request, credentials);
   return { epoch: request.epoch, changed: true };
+}
+
+/** Whether the document has a service whose folder is not there: what is sealed would lie where a disk is to be mounted, beside an empty journal. */
+async function isWithoutFolder(layout: Layout, worker: string): Promise<boolean> {
+  const { workers } = await readDocument(layout.document);
+  return (workers[worker]?.service ?? null) !== null && !existsSync(layout.worker(worker).folder);
 }
 
 async function checkOpens(layout: Layout, request: z.infer<(typeof hostVerbs)["seal"]["request"]>): Promise<void> {

@@ -33,6 +33,7 @@ export function renderUnit(unit: Unit, around: UnitSurroundings): string {
     // a service that starts before the driver runs on the CPU for ever (ollama/ollama issue 7669)
     `After=${["network-online.target", "systemd-modules-load.service", "nvidia-persistenced.service", ...around.after].join(" ")}`,
     `Wants=${["network-online.target", ...alongside].join(" ")}`,
+    `RequiresMountsFor=${quoted(unit.folder)}`, // a disk of its own, with a worker's journal: without it nothing may run
     "StartLimitIntervalSec=0", // never given up: whoever holds an open session must answer
     "",
     "[Service]",

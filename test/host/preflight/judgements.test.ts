@@ -5,7 +5,7 @@ import type { Check, Judgement } from "../../../host/preflight/check.js";
 import type { Answer } from "../../../host/preflight/endpoints.js";
 import { gpu, gpuMemory, type Graphics } from "../../../host/preflight/gpu.js";
 import { clock, dns, routes } from "../../../host/preflight/network.js";
-import { folder, port, type Mount } from "../../../host/preflight/place.js";
+import { folder, journals, port, type Mount } from "../../../host/preflight/place.js";
 import { checks } from "../../../host/preflight/preflight.js";
 import { glibc, init, openFiles, platform } from "../../../host/preflight/system.js";
 import { wantsSchema, type Wants } from "../../../schema/host.js";
@@ -227,6 +227,39 @@ judged(folder, [
   ["one on another machine", at({ point: "/mnt", type: "nfs4", options: ["rw"] }), wants(), "warn", /local disk/],
 ]);
 
+const journalDisk = (more: object = {}) => ({
+  ...{ path: "/h/workers", writable: true, freeBytes: 20 * gib },
+  mount: { point: "/h/workers", type: "ext4", options: ["rw", "noexec"] },
+  ...more,
+});
+judged(journals, [
+  ["in the host's folder", null, wants(), "pass", /in the host's folder/],
+  [
+    "on a disk of their own, which starts no program",
+    journalDisk(),
+    wants(),
+    "pass",
+    /20\.0 GiB free in \/h\/workers \(ext4/,
+  ],
+  ["on one that is nearly full", journalDisk({ freeBytes: 0.5 * gib }), wants(), "warn", /df -h \/h\/workers/],
+  ["on one that is full", journalDisk({ freeBytes: 0 }), wants(), "fail", /0\.1 GiB needed/],
+  [
+    "on one that is mounted read-only",
+    journalDisk({ mount: { ...journalDisk().mount, options: ["ro"] } }),
+    wants(),
+    "fail",
+    /remount,rw \/h\/workers/,
+  ],
+  ["on one that is another user's", journalDisk({ writable: false }), wants(), "fail", /chown/],
+  [
+    "on another machine",
+    journalDisk({ mount: { ...journalDisk().mount, type: "nfs4" } }),
+    wants(),
+    "warn",
+    /a local disk/,
+  ],
+]);
+
 judged(dns, [
   ["all found", [{ name: "rpc.example", trouble: null }], wants(), "pass", /1 names found/],
   ["nothing to look up", [], wants(), "pass", /no name/],
@@ -284,5 +317,5 @@ judged(clock, [
 test("every check of the registry is told apart by its name", () => {
   const names = checks.map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
-  expect(names).toHaveLength(14);
+  expect(names).toHaveLength(15);
 });
