@@ -9,6 +9,7 @@ import { needsOf } from "../models/needs.js";
 import { tell } from "../tell.js";
 import { hostReferenceSchema } from "../worker-reference.js";
 import { firstContact, openHost, statedHostSchema, type Host } from "./host.js";
+import { HostProgramFailed } from "./host-program.js";
 import { passPreflight } from "./preflight.js";
 import { isToBeCleaned } from "./unreached.js";
 
@@ -91,6 +92,12 @@ async function setUp(wanted: Inputs, host: Host): Promise<Pick<z.infer<typeof co
   return { facts };
 }
 
+/** Another stack's bundle, put since, may not start: then ours is put again. */
+function noIfLame(error: unknown): false {
+  if (error instanceof HostProgramFailed) return false;
+  throw error;
+}
+
 /** What is said of models that nobody here asked for. Pure. */
 export const strangersTold = (host: string, strangers: readonly string[]): string[] =>
   strangers.length === 0
@@ -113,7 +120,8 @@ export const host = implement({
     if (asksMore(wanted, state)) return true;
     const machine = openHost(state.reference);
     // A bundle may have been tidied away before any section named it.
-    return !(await machine.present(state.bundleHash)) || !(await machine.answers(`${state.ollamaUrl}/api/version`));
+    if (!(await machine.present(state.bundleHash))) return true;
+    return !(await machine.answers(`${state.ollamaUrl}/api/version`).catch(noIfLame));
   },
   update: (wanted, before) => converge(wanted, before),
   // Looks and changes nothing: the folder that the bundle came from may be gone by now.

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { archiveFile } from "../../../components/host/bundle-archive.js";
 import { readBundleHash } from "../../../components/host/bundle.js";
+import { host as hostResource } from "../../../components/host/host-provider.js";
 import { openHost, type Host } from "../../../components/host/host.js";
 import { stagedArchive } from "../../../components/host/ssh-scripts.js";
 import type { SshWay } from "../../../components/host/ssh-reference.js";
@@ -73,6 +74,21 @@ describe.skipIf(whyNoSshd() !== undefined)("a bundle that is brought to a host b
     expect([await host.present(first), await host.present(second)]).toEqual([true, true]);
     await rm(join(root, "bundles", second), { recursive: true });
     expect([await host.present(first), await host.present(second), await host.present()]).toEqual([true, false, true]);
+  });
+
+  test("is put again by its host's resource when the one that was put last does not start", async () => {
+    const bundleHash = await hostAt(root).put(bundle); // its programs say nothing, as one that does not start
+    const stated = { kind: "ssh", name: "there", root, connection: sshd.way, ollama: "/o", ollamaPort: 1 };
+    const wanted = { ...stated, contextLength: 0, bundle, wantedBundle: bundleHash };
+    const facts = { host: "there", sealKey: "ab".repeat(32), os: "", arch: "", node: "", services: "supervisor" };
+    const state = {
+      ...{ ...wanted, bundleHash, ollamaUrl: "http://127.0.0.1:1", reference: hostAt(root).reference },
+      facts: { ...facts, cpus: 1, memoryBytes: 1, freeDiskBytes: 1 },
+    };
+    expect((await hostResource.diff("", state, wanted)).changes).toBe(true);
+    await expect(hostResource.update("", state, wanted)).rejects.toThrow(
+      /^LF1522: Host there gave no answer to "facts"/,
+    );
   });
 
   test("is brought again when a file of it was damaged since", async () => {
