@@ -37,11 +37,11 @@ export class NameTaken extends FleetError {
   }
 }
 
-/** LF1346: a worker serves on this host, but its folder is not there: its disk is not mounted, or it was removed with the journal in it. */
-export class WorkerFolderMissing extends FleetError {
+/** LF1346: a worker serves on this host, but its journal's folder is not there: its disk is not mounted, or somebody removed it. */
+export class JournalMissing extends FleetError {
   constructor(worker: string, folder: string) {
     super("LF1346", `Worker ${worker} serves on this host, but ${folder}, where its journal was, is not there.`, {
-      fix: `mount its disk (findmnt -T ${folder}), then pulumi up. If the journal is gone for good: mkdir ${folder}, then LIGHTCHAIN_HOLDER_GONE=<host>#<epoch> pulumi up, which starts a new epoch.`,
+      fix: `mount its disk (findmnt -T ${folder}), then pulumi up. If the journal is gone for good: mkdir -p ${folder}, then LIGHTCHAIN_HOLDER_GONE=<host>#<epoch> pulumi up, which starts a new epoch.`,
     });
   }
 }
@@ -62,8 +62,8 @@ export async function keepSealed(
     throw new NameTaken(request.worker, request.address, held.address, place.folder);
   if (held !== undefined && request.epoch < held.epoch)
     throw new EpochPassed(request.worker, request.epoch, held.epoch);
-  if (held === undefined && (await isWithoutFolder(layout, request.worker)))
-    throw new WorkerFolderMissing(request.worker, place.folder);
+  if (held === undefined && (await isWithoutJournal(layout, request.worker)))
+    throw new JournalMissing(request.worker, place.state);
   await checkOpens(layout, request);
   if (held?.epoch === request.epoch && (await whyUnusable(layout, place, held, credentials)) === undefined)
     return { epoch: held.epoch, changed: false };
@@ -72,10 +72,10 @@ export async function keepSealed(
   return { epoch: request.epoch, changed: true };
 }
 
-/** Whether the document has a service whose folder is not there: what is sealed would lie where a disk is to be mounted, beside an empty journal. */
-async function isWithoutFolder(layout: Layout, worker: string): Promise<boolean> {
+/** Whether the document has a service whose journal's folder is not there: what is sealed would lie where a disk is to be mounted, beside an empty journal. */
+async function isWithoutJournal(layout: Layout, worker: string): Promise<boolean> {
   const { workers } = await readDocument(layout.document);
-  return (workers[worker]?.service ?? null) !== null && !existsSync(layout.worker(worker).folder);
+  return (workers[worker]?.service ?? null) !== null && !existsSync(layout.worker(worker).state);
 }
 
 async function checkOpens(layout: Layout, request: z.infer<(typeof hostVerbs)["seal"]["request"]>): Promise<void> {

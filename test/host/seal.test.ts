@@ -8,7 +8,7 @@ import { networks } from "../../abi/networks.js";
 import { emptyDocument, withSection, writeDocument } from "../../host/document.js";
 import { hostPublicKey } from "../../host/host-key.js";
 import { layoutOf, type Layout } from "../../host/layout.js";
-import { keepSealed, NameTaken, WorkerFolderMissing } from "../../host/seal.js";
+import { keepSealed, NameTaken, JournalMissing } from "../../host/seal.js";
 import { sealForHost } from "../../keystore/sealing.js";
 import { serviceSectionSchema } from "../../schema/host.js";
 import { addressSchema } from "../../schema/network.js";
@@ -62,11 +62,13 @@ describe("a worker's secret", () => {
     );
     expect(await seal("home", first, 2)).toEqual({ epoch: 2, changed: true });
     await rm(layout.workers, { recursive: true });
-    await mkdir(layout.workers);
-    await expect(seal("home", first, 2)).rejects.toThrow(WorkerFolderMissing);
-    expect(existsSync(layout.worker("home").folder)).toBe(false);
+    for (const mountPoint of [layout.workers, layout.worker("home").folder]) {
+      await mkdir(mountPoint);
+      await expect(seal("home", first, 2)).rejects.toThrow(JournalMissing);
+      expect(existsSync(layout.worker("home").sealed)).toBe(false);
+    }
     await seal("another"); // of which nothing was here before
-    await mkdir(layout.worker("home").folder); // the operator's word that it is gone
+    await mkdir(layout.worker("home").state); // the operator's word that it is gone
     expect(await seal("home", first, 3)).toEqual({ epoch: 3, changed: true });
   });
 });
