@@ -57,7 +57,7 @@ describe("a preflight of this machine", () => {
     const rpc = await serve("rpc", (_, response) => response.writeHead(404).end());
     const before = await readdir(root, { recursive: true });
     const lines = await look({ endpoints: [rpc] });
-    expect(Object.keys(lines)).toHaveLength(14);
+    expect(Object.keys(lines)).toHaveLength(15);
     const failed = Object.values(lines).filter(({ verdict }) => verdict === "fail");
     expect(failed).toEqual([]);
     expect(lines["operating system"]!.found).toBe(`linux ${process.arch}`);
