@@ -52,8 +52,8 @@ const wantsOf = ({ models, endpoints, contextLength }: Inputs): Wants =>
   });
 
 const isNew = (wanted: Inputs, before: State): boolean => {
-  const port = { ollamaPort: ollamaPortInContainer };
-  return asksMore({ ...wanted, ...port }, { ...before, ...port });
+  const ofItsContainer = { ollamaPort: ollamaPortInContainer, gpus: [] };
+  return asksMore({ ...wanted, ...ofItsContainer }, { ...before, ...ofItsContainer });
 };
 
 async function converge(wanted: Inputs, before?: State): Promise<HostComputed> {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { FleetError } from "../../schema/errors.js";
+import { gpuIdsSchema } from "../../schema/gpus.js";
 import { gpuSchema, ownOllamaSchema, wantsSchema, type Wants } from "../../schema/host.js";
 import { coded } from "../coded.js";
 import { implement, PartlyDone } from "../implementation.js";
@@ -7,6 +8,7 @@ import { needsOf } from "../models/needs.js";
 import { tell } from "../tell.js";
 import { firstContact, openHost, statedHostSchema, type Host } from "./host.js";
 import { hostComputed, hostId, incidentalInputs, servingInputs, type HostComputed } from "./host-inputs.js";
+import { HostProgramFailed } from "./host-program.js";
 import { passPreflight } from "./preflight.js";
 import { isToBeCleaned } from "./unreached.js";
 
@@ -16,6 +18,7 @@ const inputs = statedHostSchema.safeExtend({
   contextLength: z.number().int().nonnegative(),
   // Each of these has what a host of before there was such an input means.
   gpu: gpuSchema.default("none"),
+  gpus: gpuIdsSchema.default([]),
   strangers: z.enum(["keep", "remove"]).default("keep"),
   ...servingInputs,
 });
@@ -23,11 +26,11 @@ type Inputs = z.infer<typeof inputs>;
 type State = Inputs & HostComputed;
 
 /** What the machine is held against. */
-const wantsOf = ({ models, endpoints, ollamaPort, gpu, contextLength }: Inputs): Wants =>
-  wantsSchema.parse({ endpoints, ollamaPort, gpu, contextLength, models: models.map(needsOf) });
+const wantsOf = ({ models, endpoints, ollamaPort, gpu, gpus, contextLength }: Inputs): Wants =>
+  wantsSchema.parse({ endpoints, ollamaPort, gpu, gpus, contextLength, models: models.map(needsOf) });
 
 /** What a machine is asked for. */
-type Asked = Pick<Inputs, "models" | "endpoints" | "ollamaPort" | "gpu" | "contextLength">;
+type Asked = Pick<Inputs, "models" | "endpoints" | "ollamaPort" | "gpu" | "gpus" | "contextLength">;
 
 /**
  * Whether a machine is asked for something that it was not held against yet. What has passed once is not asked again: an Ollama that died is started again whatever the
@@ -41,6 +44,7 @@ export function asksMore(wanted: Asked, before: Asked & Pick<State, "facts">): b
   return (
     isNew ||
     wanted.gpu !== before.gpu ||
+    wanted.gpus.join() !== before.gpus.join() ||
     wanted.ollamaPort !== before.ollamaPort ||
     wanted.contextLength > before.contextLength
   );
@@ -65,14 +69,20 @@ async function converge(wanted: Inputs, before?: State): Promise<HostComputed> {
 
 async function setUp(wanted: Inputs, host: Host): Promise<Pick<HostComputed, "facts">> {
   const facts = await host.call("facts", {});
-  const { ollama, ollamaPort: port, contextLength, gpu, strangers } = wanted;
+  const { ollama, ollamaPort: port, contextLength, gpu, gpus, strangers } = wanted;
   const report = await host.call("reconcile", {
     worker: wanted.name,
     section: "runtime",
-    desired: { kind: "runtime", ollama, port, contextLength, gpu, strangers },
+    desired: { kind: "runtime", ollama, port, contextLength, gpu, gpus, strangers },
   });
   tell(strangersTold(wanted.name, report.strangers));
   return { facts };
+}
+
+/** Another stack's bundle, put since, may not start: then ours is put again. */
+function noIfLame(error: unknown): false {
+  if (error instanceof HostProgramFailed) return false;
+  throw error;
 }
 
 /** What is said of models that nobody here asked for. Pure. */
@@ -95,7 +105,9 @@ export const host = implement({
   drifted: async (state, wanted) => {
     if (asksMore(wanted, state)) return true;
     const machine = openHost(state.reference);
-    return !(await machine.present()) || !(await machine.answers(`${state.ollamaUrl}/api/version`));
+    // A bundle may have been tidied away before any section named it.
+    if (!(await machine.present(state.bundleHash))) return true;
+    return !(await machine.answers(`${state.ollamaUrl}/api/version`).catch(noIfLame));
   },
   update: (wanted, before) => converge(wanted, before),
   // Looks and changes nothing: the folder that the bundle came from may be gone by now.

@@ -17,14 +17,14 @@ export type HostReply<V extends HostVerb> = z.infer<(typeof hostVerbs)[V]["reply
  */
 export interface Host {
   readonly reference: HostReference;
-  /** Brings a bundle folder to the host, once. @returns its hash */
+  /** Brings a bundle folder to the host, once, and has its host program answer from then on. @returns its hash */
   put(bundleFolder: string): Promise<Hash>;
   /** Runs one verb of the reconciler there. @throws FleetError with the host's own code and fix */
   call<V extends HostVerb>(verb: V, request: HostRequest<V>): Promise<HostReply<V>>;
   /** Whether something answers HTTP requests there. @param url as it is called on the host itself */
   answers(url: string): Promise<boolean>;
-  /** Whether anything of ours is left there: false once the last section is gone. */
-  present(): Promise<boolean>;
+  /** Whether anything of ours is left there: false once the last section is gone. @param bundle whether this one is */
+  present(bundle?: Hash): Promise<boolean>;
 }
 
 /** A host as a program states it. Its identity is kind, name and root; another way to it makes it no other. */

@@ -48,8 +48,8 @@ export function openSshHost(reference: Extract<HostReference, { kind: "ssh" }>):
         },
       );
     },
-    present: async () => {
-      const { stdout } = await connection.run({ words: lookForBundles(root) });
+    present: async (bundle) => {
+      const { stdout } = await connection.run({ words: lookForBundles(root, bundle) });
       if (stdout === "there\n") return true;
       if (stdout === "none\n") return false;
       throw new HostFolderHidden(server, root);

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { DockerHostArgs } from "../host/docker-host.js";
 import type { Strangers } from "../host/runtime-args.js";
 import { hostKeyLine } from "../host/ssh-host-key.js";
+import { noGpusSchema, someGpusSchema } from "../../schema/gpus.js";
 import { gpuSchema, pinnedOllamaSchema, type Gpu, type PinnedOllama } from "../../schema/host.js";
 import { statedWaySchema, type SshIdentity, type StatedWay, type Sudo } from "../host/ssh-reference.js";
 
@@ -17,6 +18,8 @@ interface MachineChoice {
   readonly contextLength?: number;
   /** Whether models must run on a GPU. Default `required`: computing on the CPU has to be asked for with `none`. */
   readonly gpu?: Gpu;
+  /** The GPUs that its Ollama sees, by their indexes or by their UUIDs (`nvidia-smi -L`). Default: all. */
+  readonly gpus?: readonly string[];
   /** Models in our Ollama that no worker names: `keep` reports them, `remove` takes them away. Default `keep`. */
   readonly strangers?: Strangers;
   /** Folder of the worker bundle. Default: the one this package was built with. */
@@ -92,7 +95,8 @@ export function resolveHost(choice: HostChoice, check: Checker): ResolvedHost {
   const name = "docker" in choice ? choice.docker.host : choice.host;
   if (name !== undefined) check("host.host", hostName, name);
   if ("docker" in choice) return choice; // its own resource checks the rest
-  check("host.gpu", gpuSchema, choice.gpu ?? "required");
+  const gpu = check("host.gpu", gpuSchema, choice.gpu ?? "required");
+  if (choice.gpus !== undefined) check("host.gpus", gpu === "none" ? noGpusSchema : someGpusSchema, choice.gpus);
   if (typeof choice.ollama !== "string") check("host.ollama", pinnedOllamaSchema, choice.ollama);
   if (choice.ssh === undefined) return choice;
   const { ssh, root, ...machine } = choice;
