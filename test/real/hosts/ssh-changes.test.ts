@@ -72,15 +72,15 @@ describe.skipIf(whyNot !== undefined)(`a worker on a computer that is reached by
       await serves();
     });
 
-    test("loses the model of the job: the job is answered, the model leaves the chain, and its weights go when nobody can ask for it any more", async () => {
+    test("loses the model of the job: the job is answered, the model leaves the chain once that is beyond dispute, and its weights go with the next up", async () => {
       stage = await there.program();
       await jobInFlight(await there.asking(second), async (job) => {
         expect(await stage.engine.run("up")).toMatchObject({ delete: 1 });
         expect(await job.state()).toBe("Acknowledged");
         expect(await weights()).toContain(second);
       });
+      await there.ground.rehearsal.network.advance(86_400 + 60); // until then its job can be disputed, and the chain keeps it
       await until("it is off the chain", async () => !(await registry("workerSupportsModel", second)));
-      await there.ground.rehearsal.network.advance(86_400 + 60); // the dispute window of its job passes
       const isNeeded = async (): Promise<boolean> =>
         (await there.status()).models.find(({ name }) => name === second)?.needed ?? false;
       await until("nobody needs it", async () => !(await isNeeded()));
