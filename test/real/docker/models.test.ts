@@ -7,7 +7,7 @@ import { changed } from "../../../scripts/rehearsal/engine.js";
 import { outputsSchema, type Stage } from "../../../scripts/rehearsal/stage.js";
 import type { Address } from "../../../schema/units.js";
 import { until } from "../e2e/adversity/troubles.js";
-import { answered, isAnswered, jobInFlight, type Asking } from "../hosts/job-in-flight.js";
+import { answered, completedFirst, jobInFlight, type Asking } from "../hosts/job-in-flight.js";
 import { because, mustDocker } from "../machines/docker-engine.js";
 import { whyNoContainers } from "./engine.js";
 import { openDockerGround, type DockerGround } from "./ground.js";
@@ -51,11 +51,10 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers with a job in flig
       args: [worker, modelIdOf(name)],
     });
   const weights = (): Promise<string> => mustDocker("exec", ground.ollama, "ollama", "list");
+  const log = (): Promise<string> =>
+    mustDocker("exec", ground.worker, "cat", "/var/lib/lightchain-fleet/workers/home/sidecar.log");
   /** How often a sidecar was asked to end. */
-  const ends = async (): Promise<number> => {
-    const log = "/var/lib/lightchain-fleet/workers/home/sidecar.log";
-    return (await mustDocker("exec", ground.worker, "cat", log)).split('"draining"').length;
-  };
+  const ends = async (): Promise<number> => (await log()).split('"draining"').length;
 
   test("gets another model: the job is answered first, and both models serve", async () => {
     stage = await stageWith(kept, second);
@@ -69,7 +68,7 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers with a job in flig
         await job.letGo();
         await going;
       }
-      expect(await isAnswered(job)).toBe(true);
+      expect(completedFirst(await log())).toBe(true);
     });
     await until("the second model is offered", () => isOffered(second));
     await serves(second);

@@ -54,6 +54,13 @@ export async function answered({ consumer, model }: Pick<Asking, "consumer" | "m
 export const isAnswered = async ({ state }: Pick<JobInFlight, "state">): Promise<boolean> =>
   ["Completed", "Released"].includes(await state());
 
+/** Whether the sidecar that was last asked to end with a job in flight completed it before another one began, by the sidecars' own log. Pure. */
+export function completedFirst(log: string): boolean {
+  const fromThen = log.slice(log.lastIndexOf('"jobs":1,')); // the only line with a number of jobs is that of its draining
+  const [former = "", successor] = fromThen.split('"msg":"starting"');
+  return former.includes('"msg":"draining"') && former.includes('"msg":"job completed"') && successor !== undefined;
+}
+
 async function stateOf({ client, contracts }: Asking["stage"], { jobId }: PendingJob): Promise<string> {
   const job = await client.readContract({
     address: contracts.jobRegistry,

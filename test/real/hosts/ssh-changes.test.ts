@@ -11,7 +11,7 @@ import { until } from "../e2e/adversity/troubles.js";
 import { endingSidecar } from "../host/fake-bundle.js";
 import { because } from "../machines/docker-engine.js";
 import { noMachines } from "../machines/machine.js";
-import { answered, isAnswered, jobInFlight } from "./job-in-flight.js";
+import { answered, completedFirst, jobInFlight } from "./job-in-flight.js";
 import { openSshGround, type SshGround } from "./ssh-ground.js";
 import { everythingOn } from "./everything-on.js";
 
@@ -59,7 +59,8 @@ describe.skipIf(whyNot !== undefined)(`a worker on a computer that is reached by
         await job.letGo();
         await going;
       }
-      expect(await isAnswered(job)).toBe(true);
+      const log = join(there.host.reference.root, "workers/home/sidecar.log");
+      expect(completedFirst(await there.machine.must(["cat", log]))).toBe(true);
     });
   const unchanged = async (): Promise<void> => expect(changed(await stage.engine.run("up"))).toBe(0);
 

@@ -114,6 +114,7 @@ export async function openSshGround(options: SshGroundOptions): Promise<SshGroun
       stateOf: (unit) => show("ActiveState", unit),
       kill: async (unit) => {
         const killed = await pidOf(unit);
+        if (killed === 0) throw new Error(`${units[unit]} does not run`);
         await machine.must(["kill", "-KILL", String(killed)]);
         const isAnother = async (): Promise<boolean> => ![0, killed].includes(await pidOf(unit));
         await until(`another process of ${unit}`, isAnother, 120);
