@@ -23,10 +23,17 @@ export interface RemoteRun {
   readonly waitMs?: number;
 }
 
-/** A way to run programs on a host, or to reach what runs there, over one connection that is kept for a while. */
-export interface SshConnection {
-  /** Runs a program there to its end, as root where the way says so. Never rejects because of an exit code. @throws HostNotReached, SecretFileUnusable */
-  run(what: RemoteRun): Promise<Pick<ProcessResult, "code" | "stdout" | "stderr">>;
+/** A way to run programs on a host. */
+export interface RemoteShell {
+  /** Runs a program there to its end, as root where the way says so. Never rejects because of an exit code. @throws HostNotReached, and what the kind of way throws */
+  run(what: RemoteRun & { readonly input?: string }): Promise<RemoteResult>;
+}
+/** How it ended. */
+export type RemoteResult = Pick<ProcessResult, "code" | "stdout" | "stderr">;
+
+/** The same over one connection that is kept for a while, and a way to reach what runs there. */
+export interface SshConnection extends RemoteShell {
+  run(what: RemoteRun): Promise<RemoteResult>;
   /** Works on a stream to a port of the host's own loopback. @returns `undefined` where the server opens none @throws HostNotReached, SecretFileUnusable */
   onLoopback<T>(port: number, work: (stream: Duplex) => Promise<T>): Promise<T | undefined>;
   /** Ends the connection now, rather than when it has been idle for a while. */

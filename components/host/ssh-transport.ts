@@ -27,7 +27,7 @@ export function openSshHost(reference: Extract<HostReference, { kind: "ssh" }>):
   const connection = connectionTo(reference);
   const host: Host = {
     reference,
-    put: (source) => putBundle(connection, server, root, source),
+    put: (source) => putBundle({ shell: connection, machine: nameOf(server), root }, source),
     call: (verb, request) =>
       askProgram(reference, verb, request, async (input) => {
         const ended = await connection.run({ words: callVerb(root, verb), input });
@@ -52,7 +52,7 @@ export function openSshHost(reference: Extract<HostReference, { kind: "ssh" }>):
       const { stdout } = await connection.run({ words: lookForBundles(root, bundle) });
       if (stdout === "there\n") return true;
       if (stdout === "none\n") return false;
-      throw new HostFolderHidden(server, root);
+      throw new HostFolderHidden(nameOf(server), root);
     },
   };
   return host;

@@ -51,9 +51,10 @@ describe("a move that fails once the key has changed hands", () => {
     await rename(sidecar, `${sidecar}.away`);
     left = await next!.updateService(former).then(
       () => expect.unreachable("it should have failed"),
-      (error: Error & { properties: typeof left }) => {
-        expect(error.message).toContain("LF1306");
-        return error.properties;
+      (error: unknown) => {
+        const { message, properties } = error as Error & { properties: typeof left };
+        expect(message).toContain("LF1306");
+        return properties;
       },
     );
     await rename(`${sidecar}.away`, sidecar);
