@@ -49,7 +49,7 @@ export async function openDockerGround(): Promise<DockerGround> {
     const ports = [...text.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port));
     const registry = Number(/:(\d+)\//.exec(network.models[0]?.source ?? "")?.[1]);
     const relay = makeRelay();
-    closers.push(relay.close);
+    closers.push(() => relay.close());
     for (const port of new Set([...ports, registry])) await relay.open(address, port);
     const networkFile = join(folders.root, "network-for-containers.json");
     await writeFile(networkFile, text.replaceAll("127.0.0.1", address));
