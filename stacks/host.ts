@@ -14,4 +14,5 @@ export const host = (config: pulumi.Config): Record<string, unknown> =>
     ...optional("strangers", config.get<Strangers>("strangers")),
     ollamaPort: config.requireNumber("ollamaPort"),
     ...optional("root", config.get("hostRoot")),
+    ...optional("bundle", config.get("bundle")),
   }));

@@ -84,7 +84,8 @@ const confined = (
   ],
   mounts: [{ type: "volume", source: volume, target: folder }],
   networksAdvanced: [{ name: network, aliases: [alias] }],
-  restart: "unless-stopped",
+  // An engine that comes back after a crash stops what still runs, and `unless-stopped` takes that for an operator's stop (seen with 20.10).
+  restart: "always",
   stopSignal: "SIGTERM",
   stopTimeout: stopSeconds, // for whoever stops it
   destroyGraceSeconds: stopSeconds, // for Pulumi, which else removes it by force

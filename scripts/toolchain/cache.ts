@@ -71,6 +71,9 @@ export async function findEntry(cache: string, recipe: Recipe): Promise<Entry | 
   return { folder, how: manifest.how };
 }
 
+/** Whether an installation was completed there. Says nothing of its files as they are now. */
+export const isComplete = (folder: string): boolean => existsSync(join(folder, manifestName));
+
 /**
  * The installation of this recipe, made now when it is not there. One process at a time makes it, others wait and share. It is made in a
  * temporary folder and renamed when complete; what an interrupted one left behind is removed by the next.

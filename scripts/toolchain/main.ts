@@ -3,7 +3,7 @@ import { ensureBundle } from "../bundle.js";
 import { installToolchain, type Need } from "./resolve.js";
 
 /** Called by bootstrap with the command that is about to run: installs the tools that it needs. */
-const needs: Readonly<Record<string, Need>> = { fleet: "engine", bundle: "kzg" };
+const needs: Readonly<Record<string, Need>> = { fleet: "engine", bundle: "kzg", test: "tests" };
 
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stop.abort());

@@ -1,10 +1,11 @@
 import { systemClock } from "../../system/clock.js";
 import { cacheFolder } from "./cache.js";
-import { CacheUnwritable, ToolMissing } from "./errors.js";
+import { BuildFailed, CacheUnwritable, ToolMissing, ToolUnavailable } from "./errors.js";
 import { installTool, locateTool, type Workshop } from "./install.js";
 import { installKzg, locateKzg, type KzgLibrary } from "./kzg.js";
 import { installLanguageHost, languageHostName, locateLanguageHost } from "./language-host-install.js";
 import { tools } from "./manifest.js";
+import { installMoto, locateMoto, type Moto } from "./moto.js";
 import { installNode, locateNode, nodeVersion } from "./node-runtime.js";
 import { thisMachine } from "./platform.js";
 import { showProgress } from "./progress.js";
@@ -53,8 +54,12 @@ export async function resolveEngine(
   return { node, pulumi, languageHost: { folder } };
 }
 
-/** Which tools a command needs. `everything` includes the rehearsal network's. */
-export type Need = "everything" | "engine" | "kzg";
+/** The emulated AWS that `npm test` installed, for the tests that run on it. Sync; installs nothing. */
+export const resolveMoto = (env: Readonly<Record<string, string | undefined>> = process.env): Moto | undefined =>
+  locateMoto(placesIn(env));
+
+/** Which tools a command needs. `everything` includes the rehearsal network's, `tests` an emulated AWS too. */
+export type Need = "tests" | "everything" | "engine" | "kzg";
 
 /**
  * Installs what is missing, shown with progress; does nothing and says nothing when all is there.
@@ -73,13 +78,24 @@ export async function installToolchain(need: Need, signal: AbortSignal): Promise
 async function installEach(need: Need, workshop: Workshop): Promise<void> {
   await installKzg(workshop);
   if (need === "kzg") return;
-  if (need === "everything") {
+  if (need === "tests") await installMotoIfPossible(workshop);
+  if (need === "tests" || need === "everything") {
     await installTool(tools.geth, workshop);
     await installTool(tools.ollama, workshop);
   }
   const node = await installNode(workshop);
   const pulumi = await installTool(tools.pulumi, workshop);
   await installLanguageHost(pulumi, node, workshop);
+}
+
+/** Its tests say that they did not run where it can't be had. */
+async function installMotoIfPossible(workshop: Workshop): Promise<void> {
+  try {
+    await installMoto(workshop);
+  } catch (error) {
+    if (workshop.signal.aborted || !(error instanceof ToolUnavailable || error instanceof BuildFailed)) throw error;
+    workshop.progress.warn(error.message);
+  }
 }
 
 function placesIn(env: Readonly<Record<string, string | undefined>>): Pick<Workshop, "cache" | "machine"> {

@@ -16,7 +16,7 @@ test.each([
     securityOpts: ["no-new-privileges:true"],
     memory: 512,
     memorySwap: 512,
-    restart: "unless-stopped",
+    restart: "always",
     stopSignal: "SIGTERM",
     stopTimeout: 300,
     destroyGraceSeconds: 300,
