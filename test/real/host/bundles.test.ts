@@ -78,7 +78,9 @@ describe("with two stacks of different versions on one machine", () => {
       ...{ contextLength: 0, bundle: one, wantedBundle: await readBundleHash(one), gpu: "none", strangers: "keep" },
       ...{ models: [], endpoints: [] },
     };
-    const { id, outs } = (await hostResource.create(wanted)) as { id: string; outs: unknown };
+    const made = await hostResource.create(wanted);
+    const { id } = made;
+    const outs: unknown = made.outs;
     const drifts = async () => (await hostResource.diff(id, outs, wanted)).changes;
     expect(await drifts()).toBe(false);
     await world.host.put(two);
@@ -122,7 +124,9 @@ describe("a bundle whose host program does not start", () => {
       ...{ models: [], endpoints: [] },
     });
     const port = await freePort();
-    const { id, outs } = (await hostResource.create(await inputs(one))) as { id: string; outs: unknown };
+    const made = await hostResource.create(await inputs(one));
+    const { id } = made;
+    const outs: unknown = made.outs;
     const failed = await hostResource.update(id, outs, await inputs(lame)).then(
       () => expect.unreachable("it starts"),
       (error: unknown) => error as { message: string; properties: Record<string, unknown> },
