@@ -11,31 +11,47 @@ export interface KeptBundle {
   readonly at: number;
 }
 
+/** How long whoever put a bundle may take until a section names it (ms). Models are pulled in between. */
+const untilNamedMs = 3_600_000;
+
+/** What bundles are held against. */
+interface Needs {
+  readonly named: ReadonlySet<string>;
+  /** The one whose programs run this. */
+  readonly own: string;
+  /** Texts of what may start a program. */
+  readonly units: readonly string[];
+  /** By the clock that the bundles' times are from (ms). */
+  readonly now: number;
+}
+
 /**
- * Which bundles nobody needs any more: not named by any section, not the one whose programs run this, not started by any unit, and put before the one that runs this,
- * since whoever put a newer one is about to name it. Pure.
+ * Which bundles nobody needs any more: not named by any section, not the one whose programs run this, not started by any unit, and put before the one that runs this and
+ * not lately, since whoever put it, from another stack perhaps, may be about to name it. Pure.
  */
-export function needless(
-  bundles: readonly KeptBundle[],
-  { named, own, units }: { named: ReadonlySet<string>; own: string; units: readonly string[] },
-): string[] {
+export function needless(bundles: readonly KeptBundle[], { named, own, units, now }: Needs): string[] {
   const mine = bundles.find(({ hash }) => hash === own);
   if (mine === undefined) return []; // run from elsewhere: nothing is known of what is new here
   return bundles
-    .filter(({ hash, at }) => hash !== own && at <= mine.at && !named.has(hash))
+    .filter(({ hash, at }) => hash !== own && at <= mine.at && at < now - untilNamedMs && !named.has(hash))
     .filter(({ hash }) => !units.some((text) => text.includes(hash)))
     .map(({ hash }) => hash);
 }
 
 /** Removes the bundles that nobody needs any more. @returns their hashes */
-export async function removeNeedlessBundles(layout: Layout, own: string, document: HostDocument): Promise<string[]> {
+export async function removeNeedlessBundles(
+  layout: Layout,
+  own: string,
+  document: HostDocument,
+  now: number,
+): Promise<string[]> {
   const folder = layout.bundle("");
   const names = (await readdir(folder).catch(() => [])).filter((name) => name.startsWith("0x"));
   const bundles = await Promise.all(
     names.map(async (hash) => ({ hash, at: (await stat(layout.bundle(hash))).mtimeMs })),
   );
   const units = await unitTexts(layout);
-  const gone = needless(bundles, { named: namedBundles(document), own, units });
+  const gone = needless(bundles, { named: namedBundles(document), own, units, now });
   for (const hash of gone) await rm(layout.bundle(hash), { recursive: true, force: true });
   return gone;
 }

@@ -28,6 +28,8 @@ export interface Layout {
   readonly modelsLock: string;
   readonly reconcileLock: string;
   readonly ollama: string;
+  /** Every worker's folder; it may be a disk of its own. */
+  readonly workers: string;
   /** Node's cache of compiled code. */
   readonly compileCache: string;
   readonly supervisor: SupervisorLayout;
@@ -63,6 +65,7 @@ export interface WorkerLayout {
 /** Every path below a host's root. */
 export function layoutOf(root: string): Layout {
   const supervisor = join(root, "supervisor");
+  const workers = join(root, "workers");
   return {
     root,
     hostKey: join(root, "host-key"),
@@ -70,6 +73,7 @@ export function layoutOf(root: string): Layout {
     modelsLock: join(root, "models.lock"),
     reconcileLock: join(root, "reconcile.lock"),
     ollama: join(root, "ollama"),
+    workers,
     compileCache: join(root, "compile-cache"),
     everything: [
       "workers",
@@ -94,7 +98,7 @@ export function layoutOf(root: string): Layout {
     },
     bundle: (hash) => join(root, "bundles", hash),
     worker: (name) => {
-      const folder = join(root, "workers", safeName("worker", name));
+      const folder = join(workers, safeName("worker", name));
       return {
         folder,
         sealed: join(folder, "sealed.json"),

@@ -14,6 +14,7 @@ import { presentPublicKey } from "./host-key.js";
 import type { Layout } from "./layout.js";
 import { isKept } from "./own-bundle.js";
 import { requireOwnPorts } from "./ports.js";
+import { patienceWith } from "./reconcile-patience.js";
 import { openRoot, removeRoot } from "./root.js";
 import { ensureModel, removeModel } from "./sections/model.js";
 import { FormerOllamaBack, OllamaSilent } from "./sections/ollama-errors.js";
@@ -109,7 +110,7 @@ export async function revive(worker: string, host: string, machine: Machine): Pr
 /** @throws HostBusy LF1334, HostCopied LF1313 */
 async function alone<T>({ layout, clock }: Machine, work: () => Promise<T>): Promise<T> {
   await presentPublicKey(layout);
-  const held = await lock(layout.reconcileLock, 300_000, clock);
+  const held = await lock(layout.reconcileLock, patienceWith(await readDocument(layout.document)), clock);
   if (held === undefined) throw new HostBusy(layout.root);
   try {
     return await work();
@@ -261,11 +262,11 @@ async function settled(
 async function tidy(
   { section, desired }: ReconcileRequest,
   document: HostDocument,
-  { layout, bundle }: Machine,
+  { layout, bundle, clock }: Machine,
 ): Promise<{ strangers: string[]; changes: string[] }> {
   if (isEmpty(document) || desired === null) return { strangers: [], changes: [] };
   if (section !== "service") return lookForStrangers(document, urlOf(document));
-  const gone = await removeNeedlessBundles(layout, basename(bundle), document);
+  const gone = await removeNeedlessBundles(layout, basename(bundle), document, clock.now());
   return { strangers: [], changes: gone.map((hash) => `removed bundle ${hash.slice(0, 14)}…`) };
 }
 

@@ -1,4 +1,5 @@
-import { access, constants, rm, rmdir } from "node:fs/promises";
+import { access, constants, lstat, readdir, rm, rmdir } from "node:fs/promises";
+import { join } from "node:path";
 import { describeError, FleetError } from "../schema/errors.js";
 import { ensureFolder, isErrno } from "../system/files.js";
 import type { Layout } from "./layout.js";
@@ -43,12 +44,22 @@ export async function openRoot(layout: Layout, worker?: string): Promise<void> {
   }
 }
 
+/** Removes what is at a path, a folder with all that is in it. A disk or a volume that is mounted there, or further down, is the operator's: it is emptied, and stays. */
+export async function removeAll(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch (error) {
+    if (!isErrno(error, "EBUSY") || !(await lstat(path)).isDirectory()) throw error;
+    for (const name of await readdir(path)) await removeAll(join(path, name));
+  }
+}
+
 /**
  * Removes everything of ours, and the folder itself unless somebody else keeps something in it, or it is not ours to remove: a container's volume, or a folder that
  * was made for us where we may not write.
  */
 export async function removeRoot(layout: Layout): Promise<void> {
-  for (const path of layout.everything) await rm(path, { recursive: true, force: true });
+  for (const path of layout.everything) await removeAll(path);
   await rmdir(layout.root).catch((error: unknown) => {
     if (!stays.some((code) => isErrno(error, code))) throw error;
   });

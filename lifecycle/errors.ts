@@ -193,7 +193,7 @@ export class GasTooExpensive extends FleetError {
     readonly max: bigint,
   ) {
     super("LF1233", `Gas costs ${price} wei; at most ${max} is allowed.`, {
-      fix: "wait until the network is less busy, or raise `maxGasPriceWei`, and run the command again.",
+      fix: "wait until the network is less busy, and run the command again; fleet recover pays more with --max-gas-price GWEI.",
     });
   }
 }

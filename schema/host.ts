@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { gpuIdsSchema } from "./gpus.js";
 import { hashSchema, modelNameSchema } from "./json.js";
 import { addressSchema } from "./network.js";
 import { controlReplySchema, controlRequestSchema } from "./control.js";
@@ -46,6 +47,8 @@ export const runtimeSectionSchema = z.object({
   contextLength: z.number().int().nonnegative().default(0),
   /** Whether models must run on a GPU. Default `none`, which is what documents of before it mean. */
   gpu: gpuSchema.default("none"),
+  /** The GPUs that it sees. Default: all. */
+  gpus: gpuIdsSchema.default([]),
   /** What becomes of models in our Ollama that no section names: they are reported, and removed only if asked. Default `keep`. */
   strangers: z.enum(["keep", "remove"]).default("keep"),
 });
@@ -125,7 +128,17 @@ export const hostFactsSchema = z.object({
   memoryBytes: z.number().nonnegative(),
   freeDiskBytes: z.number().nonnegative(),
   /** NVIDIA GPUs by the driver's own account. Default: none, which is also what an older host program says. */
-  gpus: z.array(z.object({ name: z.string(), memoryBytes: z.number().nonnegative() })).default([]),
+  gpus: z
+    .array(
+      z.object({
+        name: z.string(),
+        memoryBytes: z.number().nonnegative(),
+        /** What `nvidia-smi -L` calls it. Default: an older host program did not tell. */
+        index: z.string().default(""),
+        uuid: z.string().default(""),
+      }),
+    )
+    .default([]),
 });
 export type HostFacts = z.infer<typeof hostFactsSchema>;
 
@@ -186,6 +199,8 @@ export const wantsSchema = z.object({
   /** Loopback port that our Ollama is to have. */
   ollamaPort: z.number().int().min(1).max(65_535),
   gpu: gpuSchema,
+  /** The GPUs that our Ollama is to see. Default: all. */
+  gpus: gpuIdsSchema.default([]),
   /** Tokens of context; 0: Ollama's own. */
   contextLength: z.number().int().nonnegative().default(0),
   /** Where the worker will ask: `rpc`, `gateway`, `beacon` must answer; without any other one it can do. */

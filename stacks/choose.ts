@@ -7,6 +7,7 @@ export type StackProgram = (config: pulumi.Config) => Record<string, unknown>;
 const programs = {
   devnet: async () => (await import("./devnet.js")).devnet,
   host: async () => (await import("./host.js")).host,
+  instance: async () => (await import("./instance.js")).instance,
   docker: async () => (await import("./docker.js")).docker,
 } satisfies Record<string, () => Promise<StackProgram>>;
 

@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { DockerEngine } from "../components/host/docker-engine.js";
-import { optional, workerStack } from "./worker-stack.js";
+import { gpuIds, optional, workerStack, type GpuIds } from "./worker-stack.js";
 
 type Gpu = "all" | "none";
 
@@ -11,6 +11,7 @@ export const docker = (config: pulumi.Config): Record<string, unknown> =>
       ollamaImage: config.require("ollamaImage"),
       gpu: config.require<Gpu>("gpu"),
       ollamaMemoryMiB: config.requireNumber("ollamaMemoryMiB"),
+      ...optional("gpus", gpuIds(config.getObject<GpuIds>("gpus"))),
       ...optional("host", config.get("hostName")),
       ...optional("engine", config.getObject<DockerEngine>("engine")),
       ...optional("workerMemoryMiB", config.getNumber("workerMemoryMiB")),

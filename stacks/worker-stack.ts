@@ -36,3 +36,9 @@ export function workerStack(config: pulumi.Config, host: () => LightchainWorkerA
 /** A setting that is left out where the config does not have it. */
 export const optional = <K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> =>
   (value === undefined ? {} : { [key]: value }) as Partial<Record<K, V>>;
+
+/** GPUs as they are written in YAML, where an index is a number. */
+export type GpuIds = readonly (string | number)[];
+/** The same as a host takes them. */
+export const gpuIds = (ids: GpuIds | undefined): string[] | undefined =>
+  ids === undefined ? undefined : [ids].flat().map(String);

@@ -31,7 +31,8 @@ export class SidecarSilent extends FleetError {
 }
 
 /**
- * Asks the sidecar that keeps its state in `stateFolder`; the caller is the user it runs as, or root.
+ * Asks the sidecar that keeps its state in `stateFolder`; the caller is the user it runs as, or root. One that started anew between the reading of its token and the
+ * question is asked again.
  * @param timeoutMs until the whole reply was read. Default 10,000
  * @throws SidecarSilent LF1420 when nobody answers, or not with a reply
  */
@@ -40,15 +41,25 @@ export async function callControl(
   request: ControlRequest,
   timeoutMs = 10_000,
 ): Promise<ControlReply> {
+  const readToken = async (): Promise<string> =>
+    (await readFile(join(stateFolder, controlTokenName), { encoding: "utf8", flag: tokenFlags })).trim();
   try {
-    const token = await readFile(join(stateFolder, controlTokenName), { encoding: "utf8", flag: tokenFlags });
-    const frame = `${toJson({ version: controlVersion, token: token.trim(), request })}\n`;
-    const line = await exchange(join(stateFolder, controlSocketName), frame, timeoutMs);
-    return controlReplySchema.parse(JSON.parse(line));
+    for (let token = await readToken(); ;) {
+      const frame = `${toJson({ version: controlVersion, token, request })}\n`;
+      const line = await exchange(join(stateFolder, controlSocketName), frame, timeoutMs);
+      const reply = controlReplySchema.parse(JSON.parse(line));
+      if (reply.ok || reply.error.code !== wrongToken) return reply;
+      const present = await readToken();
+      if (present === token) return reply;
+      token = present;
+    }
   } catch (error) {
     throw new SidecarSilent(stateFolder, error);
   }
 }
+
+/** What a sidecar says to a token that is not its own. */
+const wrongToken = "LF1422";
 
 /** The folder is the sidecar's own: whoever asks as root must not read what a link in it points to, and say it on a socket of the sidecar's. */
 const tokenFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;

@@ -1,5 +1,6 @@
 import type { ContainerArgs } from "@pulumi/docker/container";
 import type { Input } from "@pulumi/pulumi";
+import { visibleGpus } from "../../schema/gpus.js";
 import { bundleInImage, containerUser, ollamaData, rootInContainer } from "./docker-image.js";
 
 /** Name and port by which the worker's container finds Ollama's, on the network that only these two are on. */
@@ -33,10 +34,15 @@ export const workerContainer = (parts: ContainerParts): ContainerArgs => ({
 
 /**
  * Ollama's container: reached by the worker's alone, no prompt in any log, nothing sent to any cloud. Pure.
- * @param gpu `all`: every GPU that the engine has
+ * @param gpu `all`: every GPU that the engine has is given to it, which is all that Pulumi's provider can ask for
+ * @param gpus those that it uses of them; none named: all
  */
 export const ollamaContainer = (
-  parts: ContainerParts & { readonly gpu: "all" | "none"; readonly contextLength: number },
+  parts: ContainerParts & {
+    readonly gpu: "all" | "none";
+    readonly gpus: readonly string[];
+    readonly contextLength: number;
+  },
 ): ContainerArgs => ({
   ...confined(parts, ollamaData, ollamaAlias),
   envs: [
@@ -46,6 +52,7 @@ export const ollamaContainer = (
     "OLLAMA_KEEP_ALIVE=-1",
     "OLLAMA_NO_CLOUD=1",
     ...(parts.contextLength === 0 ? [] : [`OLLAMA_CONTEXT_LENGTH=${parts.contextLength}`]),
+    ...Object.entries(visibleGpus(parts.gpus)).map(([name, value]) => `${name}=${value}`),
   ],
   healthcheck: { tests: ["CMD", "ollama", "list"], ...healthTimes },
   ...(parts.gpu === "all" ? { gpus: "all" } : {}),
@@ -77,7 +84,8 @@ const confined = (
   ],
   mounts: [{ type: "volume", source: volume, target: folder }],
   networksAdvanced: [{ name: network, aliases: [alias] }],
-  restart: "unless-stopped",
+  // An engine that comes back after a crash stops what still runs, and `unless-stopped` takes that for an operator's stop (seen with 20.10).
+  restart: "always",
   stopSignal: "SIGTERM",
   stopTimeout: stopSeconds, // for whoever stops it
   destroyGraceSeconds: stopSeconds, // for Pulumi, which else removes it by force

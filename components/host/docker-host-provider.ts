@@ -1,17 +1,16 @@
 import { z } from "zod";
 import { FleetError } from "../../schema/errors.js";
-import { gpuSchema, hostFactsSchema, wantsSchema, type Wants } from "../../schema/host.js";
-import { hashSchema } from "../../schema/json.js";
+import { gpuSchema, wantsSchema, type Wants } from "../../schema/host.js";
 import { coded } from "../coded.js";
 import { implement, PartlyDone } from "../implementation.js";
 import { needsOf } from "../models/needs.js";
 import { tell } from "../tell.js";
-import { hostReferenceSchema } from "../worker-reference.js";
 import { ollamaPortInContainer } from "./docker-containers.js";
 import { dockerEngineSchema } from "./docker-engine.js";
 import { ContainerDown, ContainerMissing } from "./docker-errors.js";
 import { startIfStopped } from "./docker-start.js";
 import { openDockerHost, type DockerReference } from "./docker-transport.js";
+import { hostComputed, hostId, incidentalInputs, servingInputs, type HostComputed } from "./host-inputs.js";
 import { asksMore, strangersTold } from "./host-provider.js";
 import { passPreflight } from "./preflight.js";
 import { isToBeCleaned } from "./unreached.js";
@@ -31,23 +30,11 @@ const inputs = z.object({
   ollama: z.url(),
   gpu: gpuSchema.default("none"),
   contextLength: z.number().int().nonnegative().default(0),
-  models: z.array(z.string().min(1)).default([]),
-  endpoints: z.array(z.object({ name: z.string().min(1), url: z.url() })).default([]),
-  bundle: z.string().min(1),
-  wantedBundle: hashSchema,
-});
-const computed = z.object({
-  reference: hostReferenceSchema,
-  bundleHash: hashSchema,
-  ollamaUrl: z.string(),
-  /** `null` until the machine has been asked. */
-  facts: hostFactsSchema.nullable(),
+  ...servingInputs,
 });
 type Inputs = z.infer<typeof inputs>;
-type Computed = z.infer<typeof computed>;
-type State = Inputs & Computed;
+type State = Inputs & HostComputed;
 
-const idOf = ({ kind, name }: Inputs): string => `${kind}:${name}`;
 const referenceOf = ({ kind, name, root, engine, container, volume }: Inputs): DockerReference => ({
   kind,
   name,
@@ -65,11 +52,11 @@ const wantsOf = ({ models, endpoints, contextLength }: Inputs): Wants =>
   });
 
 const isNew = (wanted: Inputs, before: State): boolean => {
-  const port = { ollamaPort: ollamaPortInContainer };
-  return asksMore({ ...wanted, ...port }, { ...before, ...port });
+  const ofItsContainer = { ollamaPort: ollamaPortInContainer, gpus: [] };
+  return asksMore({ ...wanted, ...ofItsContainer }, { ...before, ...ofItsContainer });
 };
 
-async function converge(wanted: Inputs, before?: State): Promise<Computed> {
+async function converge(wanted: Inputs, before?: State): Promise<HostComputed> {
   const reference = referenceOf(wanted);
   const host = openDockerHost(reference);
   await startIfStopped(wanted.engine, wanted.ollamaContainer);
@@ -93,7 +80,7 @@ async function converge(wanted: Inputs, before?: State): Promise<Computed> {
   } catch (thrown) {
     const error = coded(thrown);
     // Something of ours is in the volume: a destroy must know of it.
-    if (error instanceof FleetError) throw new PartlyDone(idOf(wanted), begun, error);
+    if (error instanceof FleetError) throw new PartlyDone(hostId(wanted), begun, error);
     throw error;
   }
 }
@@ -101,11 +88,11 @@ async function converge(wanted: Inputs, before?: State): Promise<Computed> {
 /** The host in a worker's container: its key, its document and the Ollama beside it. The containers themselves are Docker's own resources. */
 export const dockerHost = implement({
   inputs,
-  computed,
+  computed: hostComputed,
   identity: ["kind", "name", "root"],
   overlaps: true, // a worker moves from one to the other
-  incidental: ["bundle", "models", "endpoints"], // `wantedBundle` says whether it is another one; `asksMore`, whether more is asked
-  create: async (wanted) => ({ id: idOf(wanted), computed: await converge(wanted) }),
+  incidental: incidentalInputs,
+  create: async (wanted) => ({ id: hostId(wanted), computed: await converge(wanted) }),
   // Containers that were stopped are started again.
   drifted: async (state, wanted) => {
     if (isNew(wanted, state)) return true;

@@ -7,6 +7,7 @@ import { RemoteImage } from "@pulumi/docker/remoteImage";
 import { Volume } from "@pulumi/docker/volume";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
+import { someGpusSchema } from "../../schema/gpus.js";
 import { compiled } from "../../system/package-root.js";
 import { lateProvider } from "../late-provider.js";
 import type { HostReference } from "../worker-reference.js";
@@ -28,6 +29,8 @@ export interface DockerHostArgs {
   readonly ollamaImage: string;
   /** The GPUs that Ollama gets. Computing on the CPU has to be asked for. */
   readonly gpu: "all" | "none";
+  /** Of the engine's GPUs those that Ollama uses, by their indexes or by their UUIDs (`nvidia-smi -L`). Default: all. */
+  readonly gpus?: readonly string[];
   /** Most memory that Ollama may take; models have to fit (MiB). */
   readonly ollamaMemoryMiB: number;
   /** Most memory that the worker's own container may take (MiB). Default 1024. */
@@ -66,6 +69,7 @@ const argumentsSchema = {
   engine: dockerEngineSchema,
   ollamaImage: image,
   gpu: z.enum(["all", "none"], "is neither all nor none"),
+  gpus: someGpusSchema,
   ollamaMemoryMiB: mebibytes,
   workerMemoryMiB: mebibytes,
   baseImage: image,
@@ -88,12 +92,15 @@ export function resolveDockerHost(name: string, args: DockerHostArgs): ResolvedD
         : `(${JSON.stringify(value)}) ${parsed.error.issues[0]?.message ?? "is wrong"}`;
     throw new BadDockerHost(name, key, why);
   };
+  if (args.gpu === "none" && args.gpus !== undefined)
+    throw new BadDockerHost(name, "gpus", 'has no meaning beside gpu: "none"');
   const host = args.host ?? name;
   return {
     name: host,
     engine: check("engine", args.engine ?? localEngine),
     ollamaImage: check("ollamaImage", args.ollamaImage),
     gpu: check("gpu", args.gpu),
+    gpus: args.gpus === undefined ? [] : check("gpus", args.gpus),
     ollamaMemoryMiB: check("ollamaMemoryMiB", args.ollamaMemoryMiB),
     workerMemoryMiB: check("workerMemoryMiB", args.workerMemoryMiB ?? 1_024),
     baseImage: check("baseImage", args.baseImage ?? "debian:bookworm-slim"),
@@ -150,6 +157,7 @@ export class DockerHost extends pulumi.ComponentResource implements HostResource
           image: images.ollama.imageId,
           memoryMiB: host.ollamaMemoryMiB,
           gpu: host.gpu,
+          gpus: host.gpus,
           contextLength: host.contextLength,
         },
       }),

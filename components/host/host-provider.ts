@@ -1,13 +1,14 @@
 import { z } from "zod";
 import { FleetError } from "../../schema/errors.js";
-import { gpuSchema, hostFactsSchema, ownOllamaSchema, wantsSchema, type Wants } from "../../schema/host.js";
-import { hashSchema } from "../../schema/json.js";
+import { gpuIdsSchema } from "../../schema/gpus.js";
+import { gpuSchema, ownOllamaSchema, wantsSchema, type Wants } from "../../schema/host.js";
 import { coded } from "../coded.js";
 import { implement, PartlyDone } from "../implementation.js";
 import { needsOf } from "../models/needs.js";
 import { tell } from "../tell.js";
-import { hostReferenceSchema } from "../worker-reference.js";
 import { firstContact, openHost, statedHostSchema, type Host } from "./host.js";
+import { hostComputed, hostId, incidentalInputs, servingInputs, type HostComputed } from "./host-inputs.js";
+import { HostProgramFailed } from "./host-program.js";
 import { passPreflight } from "./preflight.js";
 import { isToBeCleaned } from "./unreached.js";
 
@@ -17,30 +18,19 @@ const inputs = statedHostSchema.safeExtend({
   contextLength: z.number().int().nonnegative(),
   // Each of these has what a host of before there was such an input means.
   gpu: gpuSchema.default("none"),
+  gpus: gpuIdsSchema.default([]),
   strangers: z.enum(["keep", "remove"]).default("keep"),
-  models: z.array(z.string().min(1)).default([]),
-  endpoints: z.array(z.object({ name: z.string().min(1), url: z.url() })).default([]),
-  bundle: z.string().min(1),
-  wantedBundle: hashSchema,
-});
-const computed = z.object({
-  reference: hostReferenceSchema,
-  bundleHash: hashSchema,
-  ollamaUrl: z.string(),
-  /** `null` until the machine has been asked. */
-  facts: hostFactsSchema.nullable(),
+  ...servingInputs,
 });
 type Inputs = z.infer<typeof inputs>;
-type State = Inputs & z.infer<typeof computed>;
-
-const idOf = ({ kind, name }: Inputs): string => `${kind}:${name}`;
+type State = Inputs & HostComputed;
 
 /** What the machine is held against. */
-const wantsOf = ({ models, endpoints, ollamaPort, gpu, contextLength }: Inputs): Wants =>
-  wantsSchema.parse({ endpoints, ollamaPort, gpu, contextLength, models: models.map(needsOf) });
+const wantsOf = ({ models, endpoints, ollamaPort, gpu, gpus, contextLength }: Inputs): Wants =>
+  wantsSchema.parse({ endpoints, ollamaPort, gpu, gpus, contextLength, models: models.map(needsOf) });
 
 /** What a machine is asked for. */
-type Asked = Pick<Inputs, "models" | "endpoints" | "ollamaPort" | "gpu" | "contextLength">;
+type Asked = Pick<Inputs, "models" | "endpoints" | "ollamaPort" | "gpu" | "gpus" | "contextLength">;
 
 /**
  * Whether a machine is asked for something that it was not held against yet. What has passed once is not asked again: an Ollama that died is started again whatever the
@@ -54,12 +44,13 @@ export function asksMore(wanted: Asked, before: Asked & Pick<State, "facts">): b
   return (
     isNew ||
     wanted.gpu !== before.gpu ||
+    wanted.gpus.join() !== before.gpus.join() ||
     wanted.ollamaPort !== before.ollamaPort ||
     wanted.contextLength > before.contextLength
   );
 }
 
-async function converge(wanted: Inputs, before?: State): Promise<z.infer<typeof computed>> {
+async function converge(wanted: Inputs, before?: State): Promise<HostComputed> {
   const reference = await firstContact(wanted, before?.reference);
   const host = openHost(reference);
   const bundleHash = await host.put(wanted.bundle);
@@ -71,21 +62,27 @@ async function converge(wanted: Inputs, before?: State): Promise<z.infer<typeof 
   } catch (thrown) {
     const error = coded(thrown);
     // Something of ours is on the machine: a destroy must know of it, or it would stay.
-    if (error instanceof FleetError) throw new PartlyDone(idOf(wanted), begun, error);
+    if (error instanceof FleetError) throw new PartlyDone(hostId(wanted), begun, error);
     throw error;
   }
 }
 
-async function setUp(wanted: Inputs, host: Host): Promise<Pick<z.infer<typeof computed>, "facts">> {
+async function setUp(wanted: Inputs, host: Host): Promise<Pick<HostComputed, "facts">> {
   const facts = await host.call("facts", {});
-  const { ollama, ollamaPort: port, contextLength, gpu, strangers } = wanted;
+  const { ollama, ollamaPort: port, contextLength, gpu, gpus, strangers } = wanted;
   const report = await host.call("reconcile", {
     worker: wanted.name,
     section: "runtime",
-    desired: { kind: "runtime", ollama, port, contextLength, gpu, strangers },
+    desired: { kind: "runtime", ollama, port, contextLength, gpu, gpus, strangers },
   });
   tell(strangersTold(wanted.name, report.strangers));
   return { facts };
+}
+
+/** Another stack's bundle, put since, may not start: then ours is put again. */
+function noIfLame(error: unknown): false {
+  if (error instanceof HostProgramFailed) return false;
+  throw error;
 }
 
 /** What is said of models that nobody here asked for. Pure. */
@@ -99,17 +96,18 @@ export const strangersTold = (host: string, strangers: readonly string[]): strin
 /** A machine that passed its checks and runs the reconciler, with its shared runtime. */
 export const host = implement({
   inputs,
-  computed,
+  computed: hostComputed,
   identity: ["kind", "name", "root"],
   overlaps: true, // a worker moves from one to the other
-  // `wantedBundle` says whether the bundle is another one; `asksMore`, whether models and endpoints ask for more
-  incidental: ["bundle", "models", "endpoints"],
-  create: async (wanted) => ({ id: idOf(wanted), computed: await converge(wanted) }),
+  incidental: incidentalInputs,
+  create: async (wanted) => ({ id: hostId(wanted), computed: await converge(wanted) }),
   // An Ollama that was given up for a while is started again at once, or it is said why it cannot be.
   drifted: async (state, wanted) => {
     if (asksMore(wanted, state)) return true;
     const machine = openHost(state.reference);
-    return !(await machine.present()) || !(await machine.answers(`${state.ollamaUrl}/api/version`));
+    // A bundle may have been tidied away before any section named it.
+    if (!(await machine.present(state.bundleHash))) return true;
+    return !(await machine.answers(`${state.ollamaUrl}/api/version`).catch(noIfLame));
   },
   update: (wanted, before) => converge(wanted, before),
   // Looks and changes nothing: the folder that the bundle came from may be gone by now.

@@ -7,6 +7,8 @@ import { openDockerHost } from "./docker-transport.js";
 import { statedWaySchema } from "./ssh-reference.js";
 import { openLocalHost } from "./local-transport.js";
 import { firstContactBySsh, openSshHost } from "./ssh-transport.js";
+import { statedSsmWaySchema } from "./ssm-reference.js";
+import { firstContactBySsm, openSsmHost } from "./ssm-transport.js";
 
 /** What a caller says to a verb; the host's own name and folder are added by the transport. */
 export type HostRequest<V extends HostVerb> = Omit<z.input<(typeof hostVerbs)[V]["request"]>, "root" | "host">;
@@ -17,26 +19,32 @@ export type HostReply<V extends HostVerb> = z.infer<(typeof hostVerbs)[V]["reply
  */
 export interface Host {
   readonly reference: HostReference;
-  /** Brings a bundle folder to the host, once. @returns its hash */
+  /** Brings a bundle folder to the host, once, and has its host program answer from then on. @returns its hash */
   put(bundleFolder: string): Promise<Hash>;
   /** Runs one verb of the reconciler there. @throws FleetError with the host's own code and fix */
   call<V extends HostVerb>(verb: V, request: HostRequest<V>): Promise<HostReply<V>>;
   /** Whether something answers HTTP requests there. @param url as it is called on the host itself */
   answers(url: string): Promise<boolean>;
-  /** Whether anything of ours is left there: false once the last section is gone. */
-  present(): Promise<boolean>;
+  /** Whether anything of ours is left there: false once the last section is gone. @param bundle whether this one is */
+  present(bundle?: Hash): Promise<boolean>;
 }
 
 /** A host as a program states it. Its identity is kind, name and root; another way to it makes it no other. */
 export const statedHostSchema = z
   .object({
-    kind: z.enum(["local", "ssh"]),
+    kind: z.enum(["local", "ssh", "ssm"]),
     name: z.string().min(1),
     root: z.string().startsWith("/", "an absolute path"),
     /** The way there, for a kind that needs one. Absent for a local host. */
     connection: statedWaySchema.optional(),
+    /** The same through Systems Manager. */
+    ssm: statedSsmWaySchema.optional(),
   })
-  .refine(({ kind, connection }) => (kind === "local") === (connection === undefined), "a way there, or none");
+  .refine(
+    ({ kind, connection, ssm }) =>
+      (kind === "ssh") === (connection !== undefined) && (kind === "ssm") === (ssm !== undefined),
+    "a way there of its kind, or none",
+  );
 export type StatedHost = z.infer<typeof statedHostSchema>;
 
 /**
@@ -44,13 +52,16 @@ export type StatedHost = z.infer<typeof statedHostSchema>;
  * @param known the host's reference from an earlier run: what was learnt then holds
  */
 export async function firstContact(stated: StatedHost, known: HostReference | undefined): Promise<HostReference> {
-  const { kind, name, root, connection } = stated;
+  const { kind, name, root, connection, ssm } = stated;
   switch (kind) {
     case "local":
       return { kind, name, root };
     case "ssh":
       if (connection === undefined) throw new Error(`host ${name} was stated without the way to it`);
       return { kind, name, root, ...(await firstContactBySsh(connection, known?.kind === "ssh" ? known : undefined)) };
+    case "ssm":
+      if (ssm === undefined) throw new Error(`host ${name} was stated without the way to it`);
+      return { kind, name, root, ...(await firstContactBySsm(ssm)) };
     default:
       return impossible(kind);
   }
@@ -63,6 +74,8 @@ export function openHost(reference: HostReference): Host {
       return openLocalHost(reference);
     case "ssh":
       return openSshHost(reference);
+    case "ssm":
+      return openSsmHost(reference);
     case "docker":
       return openDockerHost(reference);
     default:

@@ -1,4 +1,4 @@
-import { cp, link, mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
+import { cp, link, mkdir, readdir, rename, rm, rmdir, stat, utimes } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { FleetError } from "../../schema/errors.js";
@@ -30,7 +30,11 @@ export function openLocalHost(reference: HostReference): Host {
     put: async (source) => {
       const hash = await readBundleHash(source);
       const target = join(bundles, hash);
-      if (await exists(join(target, "manifest.json"))) return hash;
+      if (await exists(join(target, "manifest.json"))) {
+        const now = new Date();
+        await utimes(target, now, now).catch(() => undefined); // the one that was put last answers; a disk that takes nothing is for that one to tell
+        return hash;
+      }
       const temporary = join(bundles, `.${randomBytes(6).toString("hex")}`);
       try {
         await ensureFolder(reference.root, "private");
@@ -61,7 +65,7 @@ export function openLocalHost(reference: HostReference): Host {
         () => false,
       ),
     // A folder that the user had before keeps what is the user's.
-    present: () => exists(bundles),
+    present: (bundle) => exists(bundle === undefined ? bundles : join(bundles, bundle)),
   };
 }
 
@@ -76,7 +80,7 @@ async function directly(root: string, verb: HostVerb, request: unknown): Promise
 }
 const controlAsked = hostVerbs.control.request.omit({ root: true });
 
-/** The newest bundle that was completely put; any version of the host program understands the verbs. */
+/** The bundle that was put last, for the first time or again; any version of the host program understands the verbs. */
 async function newestBundle(bundles: string): Promise<string | undefined> {
   let names: string[];
   try {

@@ -14,6 +14,8 @@ export interface RuntimeArgs {
   readonly contextLength?: pulumi.Input<number>;
   /** Whether its models must run on a GPU. Default `required`: computing on the CPU has to be asked for with `none`. */
   readonly gpu?: pulumi.Input<Gpu>;
+  /** The GPUs that this Ollama sees, by their indexes or by their UUIDs (`nvidia-smi -L`). Default: all. Two hosts on one machine take different ones. */
+  readonly gpus?: pulumi.Input<readonly string[]>;
   /** Models in our Ollama that no worker names: `keep` reports them, `remove` takes them away. Default `keep`. */
   readonly strangers?: pulumi.Input<Strangers>;
   /** Models that workers will serve here, by the network's names: the machine is held against them. Default: none. */
@@ -35,6 +37,8 @@ export const runtimeInputs = (args: RuntimeArgs) => ({
   ollamaPort: args.ollamaPort,
   contextLength: args.contextLength ?? 0,
   gpu: args.gpu ?? "required",
+  // left out where it is: a host that was made before there was such an input is no other one
+  ...(args.gpus === undefined ? {} : { gpus: args.gpus }),
   strangers: args.strangers ?? "keep",
   models: [...(args.models ?? [])],
   endpoints: [...(args.endpoints ?? [])],

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { Readable } from "node:stream";
+import { Readable, type Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Client, ClientChannel } from "ssh2";
 import { systemClock } from "../../system/clock.js";
@@ -8,6 +8,7 @@ import { retry } from "../../system/retry.js";
 import { commandLine, elevated, talkWithSudo, type Elevated } from "./ssh-command.js";
 import { dial } from "./ssh-dial.js";
 import { ConnectionLost, SudoRefused } from "./ssh-errors.js";
+import { loopbackStream } from "./ssh-forward.js";
 import { passwordIn } from "./ssh-identity.js";
 import type { SshWay } from "./ssh-reference.js";
 
@@ -22,10 +23,19 @@ export interface RemoteRun {
   readonly waitMs?: number;
 }
 
-/** A way to run programs on a host, over one connection that is kept for a while. */
-export interface SshConnection {
-  /** Runs a program there to its end, as root where the way says so. Never rejects because of an exit code. @throws HostNotReached, SecretFileUnusable */
-  run(what: RemoteRun): Promise<Pick<ProcessResult, "code" | "stdout" | "stderr">>;
+/** A way to run programs on a host. */
+export interface RemoteShell {
+  /** Runs a program there to its end, as root where the way says so. Never rejects because of an exit code. @throws HostNotReached, and what the kind of way throws */
+  run(what: RemoteRun & { readonly input?: string }): Promise<RemoteResult>;
+}
+/** How it ended. */
+export type RemoteResult = Pick<ProcessResult, "code" | "stdout" | "stderr">;
+
+/** The same over one connection that is kept for a while, and a way to reach what runs there. */
+export interface SshConnection extends RemoteShell {
+  run(what: RemoteRun): Promise<RemoteResult>;
+  /** Works on a stream to a port of the host's own loopback. @returns `undefined` where the server opens none @throws HostNotReached, SecretFileUnusable */
+  onLoopback<T>(port: number, work: (stream: Duplex) => Promise<T>): Promise<T | undefined>;
   /** Ends the connection now, rather than when it has been idle for a while. */
   close(): void;
 }
@@ -34,6 +44,8 @@ export interface SshConnection {
 const maxOutput = 16 * 1024 * 1024;
 /** Programs at a time: sshd takes ten on one connection by default (`MaxSessions`). */
 const atOnce = 8;
+/** How long a host that does not answer is waited for (ms), where nobody says otherwise. */
+const usualWaitMs = 30_000;
 /** How long a connection that nobody uses is kept (ms). */
 const idleMs = 5_000;
 /** Longest talk with `sudo` (ms): its own delay after a wrong password is 2 s. */
@@ -97,7 +109,17 @@ function open(way: SshWay): SshConnection {
   };
   return {
     close,
-    run: ({ words, input = "", signal, waitMs = 30_000 }) =>
+    onLoopback: (port, work) =>
+      inTurn(async () => {
+        const stream = await loopbackStream(await connected(usualWaitMs), port);
+        if (stream === undefined) return undefined;
+        try {
+          return await work(stream);
+        } finally {
+          stream.destroy();
+        }
+      }),
+    run: ({ words, input = "", signal, waitMs = usualWaitMs }) =>
       inTurn(async () => {
         const { sudo } = way;
         const asRoot =

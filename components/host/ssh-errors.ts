@@ -64,8 +64,8 @@ export class SudoRefused extends HostNotReached {
 
 /** LF1534: a machine that the worker bundle does not run on. */
 export class MachineUnsupported extends FleetError {
-  constructor(server: Server, machine: string, bundle: string) {
-    super("LF1534", `${nameOf(server)} is a ${machine} machine, but this worker bundle is for ${bundle}.`, {
+  constructor(on: string, machine: string, bundle: string) {
+    super("LF1534", `${on} is a ${machine} machine, but this worker bundle is for ${bundle}.`, {
       fix: "choose a Linux machine of that kind, or set bundle to one that was built on the host's kind (npm run bundle).",
     });
   }
@@ -73,8 +73,8 @@ export class MachineUnsupported extends FleetError {
 
 /** LF1535: the worker bundle could not be brought to a host; what was there before is as it was. Next: what the line says: free space, a writable disk, sudo or another root; then the same command again. */
 export class UploadFailed extends FleetError {
-  constructor(server: Server, root: string, why: string, cause?: unknown) {
-    super("LF1535", `The worker bundle could not be brought to ${root} on ${nameOf(server)}: ${why}.`, {
+  constructor(on: string, root: string, why: string, cause?: unknown) {
+    super("LF1535", `The worker bundle could not be brought to ${root} on ${on}: ${why}.`, {
       fix: uploadFix(why, root),
       cause,
     });
@@ -108,8 +108,8 @@ export class ConnectionLost extends HostNotReached {
 
 /** LF1538: a host's folder lies where the user may not look, so that nobody can tell what is in it. */
 export class HostFolderHidden extends HostNotReached {
-  constructor(server: Server, root: string) {
-    super("LF1538", `${nameOf(server)} may not look into ${root}.`, {
+  constructor(on: string, root: string) {
+    super("LF1538", `${on} may not look into ${root}.`, {
       fix: `set sudo ("passwordless" or { passwordFile }), or choose a root that the user owns; then run the same command again.`,
     });
   }
@@ -117,8 +117,8 @@ export class HostFolderHidden extends HostNotReached {
 
 /** LF1539: a machine lacks a program that is needed to set it up. */
 export class ProgramsMissing extends FleetError {
-  constructor(server: Server, programs: readonly string[]) {
-    super("LF1539", `${nameOf(server)} has no ${programs.join(", no ")}.`, {
+  constructor(on: string, programs: readonly string[]) {
+    super("LF1539", `${on} has no ${programs.join(", no ")}.`, {
       fix: `install ${programs.join(" and ")} there, then run the same command again.`,
     });
   }

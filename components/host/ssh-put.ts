@@ -1,10 +1,9 @@
 import type { Hash } from "../../schema/units.js";
 import { archiveStream, checksumsOf, platformOf } from "./bundle-archive.js";
 import { readBundleHash } from "./bundle.js";
-import type { SshConnection } from "./ssh-connection.js";
+import type { RemoteShell, SshConnection } from "./ssh-connection.js";
 import { HostNotReached } from "./unreached.js";
 import { MachineUnsupported, ProgramsMissing, UploadFailed } from "./ssh-errors.js";
-import type { SshServer } from "./ssh-reference.js";
 import {
   checkBundle,
   damaged,
@@ -16,62 +15,94 @@ import {
   unpack,
 } from "./ssh-scripts.js";
 
+/** Where a bundle is brought to, and how. */
+export type PutPlace = {
+  /** Which machine, for a person. */
+  readonly machine: string;
+  readonly root: string;
+} & (
+  | {
+      /** It is brought through it. */
+      readonly shell: SshConnection;
+      readonly fetch?: never;
+    }
+  | {
+      readonly shell: RemoteShell;
+      /** Has the machine fetch the archive into this file of its home. */
+      readonly fetch: (archive: string) => Promise<void>;
+    }
+);
+
 /**
  * Brings a bundle to a host, once. It has its name there only when every file of it is as the manifest says: an upload that was interrupted never counts, and one that was
  * damaged since is brought again. An archive that was staged before is taken, if it is good.
  * @throws UploadFailed, MachineUnsupported, ProgramsMissing, HostNotReached
  */
-export async function putBundle(
-  connection: SshConnection,
-  server: SshServer,
-  root: string,
-  source: string,
-): Promise<Hash> {
+export async function putBundle(place: PutPlace, source: string): Promise<Hash> {
+  const { shell, root, machine } = place;
   const hash = await readBundleHash(source);
   const checksums = await checksumsOf(source);
-  await checkMachine(connection, server, source);
-  const found = await connection.run({ words: checkBundle(root, hash), input: checksums });
+  await checkMachine(place, source);
+  const found = await shell.run({ words: checkBundle(root, hash), input: checksums });
   if (found.code !== 0) {
-    const place: Place = { connection, server, root, hash, checksums };
-    if (!(await take(place, stagedArchive(hash)))) await bring(place, source);
+    const bundle: Bundle = { hash, checksums };
+    const staged = stagedArchive(hash);
+    if ((await takeStaged(place, bundle, staged)) !== null) {
+      if (place.fetch === undefined) await bring(place, bundle, source);
+      else {
+        await place.fetch(staged);
+        const why = await takeStaged(place, bundle, staged);
+        if (why !== null) throw new UploadFailed(machine, root, why);
+      }
+    }
   }
-  await connection.run({ words: dropStaged(hash) });
+  await shell.run({ words: dropStaged(hash) });
   return hash;
 }
 
-async function checkMachine(connection: SshConnection, server: SshServer, source: string): Promise<void> {
-  const [machine = "", ...missing] = (await connection.run({ words: lookAtMachine() })).stdout.trim().split("\n");
+async function checkMachine(
+  { shell, machine: on }: Pick<PutPlace, "machine"> & { readonly shell: RemoteShell },
+  source: string,
+): Promise<void> {
+  const [machine = "", ...missing] = (await shell.run({ words: lookAtMachine() })).stdout.trim().split("\n");
   const bundle = await platformOf(source);
-  if (machine !== bundle) throw new MachineUnsupported(server, machine, bundle);
-  if (missing.length > 0) throw new ProgramsMissing(server, missing);
+  if (machine !== bundle) throw new MachineUnsupported(on, machine, bundle);
+  if (missing.length > 0) throw new ProgramsMissing(on, missing);
 }
 
-interface Place {
-  readonly connection: SshConnection;
-  readonly server: SshServer;
-  readonly root: string;
+interface Bundle {
   readonly hash: Hash;
   readonly checksums: string;
 }
 
-/** From an archive that is there already. @returns false when there is none, or none that is good */
-async function take(place: Place, staged: string): Promise<boolean> {
-  const { connection, root, hash, checksums } = place;
-  const unpacked = await connection.run({ words: unpack(root, staged) });
-  if (unpacked.code === noBundle || unpacked.code !== 0) return false;
-  return (await connection.run({ words: settle(root, hash, folderIn(unpacked.stdout)), input: checksums })).code === 0;
+/** From an archive that is there already. @returns why not: there is none, or none that is good; `null` when it was taken */
+async function takeStaged(
+  { shell, root }: Pick<PutPlace, "root"> & { readonly shell: RemoteShell },
+  { hash, checksums }: Bundle,
+  staged: string,
+): Promise<string | null> {
+  const unpacked = await shell.run({ words: unpack(root, staged) });
+  if (unpacked.code === noBundle) return "nothing was staged";
+  if (unpacked.code !== 0) return reasonIn(unpacked.stderr);
+  const settled = await shell.run({ words: settle(root, hash, folderIn(unpacked.stdout)), input: checksums });
+  if (settled.code === damaged) return `it arrived damaged (${reasonIn(settled.stderr)})`;
+  return settled.code === 0 ? null : reasonIn(settled.stderr);
 }
 
 /** Through the connection. */
-async function bring({ connection, server, root, hash, checksums }: Place, source: string): Promise<void> {
-  const failed = (why: string, cause?: unknown): UploadFailed => new UploadFailed(server, root, why, cause);
-  const unpacked = await connection
+async function bring(
+  { shell, machine, root }: Pick<PutPlace, "machine" | "root"> & { readonly shell: SshConnection },
+  { hash, checksums }: Bundle,
+  source: string,
+): Promise<void> {
+  const failed = (why: string, cause?: unknown): UploadFailed => new UploadFailed(machine, root, why, cause);
+  const unpacked = await shell
     .run({ words: unpack(root, "-"), input: archiveStream(source) })
     .catch((error: unknown) => {
       throw error instanceof HostNotReached ? error : failed("the bundle's files cannot be read", error);
     });
   if (unpacked.code !== 0) throw failed(reasonIn(unpacked.stderr));
-  const settled = await connection.run({ words: settle(root, hash, folderIn(unpacked.stdout)), input: checksums });
+  const settled = await shell.run({ words: settle(root, hash, folderIn(unpacked.stdout)), input: checksums });
   if (settled.code === damaged) throw failed(`it arrived damaged (${reasonIn(settled.stderr)})`);
   if (settled.code !== 0) throw failed(reasonIn(settled.stderr));
 }

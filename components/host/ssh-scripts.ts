@@ -20,15 +20,16 @@ export const callVerb = (root: string, verb: string): readonly string[] =>
     verb,
   );
 
-/** Prints whether anything of ours is there: `there`, `none`, or `hidden` where that cannot be seen. */
-export const lookForBundles = (root: string): readonly string[] =>
+/** Prints whether anything of ours is there, or a certain bundle: `there`, `none`, or `hidden` where that cannot be seen. */
+export const lookForBundles = (root: string, hash = ""): readonly string[] =>
   script(
     [
-      'if [ -d "$1/bundles" ]; then echo there; exit; fi',
+      'if [ -d "$1/bundles/$2" ]; then echo there; exit; fi',
       'p=$1; while [ ! -e "$p" ]; do p=$(dirname "$p"); done',
       'if [ -x "$p" ]; then echo none; else echo hidden; fi',
     ],
     root,
+    hash,
   );
 
 /** Programs without which a machine cannot be set up. */
@@ -41,10 +42,14 @@ export const lookAtMachine = (): readonly string[] =>
 /** Exit code for a bundle that is not what its checksums say (sysexits.h, EX_DATAERR). */
 export const damaged = 65;
 
-/** Checks a bundle that is there already against checksums on standard input. Exit code: 0, {@link damaged}, or {@link noBundle}. */
+/** Checks a bundle that is there already against checksums on standard input; from then on it is the one that was put last. Exit code: 0, {@link damaged}, or {@link noBundle}. */
 export const checkBundle = (root: string, hash: string): readonly string[] =>
   script(
-    [`cd "$1/bundles/$2" 2>/dev/null || exit ${noBundle}`, `sha256sum -c - >/dev/null 2>&1 || exit ${damaged}`],
+    [
+      `cd "$1/bundles/$2" 2>/dev/null || exit ${noBundle}`,
+      `sha256sum -c - >/dev/null 2>&1 || exit ${damaged}`,
+      "touch . 2>/dev/null || :",
+    ],
     root,
     hash,
   );

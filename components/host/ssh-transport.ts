@@ -6,6 +6,7 @@ import { askProgram } from "./host-program.js";
 import { connectionTo } from "./ssh-connection.js";
 import { learnt } from "./ssh-dial.js";
 import { HostFolderHidden, nameOf } from "./ssh-errors.js";
+import { isAnsweredOver, loopbackPort } from "./ssh-forward.js";
 import { putBundle } from "./ssh-put.js";
 import type { SshWay, StatedWay } from "./ssh-reference.js";
 import { callVerb, lookForBundles, noBundle } from "./ssh-scripts.js";
@@ -26,7 +27,7 @@ export function openSshHost(reference: Extract<HostReference, { kind: "ssh" }>):
   const connection = connectionTo(reference);
   const host: Host = {
     reference,
-    put: (source) => putBundle(connection, server, root, source),
+    put: (source) => putBundle({ shell: connection, machine: nameOf(server), root }, source),
     call: (verb, request) =>
       askProgram(reference, verb, request, async (input) => {
         const ended = await connection.run({ words: callVerb(root, verb), input });
@@ -34,19 +35,24 @@ export function openSshHost(reference: Extract<HostReference, { kind: "ssh" }>):
           throw new BundleMissing(`${root}/bundles on ${nameOf(server)}`, undefined);
         return ended;
       }),
-    answers: (url) =>
-      host.call("answers", { url }).then(
+    answers: async (url) => {
+      // Each `up` asks this, and a program there takes longer to start than everything else of it. A server may forbid it, so that only a yes is one.
+      const port = loopbackPort(url);
+      if (port !== undefined && (await connection.onLoopback(port, (stream) => isAnsweredOver(stream, url))))
+        return true;
+      return host.call("answers", { url }).then(
         ({ ok }) => ok,
         (error: unknown) => {
           if (error instanceof FleetError && error.code === "LF1336") return false; // an older bundle's: an update brings a newer one
           throw error;
         },
-      ),
-    present: async () => {
-      const { stdout } = await connection.run({ words: lookForBundles(root) });
+      );
+    },
+    present: async (bundle) => {
+      const { stdout } = await connection.run({ words: lookForBundles(root, bundle) });
       if (stdout === "there\n") return true;
       if (stdout === "none\n") return false;
-      throw new HostFolderHidden(server, root);
+      throw new HostFolderHidden(nameOf(server), root);
     },
   };
   return host;

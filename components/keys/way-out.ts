@@ -1,7 +1,7 @@
 import { converge, type ConvergeOptions, type ConvergeOutcome } from "../../lifecycle/apply.js";
 import { nodeOf } from "../../lifecycle/node.js";
 import { plan } from "../../lifecycle/plan.js";
-import { openStoredSender } from "../../lifecycle/stored-sender.js";
+import { openStoredSender, type StoredSenderOptions } from "../../lifecycle/stored-sender.js";
 import type { Desired, Observed, Plan } from "../../lifecycle/types.js";
 import type { EmptyOnChain, RecordRef, SecretStore, WorkerRecord } from "../../keystore/store.js";
 import type { Network } from "../../schema/network.js";
@@ -36,15 +36,18 @@ export async function lookOut({ store, ref, network }: Leaver): Promise<WayOut> 
   return { record, observed, plan: plan(desiredOf(record), observed) };
 }
 
-/** How {@link walkOut} goes: which waits are stayed for, and who hears of the steps. */
-export type Walking = Pick<ConvergeOptions, "mayWait" | "onStep" | "signal">;
+/** How {@link walkOut} goes: which waits are stayed for, who hears of the steps, and the most that is paid for a unit of gas (wei). */
+export type Walking = Pick<ConvergeOptions, "mayWait" | "onStep" | "signal"> & Pick<StoredSenderOptions, "maxGasPrice">;
 
 /**
  * Walks the way out with the key itself, as the sidecar would: release, withdraw, deregister, sweep to the `refundTo` of the sealed record. Safe to run again
  * after any error; what was sent is written down beside the key first.
  * @throws what {@link converge} throws
  */
-export async function walkOut({ store, ref, network }: Leaver, walking: Walking): Promise<ConvergeOutcome> {
+export async function walkOut(
+  { store, ref, network }: Leaver,
+  { maxGasPrice, ...walking }: Walking,
+): Promise<ConvergeOutcome> {
   const { client } = await chainOf(network);
   const { record } = await store.read(ref, "worker");
   return converge({
@@ -57,6 +60,7 @@ export async function walkOut({ store, ref, network }: Leaver, walking: Walking)
       chainId: network.chainId,
       clock: systemClock,
       pollMs: 250,
+      ...(maxGasPrice === undefined ? {} : { maxGasPrice }),
     }),
     clock: systemClock,
     sharesKey: true,

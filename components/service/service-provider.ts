@@ -122,9 +122,9 @@ export const service = implement({
   }),
   // A sidecar that refuses its secret, or whose new epoch the operator asks for (LF1412), is sealed to anew: nothing in the inputs shows either.
   drifted: async ({ worker, retiring, epoch, formerly }) => {
-    if (formerly.length > 0 || isSaidGone(worker.host.name) || !(await openHost(worker.host).present())) return true;
-    const status = await statusOf(worker);
-    return status?.epoch !== epoch || stillNeeded(retiring, status).length < retiring.length;
+    if (formerly.length > 0 || isSaidGone(worker.host.name)) return true;
+    const [isPresent, status] = await Promise.all([openHost(worker.host).present(), statusOf(worker)]);
+    return !isPresent || status?.epoch !== epoch || stillNeeded(retiring, status).length < retiring.length;
   },
   update: async (wanted, before) => {
     const dropped = unwanted(before, wanted.models);

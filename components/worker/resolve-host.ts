@@ -2,7 +2,9 @@ import { z } from "zod";
 import type { DockerHostArgs } from "../host/docker-host.js";
 import type { Strangers } from "../host/runtime-args.js";
 import { hostKeyLine } from "../host/ssh-host-key.js";
+import { noGpusSchema, someGpusSchema } from "../../schema/gpus.js";
 import { gpuSchema, pinnedOllamaSchema, type Gpu, type PinnedOllama } from "../../schema/host.js";
+import { statedSsmWaySchema, type StatedSsmWay } from "../host/ssm-reference.js";
 import { statedWaySchema, type SshIdentity, type StatedWay, type Sudo } from "../host/ssh-reference.js";
 
 /** What is said of any machine. */
@@ -17,6 +19,8 @@ interface MachineChoice {
   readonly contextLength?: number;
   /** Whether models must run on a GPU. Default `required`: computing on the CPU has to be asked for with `none`. */
   readonly gpu?: Gpu;
+  /** The GPUs that its Ollama sees, by their indexes or by their UUIDs (`nvidia-smi -L`). Default: all. */
+  readonly gpus?: readonly string[];
   /** Models in our Ollama that no worker names: `keep` reports them, `remove` takes them away. Default `keep`. */
   readonly strangers?: Strangers;
   /** Folder of the worker bundle. Default: the one this package was built with. */
@@ -26,15 +30,37 @@ interface MachineChoice {
 /** The machine that Pulumi runs on. */
 export interface LocalChoice extends MachineChoice {
   readonly ssh?: never;
+  readonly ssm?: never;
   /** Absolute path of the folder that will hold everything of ours. */
   readonly root: string;
 }
 
 /** A machine that is reached by SSH. */
 export interface SshChoice extends MachineChoice {
+  readonly ssm?: never;
   readonly ssh: SshAccess;
   /** Absolute path of the folder that will hold everything of ours on it. Default `/var/lib/lightchain-fleet`. */
   readonly root?: string;
+}
+
+/** An EC2 instance that is reached through Systems Manager. */
+export interface SsmChoice extends MachineChoice {
+  readonly ssh?: never;
+  readonly ssm: SsmAccess;
+  /** Absolute path of the folder that will hold everything of ours on it. Default `/var/lib/lightchain-fleet`. */
+  readonly root?: string;
+}
+
+/** How an instance is reached; who may is a matter of the AWS account's own. */
+export interface SsmAccess {
+  /** For instance `eu-central-1`. */
+  readonly region: string;
+  /** Its id, or a tag that no other instance has. */
+  readonly instance: string | { readonly tag: string; readonly value: string };
+  /** Bucket through which the bundle comes, below `lightchain-fleet/bundles`. The instance's role needs no right to it. */
+  readonly bucket: string;
+  /** How long an instance that is only booting is waited for (ms). Default 600,000. */
+  readonly bootMs?: number;
 }
 
 /** Two containers on a Docker engine. */
@@ -43,7 +69,7 @@ export interface DockerChoice {
 }
 
 /** A worker's machine. */
-export type HostChoice = LocalChoice | SshChoice | DockerChoice;
+export type HostChoice = LocalChoice | SshChoice | SsmChoice | DockerChoice;
 
 /** One machine of the way. */
 export interface SshEndpoint {
@@ -73,8 +99,9 @@ export interface SshAccess extends SshEndpoint {
 
 /** A host with every default filled in. */
 export type ResolvedHost =
-  | Omit<LocalChoice, "ssh">
-  | (Omit<SshChoice, "ssh" | "root"> & { readonly root: string; readonly connection: StatedWay })
+  | Omit<LocalChoice, "ssh" | "ssm">
+  | (Omit<SshChoice, "ssh" | "ssm" | "root"> & { readonly root: string; readonly connection: StatedWay })
+  | (Omit<SsmChoice, "ssh" | "ssm" | "root"> & { readonly root: string; readonly ssm: StatedSsmWay })
   | DockerChoice;
 
 /** Checks one argument. @throws a coded error that names it */
@@ -92,8 +119,14 @@ export function resolveHost(choice: HostChoice, check: Checker): ResolvedHost {
   const name = "docker" in choice ? choice.docker.host : choice.host;
   if (name !== undefined) check("host.host", hostName, name);
   if ("docker" in choice) return choice; // its own resource checks the rest
-  check("host.gpu", gpuSchema, choice.gpu ?? "required");
+  const gpu = check("host.gpu", gpuSchema, choice.gpu ?? "required");
+  if (choice.gpus !== undefined) check("host.gpus", gpu === "none" ? noGpusSchema : someGpusSchema, choice.gpus);
   if (typeof choice.ollama !== "string") check("host.ollama", pinnedOllamaSchema, choice.ollama);
+  if (choice.ssm !== undefined) {
+    const { ssm, root, ...machine } = choice;
+    const way = check("host.ssm", statedSsmWaySchema, ssm);
+    return { ...machine, root: check("host.root", absolute, root ?? standardRoot), ssm: way };
+  }
   if (choice.ssh === undefined) return choice;
   const { ssh, root, ...machine } = choice;
   const stated = check("host.ssh", statedWaySchema, check("host.ssh", accessSchema, ssh));

@@ -5,6 +5,7 @@ import { DockerHost } from "../host/docker-host.js";
 import type { HostResource } from "../host/host-resource.js";
 import { LocalHost } from "../host/local-host.js";
 import { SshHost } from "../host/ssh-host.js";
+import { SsmHost } from "../host/ssm-host.js";
 import { Keys } from "../keys/keys.js";
 import { Model } from "../models/model.js";
 import { Service } from "../service/service.js";
@@ -88,6 +89,7 @@ function createHost(parent: LightchainWorker, worker: ResolvedWorker, checked: C
     return new DockerHost(name, { ...host.docker, ...asked, ...ending, ready: checked }, opts);
   }
   const root = checked.apply(() => host.root);
+  if ("ssm" in host) return new SsmHost(name, { ...host, ...asked, root }, opts);
   if ("connection" in host) return new SshHost(name, { ...host, ...asked, root }, opts);
   return new LocalHost(name, { ...host, ...asked, root }, opts);
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { HostFacts } from "../../schema/host.js";
 import { describeError } from "../../schema/errors.js";
 import { runProcess } from "../../system/process.js";
-import { parseNvidiaSmi } from "../gpus.js";
+import { chosenGpus, gpuFields, parseNvidiaSmi } from "../gpus.js";
 import { fail, inGib, pass, warn, type Check } from "./check.js";
 import { demandOf } from "../../schema/demand.js";
 
@@ -29,8 +29,16 @@ export const gpu: Check<Graphics> = {
   name: "GPU and driver",
   probe: ({ signal }) => lookAtGraphics(signal),
   judge: ({ cards, gpus, driver, trouble }, wants) => {
-    const found = gpus.map(({ name }) => name).join(", ");
+    const { chosen, missing } = chosenGpus(gpus, wants.gpus);
+    const found = chosen.map(({ name }) => name).join(", ");
     if (wants.gpu === "none") return pass(found === "" ? "computing on the CPU, as asked" : `${found}, not asked for`);
+    if (gpus.length > 0 && missing.length > 0) {
+      const there = gpus.map(({ index, uuid, name }) => `${index} (${uuid}, ${name})`).join(", ");
+      return fail(
+        `no GPU ${missing.join(" and no GPU ")}; there is ${there}`,
+        "set gpus to indexes or UUIDs that nvidia-smi -L shows, or leave it out for all of them.",
+      );
+    }
     if (gpus.length > 0) {
       const withDriver = `${found}, driver ${driver ?? "of an unknown version"}`;
       return driver !== undefined && Number(driver.split(".")[0]) < oldestDriver
@@ -45,14 +53,15 @@ export const gpu: Check<Graphics> = {
   },
 };
 
-/** Whether the models fit into the GPUs' memory, which Ollama divides a model over. */
+/** Whether the models fit into the memory of the GPUs that Ollama gets, which it divides a model over. */
 export const gpuMemory: Check<HostFacts["gpus"]> = {
   name: "GPU memory",
   probe: async ({ signal }) => (await lookAtGraphics(signal)).gpus,
   judge: (gpus, wants) => {
     if (wants.gpu === "none") return pass("not asked for");
-    if (gpus.length === 0) return fail("none: there is no GPU to ask", "see GPU and driver.");
-    const bytes = gpus.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+    const { chosen } = chosenGpus(gpus, wants.gpus);
+    if (chosen.length === 0) return fail("none: there is no GPU to ask", "see GPU and driver.");
+    const bytes = chosen.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
     const { largest, togetherBytes, unknown } = demandOf(wants);
     const found = inGib(bytes);
     if (largest.bytes > bytes)
@@ -82,7 +91,7 @@ async function askDriver(signal: AbortSignal): Promise<Omit<Graphics, "cards">> 
   const query = (fields: string) =>
     runProcess("nvidia-smi", [`--query-gpu=${fields}`, "--format=csv,noheader,nounits"], { env, signal });
   try {
-    const memory = await query("name,memory.total");
+    const memory = await query(gpuFields);
     if (memory.code !== 0) return { ...none, trouble: lastLine(memory.stdout + memory.stderr) };
     const version = await query("driver_version");
     const driver = /^\d+(\.\d+)*$/m.exec(version.stdout)?.[0];

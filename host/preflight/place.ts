@@ -1,8 +1,8 @@
-import { access, constants, readFile, realpath } from "node:fs/promises";
+import { access, constants, readFile, realpath, statfs } from "node:fs/promises";
 import { isPortTaken } from "../../system/net.js";
 import { listensOn } from "../sections/listener.js";
 import { ollamaUnitName } from "../sections/ollama-unit.js";
-import { fail, pass, warn, type Check } from "./check.js";
+import { fail, inGib, pass, warn, type Check } from "./check.js";
 import { nearestFolder } from "./capacity.js";
 
 /** Who has the port that our Ollama is to answer on. */
@@ -39,11 +39,11 @@ export const folder: Check<{ path: string; writable: boolean; mount: Mount | und
   name: "folder",
   probe: async ({ layout }) => {
     const path = await nearestFolder(layout.root);
-    const writable = await access(path, constants.W_OK | constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    return { path, writable, mount: mountOf(await realpath(path), await readFile("/proc/self/mountinfo", "utf8")) };
+    return {
+      path,
+      writable: await isWritable(path),
+      mount: mountOf(await realpath(path), await readFile("/proc/self/mountinfo", "utf8")),
+    };
   },
   judge: ({ path, writable, mount }) => {
     const on = mount === undefined ? path : `${path} (${mount.type} on ${mount.point})`;
@@ -68,6 +68,49 @@ export const folder: Check<{ path: string; writable: boolean; mount: Mount | und
     return pass(on);
   },
 };
+
+/** Workers' journals, where they are on a disk of their own. */
+export const journals: Check<{ path: string; writable: boolean; mount: Mount | undefined; freeBytes: number } | null> =
+  {
+    name: "journals",
+    probe: async ({ layout: { root, workers } }) => {
+      const table = await readFile("/proc/self/mountinfo", "utf8");
+      const there = await realpath(workers).catch(() => undefined); // before anything is made there
+      if (there === undefined) return null;
+      const mount = mountOf(there, table);
+      if (mount?.point === mountOf(await realpath(root), table)?.point) return null;
+      const { bavail, bsize } = await statfs(there);
+      return {
+        path: there,
+        writable: await isWritable(there),
+        mount,
+        freeBytes: bavail * bsize,
+      };
+    },
+    judge: (found) => {
+      if (found === null) return pass("in the host's folder");
+      const { path, writable, mount, freeBytes } = found;
+      const on = mount === undefined ? path : `${path} (${mount.type} on ${mount.point})`;
+      if (mount?.options.includes("ro") === true)
+        return fail(`${on} is mounted read-only`, `mount -o remount,rw ${mount.point}`, "LF1338");
+      if (!writable) return fail(`${on} cannot be written`, `sudo chown "$USER" ${path}`, "LF1338");
+      if (freeBytes < journalBytes.must)
+        return fail(`${inGib(freeBytes)} free in ${on}, ${inGib(journalBytes.must)} needed`, roomFix(path), "LF1350");
+      if (mount !== undefined && remote.includes(mount.type))
+        return warn(`${on} is on another machine: a journal's locks may fail there`, "use a local disk.");
+      if (freeBytes < journalBytes.should) return warn(`${inGib(freeBytes)} free in ${on}`, roomFix(path));
+      return pass(`${inGib(freeBytes)} free in ${on}`);
+    },
+  };
+/** Free room for journals and logs (bytes): a journal keeps every answer until its job is settled, and logs go on. */
+const journalBytes = { must: 128 * 1024 ** 2, should: 1024 ** 3 } as const;
+const roomFix = (path: string): string => `df -h ${path}; free some space there or enlarge the disk.`;
+
+const isWritable = (path: string): Promise<boolean> =>
+  access(path, constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
 
 /** The mount that a path lies on, by the text of /proc/PID/mountinfo (proc(5)): the longest point that it begins with, of two the later one. Pure. */
 export function mountOf(path: string, table: string): Mount | undefined {

@@ -9,7 +9,7 @@ import { entry, fail, type AnyCheck, type Surroundings } from "./check.js";
 import { askEndpoints, type Answer } from "./endpoints.js";
 import { gpu, gpuMemory } from "./gpu.js";
 import { clock as clockCheck, dns, routes } from "./network.js";
-import { folder, port } from "./place.js";
+import { folder, journals, port } from "./place.js";
 import { glibc, init, openFiles, platform } from "./system.js";
 
 /** Every check there is, in the order in which their lines are told. */
@@ -21,6 +21,7 @@ export const checks: readonly AnyCheck[] = [
   entry(memory),
   entry(disk),
   entry(folder),
+  entry(journals),
   entry(openFiles),
   entry(gpu),
   entry(gpuMemory),

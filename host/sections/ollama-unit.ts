@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { dirname, join } from "node:path";
+import { visibleGpus } from "../../schema/gpus.js";
 import { isExternal, type ExternalOllama, type RuntimeSection } from "../../schema/host.js";
 import type { Layout } from "../layout.js";
 import { openFolderToAll, openToAll } from "../services/folders.js";
@@ -47,6 +48,7 @@ export function ollamaUnit(section: OwnRuntime, layout: Layout, version: string,
       OLLAMA_NO_CLOUD: "1",
       OLLAMA_NOHISTORY: "1",
       ...(section.contextLength === 0 ? {} : { OLLAMA_CONTEXT_LENGTH: String(section.contextLength) }),
+      ...visibleGpus(section.gpus),
     },
     folder: layout.ollama,
     log: join(layout.ollama, "ollama.log"),

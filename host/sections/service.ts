@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bundleManifestSchema } from "../../schema/bundle.js";
 import { FleetError } from "../../schema/errors.js";
@@ -9,6 +9,7 @@ import { ensureFolder, writeAtomically } from "../../system/files.js";
 import { presentPublicKey } from "../host-key.js";
 import type { Layout } from "../layout.js";
 import type { SealedFile } from "../sealed-file.js";
+import { removeAll } from "../root.js";
 import { keptSecret, layToRest, requireUsable } from "../secret-at-rest.js";
 import { makeFolders, openFolderToAll } from "../services/folders.js";
 import type { Confinement, ServiceManager, SystemUser, Unit } from "../services/unit.js";
@@ -93,6 +94,9 @@ const memoryMaxBytes = 2 * 1024 ** 3;
 /** A minute without an answer: no job is acknowledged meanwhile. */
 const watchdogSeconds = 60;
 
+/** From a sidecar's SIGTERM to its SIGKILL (ms): its jobs' time, and half a minute. */
+export const stopTimeoutMs = ({ settings }: ServiceSection): number => settings.jobs.shutdownMs + 30_000;
+
 /** The sidecar as a unit. Pure. */
 export function sidecarUnit(of: {
   readonly worker: string;
@@ -118,7 +122,7 @@ export function sidecarUnit(of: {
     },
     folder: place.folder,
     log: place.log,
-    stopTimeoutMs: section.settings.jobs.shutdownMs + 30_000,
+    stopTimeoutMs: stopTimeoutMs(section),
     revision,
     secret: credential === undefined ? { sealed: place.sealed, hostKey: layout.hostKey, host } : null,
   };
@@ -145,7 +149,7 @@ export function sidecarUnit(of: {
  */
 export async function removeService(worker: string, layout: Layout, services: ServiceManager): Promise<boolean> {
   const was = await services.remove(sidecarUnitName(worker));
-  await rm(layout.worker(worker).folder, { recursive: true, force: true });
+  await removeAll(layout.worker(worker).folder);
   await services.confinement?.forgetUser(sidecarUnitName(worker)); // last: until then what it owned is nobody else's
   return was;
 }

@@ -33,6 +33,7 @@ export function renderUnit(unit: Unit, around: UnitSurroundings): string {
     // a service that starts before the driver runs on the CPU for ever (ollama/ollama issue 7669)
     `After=${["network-online.target", "systemd-modules-load.service", "nvidia-persistenced.service", ...around.after].join(" ")}`,
     `Wants=${["network-online.target", ...alongside].join(" ")}`,
+    ...journalDisk(unit),
     "StartLimitIntervalSec=0", // never given up: whoever holds an open session must answer
     "",
     "[Service]",
@@ -59,6 +60,13 @@ export function renderUnit(unit: Unit, around: UnitSurroundings): string {
     "",
   ].join("\n");
 }
+
+/**
+ * A worker's journal may be on a disk of its own, without which it must not run. Not for Ollama, whose working directory says the same: a line more in its unit would restart
+ * it, and load its models anew, below workers that serve.
+ */
+const journalDisk = ({ sandbox, folder }: Unit): string[] =>
+  sandbox === "ollama" ? [] : [`RequiresMountsFor=${quoted(folder)}`];
 
 /** A parent that opens a secret hands the environment on and has none of it: it is root's, and must not load compiled code that its child may write. */
 const environment = ({ environment, secret }: Unit): string[] =>

@@ -13,11 +13,18 @@ export class EngineFailed extends FleetError {
     command: string,
     readonly output: string,
   ) {
-    const reason = /(LF1\d{3}: .*)/.exec(output)?.[1] ?? output.trim().split("\n").at(-1) ?? "no output";
-    super("LF1040", `pulumi ${command} failed: ${reason}`, {
+    super("LF1040", `pulumi ${command} failed: ${reasonIn(output)}`, {
       fix: "mend what the line above names, then run npm start again.",
     });
   }
+}
+
+/** What a failed run failed of: the first coded line that is no warning, else the last line. Pure. */
+export function reasonIn(output: string): string {
+  const lines = output.trim().split("\n");
+  const failures = lines.filter((line) => !/\bwarning: /.test(line));
+  const coded = failures.map((line) => /LF1\d{3}: .*/.exec(line)?.[0]).find((line) => line !== undefined);
+  return coded ?? (lines.at(-1) || "no output");
 }
 
 /** What a run of the engine did, by operation: `create`, `update`, `same`, `delete`, … */

@@ -74,9 +74,11 @@ export async function prepareOperator(
   return { store, treasury, refundTo };
 }
 
-/** A stack's config as Pulumi reads it. YAML is a superset of JSON, so that each value is written as JSON. Pure. */
+/** A stack's config as Pulumi reads it, without what is `undefined`. YAML is a superset of JSON, so that each value is written as JSON. Pure. */
 export function renderStackConfig(values: Readonly<Record<string, unknown>>): string {
-  const lines = Object.entries(values).map(([key, value]) => `  lightchain-fleet:${key}: ${JSON.stringify(value)}`);
+  const lines = Object.entries(values)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `  lightchain-fleet:${key}: ${JSON.stringify(value)}`);
   return ["config:", ...lines, ""].join("\n");
 }
 

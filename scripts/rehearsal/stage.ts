@@ -34,6 +34,7 @@ export interface Stage {
  * Prepares what an operator would have: treasury and passphrase, a stack with its config, the engine on a state of its own.
  * @param config further values of the stack's config, or other ones
  * @param say called with each line that the engine prints
+ * @param further what its environment holds beside the usual
  */
 export async function prepareStage(
   folders: Folders,
@@ -41,6 +42,7 @@ export async function prepareStage(
   running: RunningNetwork,
   say: (line: string) => void,
   config: Readonly<Record<string, unknown>> = {},
+  further: Readonly<Record<string, string>> = {},
 ): Promise<Stage> {
   const network = networkSchema.parse(JSON.parse(await readFile(running.networkFile, "utf8")));
   const operator = await prepareOperator(folders, {
@@ -57,7 +59,7 @@ export async function prepareStage(
     node: tools.node,
     backendFolder: folders.state,
     passphraseFile: folders.passphrase,
-    extra: { LIGHTCHAIN_PASSPHRASE_FILE: folders.passphrase },
+    extra: { ...further, LIGHTCHAIN_PASSPHRASE_FILE: folders.passphrase },
   });
   await writeAtomically(folders.environment, renderEnvironment(environment), "private");
   const engine = openEngine(folders, { pulumi: home.pulumi, environment }, (line) => say(`  ${line}`));

@@ -53,6 +53,15 @@ describe("a worker's arguments", () => {
     ["a recovery key to which anybody could open", { recoveryKey: "00".repeat(32) }, /recoveryKey .*anybody/],
     ["generation zero", { generation: 0 }, /generation/],
     ["a GPU that is neither", { host: { ...args.host, gpu: "maybe" as "none" } }, /host\.gpu/],
+    ["no GPU by name", { host: { ...args.host, gpus: [] } }, /host\.gpus .*leave it out/],
+    ["a GPU that is none", { host: { ...args.host, gpus: ["NVIDIA L4"] } }, /host\.gpus .*nvidia-smi -L/],
+    ["a GPU twice", { host: { ...args.host, gpus: ["0", "0"] } }, /host\.gpus .*twice/],
+    [
+      "GPUs by index and by UUID",
+      { host: { ...args.host, gpus: ["0", "GPU-5ebe9f43-7bd8-4d6c-a8a2-5b3d7f2a1c90"] } },
+      /host\.gpus .*not both/,
+    ],
+    ["GPUs for the CPU", { host: { ...args.host, gpu: "none", gpus: ["0"] } }, /host\.gpus .*gpu: "none"/],
     [
       "an Ollama without a checksum",
       { host: { ...args.host, ollama: { version: "0.14.2" } as PinnedOllama } },

@@ -10,11 +10,13 @@ function listed(kind: string): string[] {
   return [...(part.split("\n## ")[0] ?? "").matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name ?? "");
 }
 const kinds = readdirSync(join(packageRoot(), "stacks")).flatMap(
-  (name) => /^(?!choose|worker-stack)(.*)\.ts$/.exec(name)?.[1] ?? [],
+  (name) => /^(?!choose|machine|worker-stack)(.*)\.ts$/.exec(name)?.[1] ?? [],
 );
 
 test.each(kinds)("every setting that a stack of kind %s reads is listed, and no other", (kind) => {
-  const source = read("stacks", `${kind}.ts`) + read("stacks", "worker-stack.ts");
+  const own = read("stacks", `${kind}.ts`);
+  const shared = [...own.matchAll(/from "\.\/([\w-]+)\.js"/g)].map(([, name = ""]) => read("stacks", `${name}.ts`));
+  const source = [own, ...shared].join("\n");
   const used = [...source.matchAll(/config\.(?:get|require)\w*(?:<\w+>)?\("(\w+)"\)/g)].map(([, name]) => name);
   expect(used.length).toBeGreaterThan(0);
   expect(listed(kind).sort()).toEqual([...new Set(used)].sort());

@@ -39,20 +39,22 @@ const sidecar = (confined: Confined | undefined): Unit =>
 const user = { name: "lightchain-home-01234567", uid: 999, gid: 995 };
 const path = "/run/credentials/lightchain-0a1b2c3d-worker-home.service/secret";
 const credential = { path, file: layout.worker("home").credential, sealKey: "5ea1" };
-const ollama = ollamaUnit(
-  {
-    ...runtimeSectionSchema.parse({ kind: "runtime", ollama: "/usr/local/bin/ollama", port: 11_500 }),
-    ollama: "/usr/local/bin/ollama",
-  },
-  layout,
-  "0.11.4",
-  {
-    user: "lightchain-ollama-01234567",
-    program: "/usr/local/bin/ollama",
-    readable: ["/usr/local/bin/ollama", "/usr/local/lib/ollama"],
-    memoryMaxBytes: 28 * 1024 ** 3,
-  },
-);
+const ollamaWith = (gpus: readonly string[]): Unit =>
+  ollamaUnit(
+    {
+      ...runtimeSectionSchema.parse({ kind: "runtime", ollama: "/usr/local/bin/ollama", port: 11_500, gpus }),
+      ollama: "/usr/local/bin/ollama",
+    },
+    layout,
+    "0.11.4",
+    {
+      user: "lightchain-ollama-01234567",
+      program: "/usr/local/bin/ollama",
+      readable: ["/usr/local/bin/ollama", "/usr/local/lib/ollama"],
+      memoryMaxBytes: 28 * 1024 ** 3,
+    },
+  );
+const ollama = ollamaWith([]);
 const linesOf = (text: string): string[] => text.split("\n");
 
 describe("a sidecar's unit", () => {
@@ -142,6 +144,13 @@ describe("Ollama's unit", () => {
 
   test("logs no prompt", () => {
     expect(Object.keys(ollama.environment).filter((name) => /DEBUG|HISTORY/.test(name))).toEqual(["OLLAMA_NOHISTORY"]);
+  });
+
+  test("sees every GPU unless some are named, and those in the order in which nvidia-smi counts them", () => {
+    expect(Object.keys(ollama.environment).filter((name) => name.startsWith("CUDA"))).toEqual([]);
+    expect(renderUnit(ollamaWith(["2", "0"]), { ...around, after: [] })).toMatch(
+      /\nEnvironment="CUDA_DEVICE_ORDER=PCI_BUS_ID"\nEnvironment="CUDA_VISIBLE_DEVICES=2,0"\n/,
+    );
   });
 
   test.each([

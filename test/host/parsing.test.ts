@@ -5,17 +5,21 @@ import { asideName, canonicalName, isSameModel } from "../../host/sections/model
 
 describe("nvidia-smi's answer", () => {
   test.each([
-    ["one GPU", "NVIDIA L4, 23034\n", [{ name: "NVIDIA L4", memoryBytes: 23034 * 1024 ** 2 }]],
+    [
+      "one GPU",
+      "0, GPU-a, NVIDIA L4, 23034\n",
+      [{ index: "0", uuid: "GPU-a", name: "NVIDIA L4", memoryBytes: 23034 * 1024 ** 2 }],
+    ],
     [
       "two GPUs, one with a comma in its name",
-      "Tesla T4, 15360\r\nNVIDIA X, Y, 81920\n",
+      "0, GPU-a, Tesla T4, 15360\r\n1, GPU-b, NVIDIA X, Y, 81920\n",
       [
-        { name: "Tesla T4", memoryBytes: 15360 * 1024 ** 2 },
-        { name: "NVIDIA X, Y", memoryBytes: 81920 * 1024 ** 2 },
+        { index: "0", uuid: "GPU-a", name: "Tesla T4", memoryBytes: 15360 * 1024 ** 2 },
+        { index: "1", uuid: "GPU-b", name: "NVIDIA X, Y", memoryBytes: 81920 * 1024 ** 2 },
       ],
     ],
     ["no devices", "No devices were found\n", []],
-    ["memory that is not told", "NVIDIA GB10, [N/A]\n", []],
+    ["memory that is not told", "0, GPU-a, NVIDIA GB10, [N/A]\n", []],
     ["nothing", "", []],
   ])("%s", (_, output, gpus) => expect(parseNvidiaSmi(output)).toEqual(gpus));
 });

@@ -45,6 +45,7 @@ describe("a unit for systemd", () => {
     );
     expect(line(text, "Environment")).toBe(String.raw`Environment="HOME=/srv/100%% $HOME %%h \"it's\""`);
     expect(line(text, "WorkingDirectory")).toBe('WorkingDirectory=/srv/100%% $HOME %%h/w "x"');
+    expect(line(text, "RequiresMountsFor")).toBe(String.raw`RequiresMountsFor="/srv/100%% $HOME %%h/w \"x\""`);
     expect(line(text, "StandardOutput")).toBe("StandardOutput=append:/srv/100%% $HOME %%h/a b.log");
   });
 

@@ -8,6 +8,7 @@ import type { ResolvedHost } from "../resolve-host.js";
 import type { Check } from "./check.js";
 import { dockerChecks } from "./docker-checks.js";
 import { sshChecks } from "./ssh-checks.js";
+import { ssmChecks } from "./ssm-checks.js";
 
 /** LF1560: there is no program where `ollama` was said to be. */
 export class OllamaMissing extends FleetError {
@@ -87,15 +88,18 @@ const localChecks: readonly HostCheck<LocalHostChoice>[] = [
   },
 ];
 
-type LocalHostChoice = Exclude<ResolvedHost, { connection: unknown } | { docker: unknown }>;
+type LocalHostChoice = Exclude<ResolvedHost, { connection: unknown } | { ssm: unknown } | { docker: unknown }>;
+const isLocal = (host: ResolvedHost): host is LocalHostChoice =>
+  !("connection" in host) && !("ssm" in host) && !("docker" in host);
 
 /** What must hold of the worker's host, asked of the right machine. */
 export const hostChecks: readonly Check[] = [
   ...localChecks.map((check): Check => ({
     name: check.name,
-    run: async ({ host }) => ("connection" in host || "docker" in host ? undefined : check.run(host)),
+    run: async ({ host }) => (isLocal(host) ? check.run(host) : undefined),
   })),
   ...sshChecks,
+  ...ssmChecks,
   ...dockerChecks,
 ];
 

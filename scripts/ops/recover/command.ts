@@ -14,7 +14,7 @@ import { confirm } from "../confirm.js";
 import { isoOf, NotYet, OtherNetwork, StillHeld } from "./errors.js";
 import { openPlace, recoveryFolder } from "./place.js";
 import { renderRecovery } from "./quote.js";
-import { recoverFrom, sameAgain, type RecoverFrom, type RecoverOptions } from "./request.js";
+import { maxGasPriceOf, recoverFrom, sameAgain, type RecoverFrom, type RecoverOptions } from "./request.js";
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -30,6 +30,7 @@ export function addRecoverCommand(program: Command): void {
     .requiredOption("--network <name>", "testnet, mainnet, or the path of a network.json")
     .option("--rpc <url>", "another node than the network's usual one")
     .option("--holder-gone <word>", "<host>#<epoch> of a former holder that is gone for good")
+    .option("--max-gas-price <gwei>", "most that is paid for a unit of gas; default 100")
     .option("--wait", "stay until everything is back, for a day if need be")
     .option("-y, --yes", "go on without being asked")
     .action(recover);
@@ -37,13 +38,14 @@ export function addRecoverCommand(program: Command): void {
 
 async function recover(options: RecoverOptions): Promise<void> {
   const from = recoverFrom(options);
+  const maxGasPrice = maxGasPriceOf(options);
   const network = networkOf(options);
   const { store, ref, how } = await openPlace(from, process.env, recoveryFolder());
   say(how);
   const leaver: Leaver = { store, ref, network };
   const turn = await store.turn(ref, turnWaitMs);
   try {
-    await work(leaver, from, options);
+    await work(leaver, from, options, maxGasPrice);
   } finally {
     turn.release();
   }
@@ -52,7 +54,12 @@ async function recover(options: RecoverOptions): Promise<void> {
 /** Another run on the same worker, an `up` or a `recover`, is not waited for: it could take hours. */
 const turnWaitMs = 2_000;
 
-async function work(leaver: Leaver, from: RecoverFrom, options: RecoverOptions): Promise<void> {
+async function work(
+  leaver: Leaver,
+  from: RecoverFrom,
+  options: RecoverOptions,
+  maxGasPrice: bigint | undefined,
+): Promise<void> {
   const { store, ref, network } = leaver;
   const { record } = await store.read(ref, "worker");
   if (record.chainId !== network.chainId || record.workerRegistry !== network.contracts.workerRegistry)
@@ -65,7 +72,11 @@ async function work(leaver: Leaver, from: RecoverFrom, options: RecoverOptions):
   if (options.yes !== true) await confirm("Leave the network with this key, and send everything back?");
   if ((await takeBack(store, ref, word)) === undefined) throw new StillHeld(record, sameAgain(options));
 
-  const outcome = await walkOut(leaver, { mayWait: mayWait(options.wait === true), onStep: teller(say) });
+  const outcome = await walkOut(leaver, {
+    mayWait: mayWait(options.wait === true),
+    onStep: teller(say),
+    ...(maxGasPrice === undefined ? {} : { maxGasPrice }),
+  });
   await end(outcome, leaver, options);
 }
 

@@ -1,3 +1,4 @@
+import { parseGwei } from "viem";
 import { quoted } from "../../../components/chain/silent-chain.js";
 import { parseRef } from "../../../keystore/record-codec.js";
 import type { RecordRef } from "../../../keystore/store.js";
@@ -15,6 +16,8 @@ export interface RecoverOptions {
   readonly holderGone?: string;
   readonly yes?: boolean;
   readonly wait?: boolean;
+  /** Most that is paid for a unit of gas, in gwei. */
+  readonly maxGasPrice?: string;
 }
 
 /** Where the record comes from: a backup, into a store (default: one that is made for it), or a store that has it. */
@@ -37,6 +40,17 @@ export function recoverFrom({ backup, with: key, store, ref }: RecoverOptions): 
   );
 }
 
+/** The most that is paid for a unit of gas, in wei; `undefined`: what is usual. Pure. @throws RecoverUnclear LF1620 */
+export function maxGasPriceOf({ maxGasPrice }: Pick<RecoverOptions, "maxGasPrice">): bigint | undefined {
+  if (maxGasPrice === undefined) return undefined;
+  if (!/^\d{1,9}(\.\d{1,9})?$/.test(maxGasPrice) || parseGwei(maxGasPrice) === 0n)
+    throw new RecoverUnclear(
+      `"${maxGasPrice}" is no price of gas`,
+      "give it in gwei, for instance --max-gas-price 250.",
+    );
+  return parseGwei(maxGasPrice);
+}
+
 function workerRef(ref: string): RecordRef {
   const fix = "name it as worker/<chain id>/<name>, for instance worker/8200/home.";
   try {
@@ -57,6 +71,7 @@ export function sameAgain(options: RecoverOptions): string {
     ["--ref", options.ref],
     ["--network", options.network],
     ["--rpc", options.rpc],
+    ["--max-gas-price", options.maxGasPrice],
   ] as const;
   const given = flags.flatMap(([flag, value]) => (value === undefined ? [] : [`${flag} ${quoted(value)}`]));
   return ["npx fleet recover", ...given].join(" ");

@@ -3,7 +3,7 @@ import { ollamaContainer, workerContainer } from "../../../components/host/docke
 
 const parts = { name: "n", image: "sha256:1", network: "net", volume: "vol", memoryMiB: 512, stopSeconds: 300 };
 const worker = workerContainer(parts);
-const ollama = ollamaContainer({ ...parts, gpu: "none", contextLength: 0 });
+const ollama = ollamaContainer({ ...parts, gpu: "none", gpus: [], contextLength: 0 });
 
 test.each([
   ["worker", worker],
@@ -16,7 +16,7 @@ test.each([
     securityOpts: ["no-new-privileges:true"],
     memory: 512,
     memorySwap: 512,
-    restart: "unless-stopped",
+    restart: "always",
     stopSignal: "SIGTERM",
     stopTimeout: 300,
     destroyGraceSeconds: 300,
@@ -35,11 +35,17 @@ test("Ollama logs no prompt, asks no cloud, and keeps what it loaded", () => {
   expect(ollama.envs).toContain("OLLAMA_KEEP_ALIVE=-1");
   expect(JSON.stringify(ollama.envs)).not.toContain("DEBUG");
   expect(JSON.stringify(ollama.envs)).not.toContain("CONTEXT");
-  const wide = ollamaContainer({ ...parts, gpu: "none", contextLength: 8_192 });
+  const wide = ollamaContainer({ ...parts, gpu: "none", gpus: [], contextLength: 8_192 });
   expect(wide.envs).toContain("OLLAMA_CONTEXT_LENGTH=8192");
 });
 
 test("GPUs are asked for only if the operator asks for them", () => {
   expect(ollama).not.toHaveProperty("gpus");
-  expect(ollamaContainer({ ...parts, gpu: "all", contextLength: 0 }).gpus).toBe("all");
+  const all = ollamaContainer({ ...parts, gpu: "all", gpus: [], contextLength: 0 });
+  expect(all.gpus).toBe("all");
+  expect(JSON.stringify(all.envs)).not.toContain("CUDA");
+  const some = ollamaContainer({ ...parts, gpu: "all", gpus: ["0", "2"], contextLength: 0 });
+  expect(some.gpus).toBe("all"); // the provider takes nothing else
+  expect(some.envs).toContain("CUDA_VISIBLE_DEVICES=0,2");
+  expect(some.envs).toContain("CUDA_DEVICE_ORDER=PCI_BUS_ID");
 });

@@ -28,6 +28,8 @@ test.each<[what: string, wrong: object, said: RegExp]>([
   ["an image that is none", { ollamaImage: "a b" }, /ollamaImage \("a b"\) is no name of an image/],
   ["an instruction in an image's place", { baseImage: "a\nRUN b" }, /baseImage/],
   ["nothing said of the GPU", { gpu: undefined }, /gpu is missing/],
+  ["GPUs beside none", { gpus: ["0"] }, /gpus has no meaning beside gpu: "none"/],
+  ["a GPU that is none", { gpu: "all", gpus: ["first"] }, /gpus \(\["first"\]\) is no index/],
   ["too little memory", { ollamaMemoryMiB: 12 }, /ollamaMemoryMiB \(12\) is too little/],
   ["a prefix that is no name", { prefix: "-a" }, /prefix/],
   ["an engine that is none", { engine: { ssh: "gpu-box" } }, /engine \(\{"ssh":"gpu-box"\}\)/],

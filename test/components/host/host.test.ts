@@ -77,6 +77,7 @@ describe("a host that is set up", () => {
   const before = {
     ...({ kind: "local", name: "here", root: "/h", bundle: "/b", wantedBundle: `0x${"11".repeat(32)}` } as const),
     ...({ ollama: "/usr/bin/ollama", ollamaPort: 11500, contextLength: 4096, gpu: "none", strangers: "keep" } as const),
+    gpus: ["0"],
     models: ["a", "b"],
     endpoints: [{ name: "rpc", url: "http://rpc" }],
     ...({ reference: { kind: "local", name: "here", root: "/h" }, bundleHash: `0x${"11".repeat(32)}` } as const),
@@ -96,6 +97,9 @@ describe("a host that is set up", () => {
     ["one model more", { models: ["a", "b", "c"] }, true],
     ["another network", { endpoints: [{ name: "rpc", url: "http://other" }] }, true],
     ["a GPU", { gpu: "required" }, true],
+    ["one more GPU", { gpus: ["0", "1"] }, true],
+    ["another GPU", { gpus: ["1"] }, true],
+    ["whatever GPUs there are", { gpus: [] }, true],
     ["more context", { contextLength: 8192 }, true],
     ["another port", { ollamaPort: 11600 }, true],
   ])("is held against %s anew: %#", (_, change, isMore) => expect(more(change)).toBe(isMore));
@@ -121,6 +125,9 @@ test("a host's state of before there was a GPU to be asked for means none, and n
   const unpinned = { ...old, ollama: { version: "0.14.2" } };
   expect((await implementations.host.check({}, unpinned)).failures).toHaveLength(1);
 });
+
+test("a host that names no GPUs is made of the same inputs as before there was such an input", () =>
+  expect(runtimeInputs({ ollama: "/o", ollamaPort: 1 })).not.toHaveProperty("gpus"));
 
 test("computing on the CPU has to be asked for", () =>
   expect(runtimeInputs({ ollama: "/o", ollamaPort: 1 })).toMatchObject({ gpu: "required", strangers: "keep" }));

@@ -5,7 +5,7 @@ import type { Check, Judgement } from "../../../host/preflight/check.js";
 import type { Answer } from "../../../host/preflight/endpoints.js";
 import { gpu, gpuMemory, type Graphics } from "../../../host/preflight/gpu.js";
 import { clock, dns, routes } from "../../../host/preflight/network.js";
-import { folder, port, type Mount } from "../../../host/preflight/place.js";
+import { folder, journals, port, type Mount } from "../../../host/preflight/place.js";
 import { checks } from "../../../host/preflight/preflight.js";
 import { glibc, init, openFiles, platform } from "../../../host/preflight/system.js";
 import { wantsSchema, type Wants } from "../../../schema/host.js";
@@ -117,12 +117,18 @@ judged(disk, [
 test("a full disk has the code that it has everywhere", () =>
   expect(disk.judge(disks(0), wants()).code).toBe("LF1350"));
 
-const l4 = { name: "NVIDIA L4", memoryBytes: 22_888 * 1024 ** 2 };
+const uuids = [1, 2, 3].map((n) => `GPU-${String(n).repeat(8)}-1111-1111-1111-111111111111`);
+const l4 = { name: "NVIDIA L4", memoryBytes: 22_888 * 1024 ** 2, index: "0", uuid: uuids[0]! };
+const [t4, a100] = [
+  { name: "Tesla T4", memoryBytes: 15_360 * 1024 ** 2, index: "1", uuid: uuids[1]! },
+  { name: "NVIDIA A100", memoryBytes: 81_920 * 1024 ** 2, index: "2", uuid: uuids[2]! },
+];
 const graphics = (more: Partial<Graphics> = {}): Graphics => ({
   ...{ cards: [], gpus: [], driver: undefined, trouble: "spawn nvidia-smi ENOENT" },
   ...more,
 });
 const working = graphics({ cards: ["NVIDIA"], gpus: [l4], driver: "570.86.15", trouble: null });
+const several = { ...working, gpus: [l4, t4, a100] };
 judged(gpu, [
   ["a GPU with its driver", working, wants(), "pass", /NVIDIA L4, driver 570/],
   ["an old driver", { ...working, driver: "535.183.01" }, wants(), "warn", /550 or newer/],
@@ -146,6 +152,29 @@ judged(gpu, [
   ["none", graphics(), wants(), "fail", /no GPU/],
   ["none, and none asked for", graphics(), wants(onCpu), "pass", /on the CPU, as asked/],
   ["one, and none asked for", working, wants(onCpu), "pass", /not asked for/],
+  ["one of several, by its index", several, wants({ gpus: ["1"] }), "pass", /^Tesla T4, driver/],
+  [
+    "two of several, by their UUIDs",
+    several,
+    wants({ gpus: [uuids[2]!, uuids[0]!] }),
+    "pass",
+    /^NVIDIA L4, NVIDIA A100, /,
+  ],
+  [
+    "an index that there is none of",
+    several,
+    wants({ gpus: ["2", "3"] }),
+    "fail",
+    /^no GPU 3; there is 0 \(GPU-1{8}\S+, NVIDIA L4\), 1 .*2 \(.*A100\) → set gpus to .* nvidia-smi -L/,
+  ],
+  ["another machine's UUID", working, wants({ gpus: [uuids[1]!] }), "fail", /no GPU GPU-2{8}/],
+  [
+    "GPUs that are named on a machine that has none",
+    graphics(),
+    wants({ gpus: ["0"] }),
+    "fail",
+    /^no GPU → use a machine/,
+  ],
 ]);
 
 judged(gpuMemory, [
@@ -163,6 +192,22 @@ judged(gpuMemory, [
   ["a model of which nothing is known", [l4], wants({ models: [strange] }), "warn", /of strange/],
   ["no GPU", [], wants(), "fail", /no GPU/],
   ["no GPU, and none asked for", [], wants(onCpu), "pass", /not asked for/],
+  ["room on the GPU that is named", [l4, t4, a100], wants({ models: [large], gpus: ["2"] }), "pass", /^80\.0 GiB/],
+  [
+    "room on the machine, but not on the GPU that is named",
+    [l4, t4, a100],
+    wants({ models: [large], gpus: ["0"] }),
+    "fail",
+    /^22\.4 GiB, but large/,
+  ],
+  [
+    "room on two named ones together",
+    [l4, l4, t4, a100],
+    wants({ models: [large], gpus: ["0", "1"] }),
+    "pass",
+    /^59\.7 GiB/,
+  ],
+  ["a GPU that there is none of", [l4], wants({ gpus: ["7"] }), "fail", /see GPU and driver/],
 ]);
 
 judged(port, [
@@ -180,6 +225,39 @@ judged(folder, [
   ["one that is mounted read-only", at(ext4("ro"), false), wants(), "fail", /remount,rw \//],
   ["one that starts no program", at(ext4("noexec")), wants(), "fail", /remount,exec \//],
   ["one on another machine", at({ point: "/mnt", type: "nfs4", options: ["rw"] }), wants(), "warn", /local disk/],
+]);
+
+const journalDisk = (more: object = {}) => ({
+  ...{ path: "/h/workers", writable: true, freeBytes: 20 * gib },
+  mount: { point: "/h/workers", type: "ext4", options: ["rw", "noexec"] },
+  ...more,
+});
+judged(journals, [
+  ["in the host's folder", null, wants(), "pass", /in the host's folder/],
+  [
+    "on a disk of their own, which starts no program",
+    journalDisk(),
+    wants(),
+    "pass",
+    /20\.0 GiB free in \/h\/workers \(ext4/,
+  ],
+  ["on one that is nearly full", journalDisk({ freeBytes: 0.5 * gib }), wants(), "warn", /df -h \/h\/workers/],
+  ["on one that is full", journalDisk({ freeBytes: 0 }), wants(), "fail", /0\.1 GiB needed/],
+  [
+    "on one that is mounted read-only",
+    journalDisk({ mount: { ...journalDisk().mount, options: ["ro"] } }),
+    wants(),
+    "fail",
+    /remount,rw \/h\/workers/,
+  ],
+  ["on one that is another user's", journalDisk({ writable: false }), wants(), "fail", /chown/],
+  [
+    "on another machine",
+    journalDisk({ mount: { ...journalDisk().mount, type: "nfs4" } }),
+    wants(),
+    "warn",
+    /a local disk/,
+  ],
 ]);
 
 judged(dns, [
@@ -239,5 +317,5 @@ judged(clock, [
 test("every check of the registry is told apart by its name", () => {
   const names = checks.map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
-  expect(names).toHaveLength(14);
+  expect(names).toHaveLength(15);
 });

@@ -2,10 +2,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import Docker from "dockerode";
 import type { Properties } from "../engine/values.js";
+import { SshStreams } from "./ssh-streams.js";
 
 let engine: Docker | undefined;
 
-/** Takes the provider's configuration: `host`, and `certPath` for one over TLS. Over SSH this stand-in cannot. */
+/** Takes the provider's configuration: `host`, and `certPath` for one over TLS. */
 export function configure(config: Properties): void {
   const host = typeof config["host"] === "string" ? config["host"] : "unix:///var/run/docker.sock";
   const { protocol, pathname, hostname, port } = new URL(host);
@@ -16,7 +17,9 @@ export function configure(config: Properties): void {
       ...{ protocol: "https", host: hostname, port },
       ...{ ca: file("ca.pem"), cert: file("cert.pem"), key: file("key.pem") },
     });
-  } else throw new Error(`${host} is no engine that this stand-in can reach`);
+  } else if (protocol === "ssh:")
+    engine = new Docker({ protocol: "http", host: "docker", agent: new SshStreams(host) } as Docker.DockerOptions);
+  else throw new Error(`${host} is no engine that this stand-in can reach`);
 }
 
 /** The engine that the provider was configured for. */

@@ -51,7 +51,7 @@ const received = (args: object): Record<string, unknown> => fromStruct(toStruct(
 
 test.each<[what: string, inputs: object, where: string[]]>([
   ["the worker's container", workerContainer(parts), []],
-  ["Ollama's container", ollamaContainer({ ...parts, gpu: "all", contextLength: 4_096 }), []],
+  ["Ollama's container", ollamaContainer({ ...parts, gpu: "all", gpus: [], contextLength: 4_096 }), []],
   ["a stranger at the top", { image: "a", pidsLimit: 100 }, ["pidsLimit"]],
   ["a stranger in a mount", { image: "a", mounts: [{ type: "volume", target: "/a", from: "b" }] }, ["mounts[0].from"]],
   ["a mount without a place", { image: "a", mounts: [{ type: "volume" }] }, ["mounts[0].target"]],
@@ -66,7 +66,7 @@ test("what this stand-in does not do is refused, not passed over; what we ask fo
   expect(type.check?.(received({ ...workerContainer(parts), privileged: true }))).toEqual([
     { property: "privileged", reason: "is not done by this stand-in" },
   ]);
-  expect(type.check?.(received(ollamaContainer({ ...parts, gpu: "all", contextLength: 1 })))).toEqual([]);
+  expect(type.check?.(received(ollamaContainer({ ...parts, gpu: "all", gpus: [], contextLength: 1 })))).toEqual([]);
 });
 
 test("a container's memory is changed in place, its image makes another one", () => {

@@ -33,6 +33,8 @@ export interface Place {
   /** What the service's and the registration's resources do, called as the engine would call them. */
   createService(): Promise<unknown>;
   updateService(from?: Place): Promise<unknown>;
+  /** The same from the state that an update left that did not get through. */
+  continueService(state: unknown): Promise<unknown>;
   destroyService(): Promise<void>;
   /** Whether an `up` of the same program would change the service. */
   wouldChangeService(): Promise<boolean>;
@@ -121,6 +123,7 @@ export async function openGround(): Promise<Ground> {
       ...{ root, host, worker },
       createService: () => service.create(serviceInputs),
       updateService: (from) => service.update("", { ...serviceState, worker: from?.worker ?? worker }, serviceInputs),
+      continueService: (state) => service.update("", state, serviceInputs),
       destroyService: () => service.delete("", serviceState),
       wouldChangeService: async () => {
         const { epoch } = (await store.read(ref, "worker")).record;

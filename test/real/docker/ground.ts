@@ -10,8 +10,8 @@ import { installDockerPlugin } from "../../plugins/install.js";
 import { consumerOf, openRehearsal, type Rehearsal } from "../e2e/rehearsal.js";
 import { mustDocker } from "../machines/docker-engine.js";
 import { ensureImage } from "../machines/image.js";
+import { makeRelay } from "../relay.js";
 import { removeEverythingOf, testEngine } from "./engine.js";
-import { openForwarders } from "./forwarders.js";
 import { makeOllamaImage } from "./ollama-image.js";
 
 /** A worker in containers on a rehearsal network. */
@@ -51,7 +51,9 @@ export async function openDockerGround(given?: Rehearsal): Promise<DockerGround>
     const text = await readFile(network.networkFile, "utf8");
     const ports = [...text.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port));
     const registry = Number(/:(\d+)\//.exec(network.models[0]?.source ?? "")?.[1]);
-    closers.push(await openForwarders(address, [...new Set([...ports, registry])]));
+    const relay = makeRelay();
+    closers.push(() => relay.close());
+    for (const port of new Set([...ports, registry])) await relay.open(address, port);
     const networkFile = join(folders.root, "network-for-containers.json");
     await writeFile(networkFile, text.replaceAll("127.0.0.1", address));
     const base = await ensureImage();

@@ -104,7 +104,7 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers, on the real engin
       expect(Config.User).toBe("10471:10471");
       expect(HostConfig).toMatchObject({
         ...{ ReadonlyRootfs: true, Privileged: false, CapDrop: ["ALL"], SecurityOpt: ["no-new-privileges:true"] },
-        ...{ Init: true, RestartPolicy: { Name: "unless-stopped" } },
+        ...{ Init: true, RestartPolicy: { Name: "always" } },
         LogConfig: { Type: "json-file", Config: { "max-size": "10m", "max-file": "3" } },
       });
       expect(HostConfig["CapAdd"] ?? []).toEqual([]);

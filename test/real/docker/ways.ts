@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
-import { connect, type AddressInfo, type Socket } from "node:net";
+import { connect, type AddressInfo } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { createServer } from "node:tls";
@@ -11,8 +11,9 @@ import { freePort } from "../../../system/net.js";
 import { runProcess, stopProcess } from "../../../system/process.js";
 import { until } from "../host/world.js";
 import { dockerAddress } from "../machines/docker-engine.js";
+import { makeRelay } from "../relay.js";
 
-const engineSocket = dockerAddress().slice("unix://".length);
+const engineSocket = (): string => dockerAddress().slice("unix://".length);
 
 async function must(file: string, ...args: string[]): Promise<void> {
   const { code, stderr } = await runProcess(file, args, { env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" } });
@@ -33,23 +34,13 @@ export interface TlsEngine {
 export async function openTlsEngine(folder: string): Promise<TlsEngine> {
   for (const authority of ["ours", "another"]) await makeAuthority(join(folder, authority));
   const ours = (name: string): Buffer => readFileSync(join(folder, "ours", name));
-  const sockets = new Set<Socket>();
+  const relay = makeRelay();
   const server = createServer(
     {
       ...{ ca: ours("ca.pem"), cert: ours("server.pem"), key: ours("server-key.pem") },
       ...{ requestCert: true, rejectUnauthorized: true, allowHalfOpen: true },
     },
-    (from) => {
-      const to = connect({ path: engineSocket, allowHalfOpen: true });
-      for (const [one, other] of [
-        [from, to],
-        [to, from],
-      ] as const) {
-        sockets.add(one);
-        one.on("error", () => other.destroy()).on("close", () => sockets.delete(one));
-        one.pipe(other);
-      }
-    },
+    (from) => relay.carry(from, { path: engineSocket(), allowHalfOpen: true }),
   );
   server.on("tlsClientError", () => undefined);
   server.listen(0, "127.0.0.1");
@@ -63,7 +54,7 @@ export async function openTlsEngine(folder: string): Promise<TlsEngine> {
     stranger: { tcp, certFolder: join(folder, "stranger") },
     close: () => {
       server.close();
-      for (const socket of sockets) socket.destroy();
+      relay.close();
     },
   };
 }
@@ -129,7 +120,7 @@ export async function openSshEngine(folder: string): Promise<SshEngine> {
         "UsePAM no",
         "PermitRootLogin yes",
         "PidFile none",
-        `SetEnv PATH=/usr/local/bin:/usr/bin:/bin DOCKER_HOST=unix://${engineSocket}`,
+        `SetEnv PATH=/usr/local/bin:/usr/bin:/bin DOCKER_HOST=${dockerAddress()}`,
       ],
       "",
     ].join("\n"),

@@ -57,7 +57,7 @@ describe("a preflight of this machine", () => {
     const rpc = await serve("rpc", (_, response) => response.writeHead(404).end());
     const before = await readdir(root, { recursive: true });
     const lines = await look({ endpoints: [rpc] });
-    expect(Object.keys(lines)).toHaveLength(14);
+    expect(Object.keys(lines)).toHaveLength(15);
     const failed = Object.values(lines).filter(({ verdict }) => verdict === "fail");
     expect(failed).toEqual([]);
     expect(lines["operating system"]!.found).toBe(`linux ${process.arch}`);
@@ -84,18 +84,26 @@ describe("a preflight of this machine", () => {
     const bin = join(folder, "driver");
     await mkdir(bin, { recursive: true });
     const script = `#!/bin/sh
-case "$1" in *driver_version*) echo 570.86.15;; *) echo 'NVIDIA L4, 23034';; esac
+case "$1" in *driver_version*) echo 570.86.15;; *) echo '0, GPU-5ebe9f43-7bd8-4d6c-a8a2-5b3d7f2a1c90, NVIDIA L4, 23034'; echo '1, GPU-0d1c7a55-24d6-4f0e-9a51-6f1b2c3d4e5f, Tesla T4, 15360';; esac
 `;
     await writeFile(join(bin, "nvidia-smi"), script);
     await chmod(join(bin, "nvidia-smi"), 0o755);
     vi.stubEnv("PATH", `${bin}:/usr/bin:/bin`);
     const model = (gb: number) => [{ name: "m", diskBytes: 1e9, memoryBytes: gb * 1e9 }];
     const fits = await look({ gpu: "required", models: model(6) });
-    expect(fits["GPU and driver"]).toMatchObject({ verdict: "pass", found: "NVIDIA L4, driver 570.86.15" });
+    expect(fits["GPU and driver"]).toMatchObject({ verdict: "pass", found: "NVIDIA L4, Tesla T4, driver 570.86.15" });
     expect(fits["GPU memory"]!.verdict).toBe("pass");
     expect((await look({ gpu: "required", models: model(46) }))["GPU memory"]).toMatchObject({
       verdict: "fail",
       found: expect.stringContaining("m takes 43.8 GiB") as string,
+    });
+    expect((await look({ gpu: "required", gpus: ["1"], models: model(20) }))["GPU memory"]).toMatchObject({
+      verdict: "fail",
+      found: expect.stringMatching(/^15\.0 GiB, but m takes/) as string,
+    });
+    expect((await look({ gpu: "required", gpus: ["2"] }))["GPU and driver"]).toMatchObject({
+      verdict: "fail",
+      found: expect.stringMatching(/^no GPU 2; there is 0 .*1 \(GPU-0d1c7a55/) as string,
     });
   });
 

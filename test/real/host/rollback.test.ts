@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, symlink, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -107,6 +107,7 @@ describe("a new bundle", () => {
     expect(await onHost()).toEqual(listOf("one", "two"));
     expect(await bring("two")).toMatchObject({ changes: [] });
 
+    await utimes(join(root, "bundles", hashes.one), new Date(0), new Date(0)); // what was put within the hour stays
     const third = await bring("three");
     expect(third.changes).toEqual(["started worker home", `removed bundle ${hashes.one.slice(0, 14)}…`]);
     expect(await onHost()).toEqual(listOf("two", "three"));

@@ -1,14 +1,17 @@
 import { existsSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { networks } from "../../../abi/networks.js";
 import { openHost } from "../../../components/host/host.js";
 import { readBundleHash } from "../../../components/host/bundle.js";
+import { layoutOf } from "../../../host/layout.js";
+import { removeRoot } from "../../../host/root.js";
 import { hostErrorSchema } from "../../../schema/host.js";
 import { settingsSchema } from "../../../schema/settings.js";
 import { runProcess } from "../../../system/process.js";
+import { openSmallDisk, whyNoDisks } from "../e2e/adversity/small-disk.js";
 import { makeFakeBundle } from "./fake-bundle.js";
 
 let folder: string;
@@ -82,6 +85,28 @@ describe("a host's folder", () => {
   });
 });
 
+test("a host's folder that disks are mounted in is emptied when it is taken away, and they stay", async ({ skip }) => {
+  const noDisks = await whyNoDisks(join(folder, "try"));
+  skip(noDisks !== undefined, noDisks);
+  const layout = layoutOf(join(folder, "disks"));
+  const disks = [await openSmallDisk(layout.workers), await openSmallDisk(layout.worker("other").folder)];
+  try {
+    for (const { state } of [layout.worker("home"), layout.worker("other")]) {
+      await mkdir(state, { recursive: true });
+      await writeFile(join(state, "journal.sqlite"), "");
+    }
+    await writeFile(layout.document, "{}");
+    await removeRoot(layout);
+    expect(await readdir(layout.root)).toEqual(["workers"]);
+    expect(await readdir(layout.workers)).toEqual(["other"]);
+    expect(await readdir(layout.worker("other").folder)).toEqual([]);
+  } finally {
+    for (const disk of disks.reverse()) await disk.unmount();
+  }
+  await removeRoot(layout);
+  expect(existsSync(layout.root)).toBe(false);
+});
+
 describe("the facts of a machine", () => {
   test("name its GPUs when the driver does, and none when there is no driver or it does not answer", async () => {
     const host = openHost({ kind: "local", name: "here", root: join(folder, "facts") });
@@ -95,8 +120,10 @@ describe("the facts of a machine", () => {
         await writeFile(join(bin, "nvidia-smi"), `#!/bin/sh\n${script}\n`);
         await chmod(join(bin, "nvidia-smi"), 0o755);
       };
-      await smi("echo 'NVIDIA L4, 23034'");
-      expect((await host.call("facts", {})).gpus).toEqual([{ name: "NVIDIA L4", memoryBytes: 23034 * 1024 ** 2 }]);
+      await smi("echo '0, GPU-a, NVIDIA L4, 23034'");
+      expect((await host.call("facts", {})).gpus).toEqual([
+        { index: "0", uuid: "GPU-a", name: "NVIDIA L4", memoryBytes: 23034 * 1024 ** 2 },
+      ]);
       await smi("echo 'NVIDIA-SMI has failed because it could not communicate with the driver.'; exit 9");
       expect((await host.call("facts", {})).gpus).toEqual([]);
     } finally {

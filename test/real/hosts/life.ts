@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { workerRegistryAbi } from "../../../abi/worker-registry.js";
 import { askWorker, type Asked } from "../../../scripts/rehearsal/ask.js";
+import { findSecrets } from "../../../keystore/secret-scan.js";
 import { changed, type Changes } from "../../../scripts/rehearsal/engine.js";
 import { needlesFor, scanForSecrets } from "../../../scripts/rehearsal/scan.js";
 import { outputsSchema, prepareStage, type Stage } from "../../../scripts/rehearsal/stage.js";
@@ -11,10 +12,14 @@ import { openRehearsal, type Rehearsal } from "../e2e/rehearsal.js";
 export interface HostKind {
   /** The stack's config: its `kind`, and how the machine is reached. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** What the engine's environment holds for it. Default: nothing. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** What the engine shows of it on the first up. */
   readonly shows: RegExp;
   /** Called before the engine runs, for the plugins that it needs. */
   readonly prepare?: (rehearsal: Rehearsal) => Promise<void>;
+  /** Everything that was said to it in a place where others may read it. Default: nothing was. */
+  said?(): readonly Uint8Array[];
   /** What of ours is on the machine: files, processes, units; one line each. */
   left(): Promise<string[]>;
   end(): Promise<void>;
@@ -44,7 +49,8 @@ export function playLife(
         host = await open(rehearsal.tools);
         await host.prepare?.(rehearsal);
         const { folders, tools, network } = rehearsal;
-        stage = await prepareStage(folders, tools, network, (line) => void said.push(line), host.config);
+        const say = (line: string): void => void said.push(line);
+        stage = await prepareStage(folders, tools, network, say, host.config, host.environment);
       }, 600_000);
       afterAll(async () => {
         await host?.end();
@@ -93,6 +99,7 @@ export function playLife(
       test("no private key is in state, history, logs, arguments or environments of this computer", async () => {
         const needles = await needlesFor(stage.operator.store, [stage.workerRef]);
         expect(await scanForSecrets([rehearsal.folders.root], needles)).toEqual([]);
+        expect((host.said?.() ?? []).flatMap((content) => findSecrets(content, needles))).toEqual([]);
       });
     },
   );

@@ -97,7 +97,9 @@ export function playMove(
       const body = JSON.stringify({ part: "chain", kind: "withhold", match });
       const answer = await fetch(`${control}/fault`, { method: "POST", headers, body });
       const { id } = z.object({ id: z.number() }).parse(await answer.json());
-      return async () => void (await fetch(`${control}/fault/${id}`, { method: "DELETE" }));
+      return async () => {
+        await fetch(`${control}/fault/${id}`, { method: "DELETE" });
+      };
     }
     async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
       for (const end = Date.now() + 120_000; Date.now() < end; await systemClock.sleep(100))

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { archiveFile } from "../../../components/host/bundle-archive.js";
 import { readBundleHash } from "../../../components/host/bundle.js";
+import { host as hostResource } from "../../../components/host/host-provider.js";
 import { openHost, type Host } from "../../../components/host/host.js";
 import { stagedArchive } from "../../../components/host/ssh-scripts.js";
 import type { SshWay } from "../../../components/host/ssh-reference.js";
@@ -59,6 +60,35 @@ describe.skipIf(whyNoSshd() !== undefined)("a bundle that is brought to a host b
     const { ino, mtimeMs } = await stat(join(target, "node"));
     await hostAt(root).put(bundle);
     expect(await stat(join(target, "node"))).toMatchObject({ ino, mtimeMs });
+  });
+
+  test("that is put again is the one whose host program answers from then on, and is told apart from one that is gone", async () => {
+    const host = hostAt(root);
+    const other = await makeSmallBundle(join(folder, "other"), { "other.js": "another" });
+    const [first, second] = [await host.put(bundle), await host.put(other)];
+    const putLast = async (): Promise<string> =>
+      (await runProcess("ls", ["-1t", join(root, "bundles")])).stdout.split("\n")[0] ?? "";
+    expect(await putLast()).toBe(second);
+    await host.put(bundle);
+    expect(await putLast()).toBe(first);
+    expect([await host.present(first), await host.present(second)]).toEqual([true, true]);
+    await rm(join(root, "bundles", second), { recursive: true });
+    expect([await host.present(first), await host.present(second), await host.present()]).toEqual([true, false, true]);
+  });
+
+  test("is put again by its host's resource when the one that was put last does not start", async () => {
+    const bundleHash = await hostAt(root).put(bundle); // its programs say nothing, as one that does not start
+    const stated = { kind: "ssh", name: "there", root, connection: sshd.way, ollama: "/o", ollamaPort: 1 };
+    const wanted = { ...stated, contextLength: 0, bundle, wantedBundle: bundleHash };
+    const facts = { host: "there", sealKey: "ab".repeat(32), os: "", arch: "", node: "", services: "supervisor" };
+    const state = {
+      ...{ ...wanted, bundleHash, ollamaUrl: "http://127.0.0.1:1", reference: hostAt(root).reference },
+      facts: { ...facts, cpus: 1, memoryBytes: 1, freeDiskBytes: 1 },
+    };
+    expect((await hostResource.diff("", state, wanted)).changes).toBe(true);
+    await expect(hostResource.update("", state, wanted)).rejects.toThrow(
+      /^LF1522: Host there gave no answer to "facts"/,
+    );
   });
 
   test("is brought again when a file of it was damaged since", async () => {

@@ -44,15 +44,14 @@ export interface SshdOptions {
 export async function startSshd({ config = [], friend }: SshdOptions = {}): Promise<Sshd> {
   const folder = await mkdtemp(join(tmpdir(), "lf-sshd-"));
   await chmod(folder, 0o700);
-  const port = await freePort();
+  let port = await freePort();
   const file = (name: string): string => join(folder, name);
   const hostKey = await writeKeyPair(file("host-key"));
   const own = await writeKeyPair(file("client-key"));
   const keyFile = friend?.keyFile ?? file("client-key");
   const allowed = friend === undefined ? own : await readFile(`${friend.keyFile}.pub`, "utf8");
   await writeFile(file("authorized_keys"), `${allowed.trim()}\n`, { mode: 0o600 });
-  await writeFile(
-    file("config"),
+  const settings = (): string =>
     [
       ...config, // of a setting that comes twice, OpenSSH takes the first
       `ListenAddress 127.0.0.1:${port}`,
@@ -68,14 +67,19 @@ export async function startSshd({ config = [], friend }: SshdOptions = {}): Prom
       "MaxStartups 100",
       `SetEnv HOME=${folder}`, // the shell would read its user's settings there
       "",
-    ].join("\n"),
-  );
+    ].join("\n");
   await mkdir("/run/sshd", { recursive: true, mode: 0o755 }).catch(() => undefined); // OpenSSH's own, needed by root's
   let child: ReturnType<typeof startProcess> | undefined;
-  const start = async (): Promise<void> => {
+  /** @returns whether it has its port: one that was free may be somebody else's a moment later */
+  const launch = async (): Promise<boolean> => {
     await rm(file("log"), { force: true });
+    await writeFile(file("config"), settings());
     child = startProcess(program, ["-D", "-f", file("config"), "-E", file("log")]);
-    await until(async () => (await log()).includes("Server listening"), "sshd's start");
+    await until(async () => /Server listening|Cannot bind/.test(await log()), "sshd's start");
+    return !(await log()).includes("Cannot bind");
+  };
+  const start = async (): Promise<void> => {
+    if (!(await launch())) throw new Error(`port ${port} has been taken meanwhile`);
   };
   const log = (): Promise<string> => readFile(file("log"), "utf8").catch(() => "");
   const stop = async (): Promise<void> => {
@@ -86,7 +90,7 @@ export async function startSshd({ config = [], friend }: SshdOptions = {}): Prom
     }
     child = undefined;
   };
-  await start();
+  while (!(await launch())) port = await freePort();
   const server = { address: "127.0.0.1", port, user: userInfo().username, hostKey };
   return {
     ...{ port, hostKey, keyFile, folder, log, start },

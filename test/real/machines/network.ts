@@ -1,6 +1,5 @@
 import { randomInt } from "node:crypto";
-import { once } from "node:events";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { makeRelay } from "../relay.js";
 import { docker, mustDocker } from "./docker-engine.js";
 import { ownedByUs } from "./leftovers.js";
 
@@ -24,29 +23,15 @@ export async function makeBridge(name: string): Promise<Bridge> {
   const net = await makeNetwork(name);
   const gateway = `${net}.1`;
   const address = `${net}.2`;
-  const servers: Server[] = [];
-  const sockets = new Set<Socket>();
+  const relay = makeRelay();
   return {
     // Packets to a loopback address are routed away only where this says so: see reachRules.
     flags: ["--network", name, "--ip", address, "--sysctl", "net.ipv4.conf.all.route_localnet=1"],
     address,
     gateway,
-    open: async (port) => {
-      const server = createServer((from) => {
-        const to = connect(port, "127.0.0.1");
-        for (const [one, other] of [[from, to] as const, [to, from] as const]) {
-          sockets.add(one);
-          one.on("error", () => other.destroy()).on("close", () => sockets.delete(one));
-          one.pipe(other);
-        }
-      });
-      server.listen(port, gateway);
-      await once(server, "listening");
-      servers.push(server);
-    },
+    open: (port) => relay.open(gateway, port),
     remove: async () => {
-      for (const server of servers) server.close();
-      for (const socket of sockets) socket.destroy();
+      relay.close();
       await mustDocker("network", "rm", name);
     },
   };

@@ -12,7 +12,7 @@ import { mayWait, sweptBy, teller } from "../../../scripts/ops/recover/command.j
 import { NotYet, StillHeld } from "../../../scripts/ops/recover/errors.js";
 import { openPlace } from "../../../scripts/ops/recover/place.js";
 import { renderRecovery } from "../../../scripts/ops/recover/quote.js";
-import { recoverFrom, sameAgain, type RecoverOptions } from "../../../scripts/ops/recover/request.js";
+import { maxGasPriceOf, recoverFrom, sameAgain, type RecoverOptions } from "../../../scripts/ops/recover/request.js";
 import { devTreasury, livedWorker, newWorker } from "../../keystore/fixtures.js";
 import {
   completed,
@@ -58,11 +58,33 @@ describe("what is recovered from", () => {
   );
 });
 
+describe("the most that is paid for a unit of gas", () => {
+  test.each([
+    [undefined, undefined],
+    ["250", 250_000_000_000n],
+    ["0.5", 500_000_000n],
+  ])("is %s gwei: %s wei", (maxGasPrice, wei) => {
+    expect(maxGasPriceOf(maxGasPrice === undefined ? {} : { maxGasPrice })).toBe(wei);
+  });
+
+  test.each(["", "0", "-1", "1e3", "ten", "1,5"])('is not "%s"', (maxGasPrice) => {
+    expect(() => maxGasPriceOf({ maxGasPrice })).toThrow(expect.objectContaining({ code: "LF1620" }) as Error);
+  });
+});
+
 test("the command that goes on is the same once more, without what is only needed once", () => {
   expect(
-    sameAgain(options({ ...fromBackup, holderGone: "gpu-1#3", yes: true, rpc: "https://node.example/key?a=b" })),
+    sameAgain(
+      options({
+        ...fromBackup,
+        holderGone: "gpu-1#3",
+        yes: true,
+        rpc: "https://node.example/key?a=b",
+        maxGasPrice: "250",
+      }),
+    ),
   ).toBe(
-    "npx fleet recover --backup home.backup --with /media/usb/recovery.key --network testnet --rpc 'https://node.example/key?a=b'",
+    "npx fleet recover --backup home.backup --with /media/usb/recovery.key --network testnet --rpc 'https://node.example/key?a=b' --max-gas-price 250",
   );
   expect(sameAgain(options({ store: "file:/home/an operator's/keys", ref: "worker/8200/home" }))).toBe(
     `npx fleet recover --store 'file:/home/an operator'\\''s/keys' --ref worker/8200/home --network testnet`,

@@ -103,13 +103,11 @@ describe("whatever the models", () => {
           contextLength: asked.contextTokens * asked.parallel,
         });
         for (const { type } of fit(some, asked).fits) {
-          const one = { name: type.gpu, memoryBytes: (type.vramMib / type.gpus) * 1024 ** 2 };
-          expect(
-            gpuMemory.judge(
-              Array.from({ length: type.gpus }, () => one),
-              wants,
-            ),
-          ).toMatchObject({ verdict: "pass" });
+          const cards = Array.from({ length: type.gpus }, (_, index) => ({
+            ...{ index: String(index), uuid: `GPU-${index}`, name: type.gpu },
+            memoryBytes: (type.vramMib / type.gpus) * 1024 ** 2,
+          }));
+          expect(gpuMemory.judge(cards, wants)).toMatchObject({ verdict: "pass" });
         }
       }),
     ));

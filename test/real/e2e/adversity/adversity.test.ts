@@ -14,8 +14,8 @@ import { systemClock } from "../../../../system/clock.js";
 import { freePort } from "../../../../system/net.js";
 import { consumerOf, openRehearsal, processesIn, type Rehearsal } from "../rehearsal.js";
 import { openGround, wholeLife, type Ground } from "../killed/ground.js";
-import { interruptedRun, type Interruption } from "../killed/interrupted-engine.js";
 import { openSmallDisk, whyNoDisks, type SmallDisk } from "./small-disk.js";
+import { named, strike, type Strike } from "./strike.js";
 import { both, breakableOllama, fault, full, until, type BreakableOllama, type Trouble } from "./troubles.js";
 
 /* One worker's life on one network: every up and every destroy meets a trouble that passes, says which, and the next one goes on. */
@@ -88,49 +88,6 @@ async function preflightAgainst(treat: (answer: () => void) => void): Promise<{ 
 const rpcIs = (kind: "drop" | "status"): Trouble => fault(control, { part: "rpc", kind });
 const gatewayIs = (kind: "drop" | "status", status?: number): Trouble =>
   fault(control, { part: "gateway", kind, ...(status === undefined ? {} : { status }) });
-
-/** One run of the engine in trouble. */
-interface Strike {
-  readonly what: string;
-  readonly trouble: () => Trouble;
-  /** When it begins. Default: before the run. */
-  readonly at?: Pick<Interruption, "type" | "moment">;
-  /** Whose transaction is in the pool, and in no block, when it begins. */
-  readonly kept?: "worker" | "treasury";
-  readonly says: RegExp;
-  readonly needsDisks?: true;
-  /** What must hold afterwards. */
-  readonly then?: () => Promise<void>;
-}
-
-async function strike(command: "up" | "destroy", blow: Strike): Promise<void> {
-  const trouble = blow.trouble();
-  if (blow.kept !== undefined) await ground.withhold(blow.kept);
-  const { code, output } = await inTrouble(command, blow, trouble).finally(async () => {
-    await trouble.end();
-    if (blow.kept !== undefined) await ground.letGo();
-  });
-  expect(output).toMatch(blow.says);
-  expect(code).not.toBe(0);
-  expect(output).not.toMatch(/^\s+at .*:\d+:\d+\)?$/m);
-  await blow.then?.();
-}
-/** The run itself, while the trouble lasts. */
-async function inTrouble(command: "up" | "destroy", { at, kept }: Strike, trouble: Trouble) {
-  if (at === undefined) {
-    await trouble.begin();
-    const { code, stdout, stderr } = await ground.pulumi(command, "--yes", "--skip-preview");
-    return { code, output: stdout + stderr };
-  }
-  const ended = await interruptedRun(ground.stage, rehearsal.folders, { command, how: "nothing", ...at }, async () => {
-    if (kept !== undefined) await ground.untilKept();
-    await trouble.begin();
-  });
-  expect(ended.struck, ended.output).toBe(true);
-  return ended;
-}
-
-const named = (blows: readonly Strike[]) => blows.map((blow) => [blow.what, blow] as const);
 
 const status = (): Promise<SidecarStatus> =>
   ask(openHost({ kind: "local", name: "home-host", root: rehearsal.folders.host }), "home", { op: "status" });
@@ -214,7 +171,7 @@ describe("an up", () => {
   ];
   test.each(named(blows))("%s", async (_, blow) => {
     if (blow.needsDisks && noDisks !== undefined) return;
-    await strike("up", blow);
+    await strike(ground, "up", blow);
   });
 
   test("converges once all of that is over, although the chain's clock is a day ahead of this machine's, which it says", async () => {
@@ -285,7 +242,7 @@ describe("a destroy", () => {
     if (blow.needsDisks && noDisks !== undefined) return;
     const without = both(gatewayIs("drop"), ollama.dead);
     if (blow.at?.type === "Host") await without.begin();
-    await strike("destroy", blow);
+    await strike(ground, "destroy", blow);
     if (blow.at?.type === "Host") await without.end();
   });
 

@@ -68,7 +68,8 @@ export async function breakableOllama(folder: string, ollama: string, hostRoot: 
 }
 
 /** Waits for what must come to hold. */
-export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 60_000; Date.now() < end; await systemClock.sleep(100)) if (await holds()) return;
-  throw new Error(`it did not come to hold within a minute: ${what}`);
+export async function until(what: string, holds: () => Promise<boolean>, seconds = 60): Promise<void> {
+  for (const end = Date.now() + seconds * 1_000; Date.now() < end; await systemClock.sleep(100))
+    if (await holds()) return;
+  throw new Error(`it did not come to hold within ${seconds} s: ${what}`);
 }

@@ -1,5 +1,6 @@
+import { writeFileSync } from "node:fs";
 import { mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { createConnection } from "node:net";
+import { createConnection, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -52,6 +53,26 @@ describe("the control socket", () => {
     expect(await callControl(folder, { op: "status" })).toEqual(reply);
     await callControl(folder, { op: "live", serving: serving() });
     expect(seen).toEqual([{ op: "status" }, { op: "live", serving: serving() }]);
+  });
+
+  test("is asked again by whoever had read the token of the sidecar before it", async () => {
+    const present = await token();
+    await writeFile(join(folder, "control.token"), "of the one before");
+    await rename(join(folder, "control.sock"), join(folder, "present.sock"));
+    // By the time that it is asked, it has written its own.
+    const between = createServer((client) => {
+      writeFileSync(join(folder, "control.token"), present);
+      const onward = createConnection(join(folder, "present.sock"));
+      client.pipe(onward).pipe(client);
+    }).listen(join(folder, "control.sock"));
+    expect(await callControl(folder, { op: "status" })).toEqual(reply);
+    expect(seen).toEqual([{ op: "status" }]);
+    between.close();
+  });
+
+  test("refuses whoever has no other token to come back with", async () => {
+    await writeFile(join(folder, "control.token"), "somebody else's");
+    expect(await callControl(folder, { op: "status" })).toMatchObject({ ok: false, error: { code: "LF1422" } });
   });
 
   test("is asked with no token that lies elsewhere: root would say aloud what a link points to", async () => {
