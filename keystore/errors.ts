@@ -120,7 +120,7 @@ export class PassphraseMissing extends FleetError {
 export class UnknownStore extends FleetError {
   constructor(readonly url: string) {
     super("LF1110", `"${url}" names no key store this version knows.`, {
-      fix: 'use "file:" and an absolute path, for instance file:/home/me/.lightchain/keys.',
+      fix: 'use "file:" and an absolute path, for instance file:/home/me/.lightchain/keys; or "aws-sm:", a region and a prefix, for instance aws-sm:us-east-1/lightchain.',
     });
   }
 }

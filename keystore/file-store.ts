@@ -1,15 +1,11 @@
-import { access, open, readdir, rename } from "node:fs/promises";
+import { readdir, rename } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import type { Clock } from "../system/clock.js";
-import { isDiskFull } from "../system/disk.js";
-import { ensureFolder, isErrno, readIfPresent, writeAtomically } from "../system/files.js";
-import { lock, type HeldLock } from "../system/lock.js";
-import { openBackup, sealBackup } from "./backup.js";
-import { RecordDamaged, RecordExists, RecordLocked, RecordMissing } from "./errors.js";
-import { StoreNotWritable, VersionConflict, WrongPassphrase } from "./errors.js";
+import { readIfPresent, writeAtomically } from "../system/files.js";
+import { RecordDamaged, RecordExists, RecordMissing, VersionConflict, WrongPassphrase } from "./errors.js";
 import { defaultKdf, newSalt, stretch, type Kdf, type PassphraseSource, type StretchedKey } from "./kdf.js";
-import { changesBackup, isBackedUp, keepBackup } from "./kept-backup.js";
-import { parseRef, refOf, wipeRecord } from "./record-codec.js";
+import { wipeRecord } from "./record-codec.js";
+import { changeWaitMs, checkRef, fileNameOf, isThere, openOrDamaged, RecordStore } from "./record-store.js";
 import {
   isOpenedBy,
   openSealed,
@@ -19,7 +15,7 @@ import {
   type SealedFile,
   type Sealing,
 } from "./sealed-file.js";
-import type { EmptyOnChain, RecordRef, SecretRecord, SecretStore, Versioned } from "./store.js";
+import type { RecordRef, SecretRecord, SecretStore, Versioned } from "./store.js";
 
 /**
  * The store on the operator's own disk: one file a record, sealed with a passphrase (scrypt and secretbox). The folder is made when the first record
@@ -36,18 +32,16 @@ export function openFileStore(
   return new FileStore(isAbsolute(folder) ? resolve(folder) : resolve(process.cwd(), folder), passphrase, clock, kdf);
 }
 
-/** Longest a single change waits for another one: each takes milliseconds, so a longer wait means something hangs. */
-const changeWaitMs = 30_000;
-
-class FileStore implements SecretStore {
+class FileStore extends RecordStore {
   readonly url: string;
 
   constructor(
-    private readonly folder: string,
+    folder: string,
     private readonly passphrase: PassphraseSource,
-    private readonly clock: Clock,
+    clock: Clock,
     private readonly kdf: Kdf,
   ) {
+    super(folder, clock);
     this.url = `file:${folder}`;
   }
 
@@ -71,67 +65,11 @@ class FileStore implements SecretStore {
     }
   }
 
-  async read<K extends SecretRecord["kind"]>(
-    ref: RecordRef,
-    kind: K,
-  ): Promise<Versioned<Extract<SecretRecord, { kind: K }>>> {
-    const { version, record } = await this.open(ref);
-    if (!isKind(record, kind)) throw new RangeError(`${ref} is no ${kind}`);
-    return { version, record };
-  }
-
   has(ref: RecordRef): Promise<boolean> {
     return isThere(this.fileOf(ref));
   }
 
-  backupPath(ref: RecordRef): string {
-    return join(this.folder, `${fileNameOf(ref)}.backup`);
-  }
-
-  async update<R extends SecretRecord>(ref: RecordRef, expected: number, record: R): Promise<Versioned<R>> {
-    checkRef(ref, record);
-    return this.changing(ref, () => this.replace(ref, expected, record));
-  }
-
-  async lock(ref: RecordRef, waitMs: number): Promise<HeldLock> {
-    return this.take(`${fileNameOf(ref)}.lease`, waitMs, ref);
-  }
-
-  async turn(ref: RecordRef, waitMs: number): Promise<HeldLock> {
-    return this.take(`${fileNameOf(ref)}.turn`, waitMs, ref);
-  }
-
-  async archive(ref: RecordRef, proof: EmptyOnChain): Promise<void> {
-    await this.changing(ref, async () => {
-      const { version, record } = await this.open(ref);
-      if (record.kind !== "worker" || record.chainId !== proof.chainId)
-        throw new RangeError(`the proof for chain ${proof.chainId} does not fit ${ref}`);
-      await this.replace(ref, version, { ...record, archived: proof });
-    });
-  }
-
-  async backup(ref: RecordRef, recoveryKey: Uint8Array): ReturnType<SecretStore["backup"]> {
-    return sealBackup((await this.open(ref)).record, recoveryKey);
-  }
-
-  async restore(...[backup, recoverySecret]: Parameters<SecretStore["restore"]>): Promise<RecordRef> {
-    const record = openBackup(backup, recoverySecret);
-    const ref = refOf(record);
-    await this.create(ref, record);
-    return ref;
-  }
-
-  /** Runs one change of a record while nobody else in any process changes it. */
-  private async changing<T>(ref: RecordRef, change: () => Promise<T>): Promise<T> {
-    const held = await this.take(`${fileNameOf(ref)}.change`, changeWaitMs, ref);
-    try {
-      return await change();
-    } finally {
-      held.release();
-    }
-  }
-
-  private async replace<R extends SecretRecord>(ref: RecordRef, expected: number, record: R): Promise<Versioned<R>> {
+  protected async replace<R extends SecretRecord>(ref: RecordRef, expected: number, record: R): Promise<Versioned<R>> {
     const file = await this.loadExisting(ref);
     const stretched = await this.unlock(ref, file);
     const found = openOrDamaged(ref, this.fileOf(ref), () => openSealed(file, stretched));
@@ -146,14 +84,7 @@ class FileStore implements SecretStore {
     return { version: expected + 1, record };
   }
 
-  /** Before the record: a change whose backup cannot be written is not made. */
-  private async keepBackup(ref: RecordRef, before: SecretRecord | undefined, after: SecretRecord): Promise<void> {
-    if (!isBackedUp(after)) return;
-    const path = this.backupPath(ref);
-    if (changesBackup(before, after) || !(await isThere(path))) await keepBackup(after, path);
-  }
-
-  private async open(ref: RecordRef): Promise<Versioned<SecretRecord>> {
+  protected async open(ref: RecordRef): Promise<Versioned<SecretRecord>> {
     const file = await this.loadExisting(ref);
     const stretched = await this.unlock(ref, file);
     return {
@@ -223,27 +154,6 @@ class FileStore implements SecretStore {
     await this.writing(() => writeAtomically(this.fileOf(ref), text, "private"));
   }
 
-  private async take(lockName: string, waitMs: number, ref: RecordRef): Promise<HeldLock> {
-    const path = join(this.folder, lockName);
-    await this.writing(async () => {
-      await ensureFolder(this.folder, "private");
-      await (await open(path, "a", 0o600)).close();
-    });
-    const held = await this.writing(() => lock(path, waitMs, this.clock)); // a lock is written too
-    if (held === undefined) throw new RecordLocked(ref, this.url, waitMs);
-    return held;
-  }
-
-  private async writing<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      if (isDiskFull(error) || (error instanceof Error && "errno" in error))
-        throw new StoreNotWritable(this.folder, error);
-      throw error;
-    }
-  }
-
   private fileOf(ref: RecordRef): string {
     return join(this.folder, `${fileNameOf(ref)}${recordEnding}`);
   }
@@ -251,45 +161,9 @@ class FileStore implements SecretStore {
 
 const recordEnding = ".json";
 
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return false;
-    throw error;
-  }
-}
-
-function fileNameOf(ref: RecordRef): string {
-  const { kind, chainId, name } = parseRef(ref);
-  return `${kind}-${chainId}-${name}`;
-}
-
 function refOfFile(fileName: string): RecordRef | undefined {
   const [, kind, chainId, name] = /^(worker|treasury)-([0-9]+)-(.+)\.json$/.exec(fileName) ?? [];
   return kind === undefined || chainId === undefined || name === undefined
     ? undefined
     : (`${kind}/${chainId}/${name}` as RecordRef);
 }
-
-function checkRef(ref: RecordRef, record: SecretRecord): void {
-  if (refOf(record) !== ref) throw new RangeError(`${refOf(record)} cannot be kept as ${ref}`);
-}
-
-const isKind = <K extends SecretRecord["kind"]>(
-  record: SecretRecord,
-  kind: K,
-): record is Extract<SecretRecord, { kind: K }> => record.kind === kind;
-
-function openOrDamaged<T>(ref: RecordRef, place: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw new RecordDamaged(ref, place, error instanceof SyntaxError ? "it is no JSON" : reasonOf(error), error);
-  }
-}
-
-/** Only our own short sentences: a schema's message could repeat what it refused. */
-const reasonOf = (error: unknown): string =>
-  error instanceof Error && error.constructor === Error ? error.message : "its fields are not those of a record";

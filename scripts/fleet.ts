@@ -10,6 +10,7 @@ import { describeError, FleetError } from "../schema/errors.js";
 import { toJson } from "../schema/json.js";
 import { addLifecycleCommands } from "./ops/commands.js";
 import { openEngine } from "./ops/engine.js";
+import { addFitCommand } from "./ops/fit-command.js";
 import { addKeysCommands } from "./ops/keys-commands.js";
 import { addRecoverCommand } from "./ops/recover/command.js";
 
@@ -21,6 +22,7 @@ const program = new Command("fleet").description(
 addLifecycleCommands(program);
 addRecoverCommand(program);
 addKeysCommands(program);
+addFitCommand(program);
 
 const onHost = (name: string, description: string): Command =>
   program

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { Wants } from "../../schema/host.js";
 import { isErrno } from "../../system/files.js";
 import { fail, inGib, pass, warn, type Check } from "./check.js";
-import { demandOf } from "./demand.js";
+import { demandOf } from "../../schema/demand.js";
 
 /** Processors. */
 export const cpus: Check<number> = {

@@ -5,7 +5,7 @@ import { describeError } from "../../schema/errors.js";
 import { runProcess } from "../../system/process.js";
 import { chosenGpus, gpuFields, parseNvidiaSmi } from "../gpus.js";
 import { fail, inGib, pass, warn, type Check } from "./check.js";
-import { demandOf } from "./demand.js";
+import { demandOf } from "../../schema/demand.js";
 
 /** Graphics cards by the PCI bus, and what NVIDIA's driver says of them. */
 export interface Graphics {

@@ -7,7 +7,7 @@ import { canonicalJson } from "../../keystore/canonical-json.js";
 import { RecordDamaged, StoreNotWritable } from "../../keystore/errors.js";
 import { openFileStore } from "../../keystore/file-store.js";
 import { findSecrets, needleOf } from "../../keystore/secret-scan.js";
-import type { RecordRef, WorkerRecord } from "../../keystore/store.js";
+import type { RecordRef } from "../../keystore/store.js";
 import { systemClock } from "../../system/clock.js";
 import {
   cheapKdf,
@@ -18,32 +18,18 @@ import {
   temporaryFolder,
   temporaryStore,
 } from "./fixtures.js";
+import { storeContract } from "./store-contract.js";
 
 const ref: RecordRef = "worker/8200/home";
 const proof = { chainId: 8200, block: 99n, blockHash: `0x${"ee".repeat(32)}` as const, balance: 21n };
 
-describe("a record", () => {
-  test("comes back exactly as it was created, from another process's view of the folder too", async () => {
-    const { store, folder } = await temporaryStore();
-    const worker = livedWorker();
-    await store.create(ref, worker);
-    const again = openFileStore(folder, passphraseOf("correct horse"), systemClock, cheapKdf);
-    expect(await again.read(ref, "worker")).toEqual({ version: 1, record: worker });
-  });
+storeContract(async () => {
+  const { store, folder } = await temporaryStore();
+  return { store, again: () => openFileStore(folder, passphraseOf("correct horse"), systemClock, cheapKdf) };
+});
 
-  test("of a treasury comes back too", async () => {
-    const { store } = await temporaryStore();
-    await store.create("treasury/8200/main", devTreasury());
-    expect((await store.read("treasury/8200/main", "treasury")).record).toEqual(devTreasury());
-  });
-
-  test("that exists is not created again", async () => {
-    const { store } = await temporaryStore();
-    await store.create(ref, newWorker());
-    await expect(store.create(ref, newWorker())).rejects.toMatchObject({ code: "LF1101" });
-  });
-
-  test("that does not exist is missing, and needs no passphrase to be found missing", async () => {
+describe("a passphrase", () => {
+  test("is not asked for to find a record missing", async () => {
     const store = openFileStore(
       join(await temporaryFolder(), "keys"),
       () => Promise.reject(new Error("asked")),
@@ -53,24 +39,11 @@ describe("a record", () => {
     await expect(store.read(ref, "worker")).rejects.toMatchObject({ code: "LF1102" });
   });
 
-  test("is found without a passphrase", async () => {
+  test("is not asked for to find a record", async () => {
     const { store, folder } = await temporaryStore();
     await store.create(ref, newWorker());
     const blind = openFileStore(folder, () => Promise.reject(new Error("asked")), systemClock);
     expect(await blind.has(ref)).toBe(true);
-  });
-
-  test("cannot be kept under another's name", async () => {
-    const { store } = await temporaryStore();
-    await expect(store.create("worker/8200/other", newWorker())).rejects.toThrow(RangeError);
-    await expect(store.create("worker/8200/../x", newWorker("../x"))).rejects.toThrow(RangeError);
-  });
-
-  test("whose text is not in its canonical form is refused before it is written", async () => {
-    const { store } = await temporaryStore();
-    const shouting = { ...newWorker(), encryptionPublicKey: `0x${"AB".repeat(65)}` as const };
-    await expect(store.create(ref, shouting)).rejects.toThrow("canonical");
-    expect(await store.has(ref)).toBe(false);
   });
 });
 
@@ -203,86 +176,13 @@ describe("damage", () => {
   });
 });
 
-describe("an update", () => {
-  test("counts the version and is refused when somebody else was first", async () => {
-    const { store } = await temporaryStore();
-    const worker = newWorker();
-    await store.create(ref, worker);
-    expect((await store.update(ref, 1, { ...worker, epoch: 1 })).version).toBe(2);
-    await expect(store.update(ref, 1, { ...worker, epoch: 9 })).rejects.toMatchObject({ code: "LF1105" });
-    expect((await store.read(ref, "worker")).record.epoch).toBe(1);
-  });
-
-  test("wins exactly once among many at the same time, through one store or several", async () => {
+describe("an archived record whose name was given up", () => {
+  test("stays beside the new one", async () => {
     const { store, folder } = await temporaryStore();
-    const worker = newWorker();
-    await store.create(ref, worker);
-    const stores = [store, openFileStore(folder, passphraseOf("correct horse"), systemClock, cheapKdf)];
-    const results = await Promise.allSettled(
-      Array.from({ length: 12 }, (_, index) => stores[index % 2]!.update(ref, 1, { ...worker, epoch: index + 1 })),
-    );
-    expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
-    for (const result of results)
-      if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "LF1105" });
-    expect((await store.read(ref, "worker")).version).toBe(2);
-  });
-
-  test("goes on while somebody holds the record for longer work", async () => {
-    const { store } = await temporaryStore();
-    const worker = newWorker();
-    await store.create(ref, worker);
-    const lease = await store.lock(ref, 0);
-    await store.update(ref, 1, { ...worker, epoch: 1 });
-    lease.release();
-  });
-});
-
-describe("a lock", () => {
-  test("is had by one at a time, and says so after the wait", async () => {
-    const { store } = await temporaryStore();
-    const held = await store.lock(ref, 0);
-    await expect(store.lock(ref, 120)).rejects.toMatchObject({ code: "LF1106" });
-    held.release();
-    (await store.lock(ref, 0)).release();
-  });
-});
-
-describe("a turn", () => {
-  test("is had by one at a time, and leaves the record free to be changed and locked within it", async () => {
-    const { store } = await temporaryStore();
-    const turn = await store.turn(ref, 0);
-    await expect(store.turn(ref, 120)).rejects.toMatchObject({ code: "LF1106" });
-    await store.create(ref, newWorker());
-    (await store.lock(ref, 0)).release();
-    turn.release();
-    (await store.turn(ref, 0)).release();
-  });
-});
-
-describe("an archived record", () => {
-  test("keeps its keys and says why it was archived", async () => {
-    const { store } = await temporaryStore();
-    const worker = newWorker();
-    await store.create(ref, worker);
-    await store.archive(ref, proof);
-    expect(await store.has(ref)).toBe(true);
-    const { record } = await store.read(ref, "worker");
-    expect(record).toEqual({ ...worker, archived: proof } satisfies WorkerRecord);
-  });
-
-  test("gives up its name to a new one, and stays beside it", async () => {
-    const { store, folder } = await temporaryStore();
-    const [first, second] = [newWorker(), newWorker()];
+    const first = newWorker();
     await store.create(ref, first);
     await store.archive(ref, proof);
-    await store.create(ref, second);
-    expect((await store.read(ref, "worker")).record.address).toBe(second.address);
-    expect(await readdir(folder)).toContain(`worker-8200-home.${first.address.toLowerCase()}.archived`);
-  });
-
-  test("needs a proof of its own chain", async () => {
-    const { store } = await temporaryStore();
     await store.create(ref, newWorker());
-    await expect(store.archive(ref, { ...proof, chainId: 9200 })).rejects.toThrow(RangeError);
+    expect(await readdir(folder)).toContain(`worker-8200-home.${first.address.toLowerCase()}.archived`);
   });
 });

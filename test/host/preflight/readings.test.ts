@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { demandOf } from "../../../host/preflight/demand.js";
+import { demandOf } from "../../../schema/demand.js";
 import { clockAhead } from "../../../host/preflight/endpoints.js";
 import { namesIn } from "../../../host/preflight/network.js";
 import { mountOf } from "../../../host/preflight/place.js";

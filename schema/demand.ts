@@ -1,4 +1,4 @@
-import type { Wants } from "../../schema/host.js";
+import type { Wants } from "./host.js";
 
 /** What models take when they are loaded. */
 export interface Demand {

@@ -1,0 +1,174 @@
+import { randomUUID } from "node:crypto";
+import type * as SecretsManager from "@aws-sdk/client-secrets-manager";
+import { awsFailure, codeOf, type Asked } from "./aws-failure.js";
+
+/** A secret without its value. */
+export interface SecretFound {
+  /** The date that its deletion was asked for or is due, as AWS tells it; `null`: it is not scheduled for deletion. */
+  readonly deleted: Date | null;
+  readonly hasValue: boolean;
+}
+
+/** A secret's current value, and which of its versions that is. */
+export interface SecretValue {
+  readonly versionId: string;
+  readonly text: string;
+}
+
+/** The few things that a store asks of Secrets Manager. Each throws a coded error (`aws-failure.ts`) when it cannot be done. */
+export interface SecretsApi {
+  describe(name: string): Promise<SecretFound | undefined>;
+  /** @returns `undefined` when there is no such secret or it has no value; `"deleted"` when it is scheduled for deletion */
+  current(name: string): Promise<SecretValue | "deleted" | undefined>;
+  /** @returns whether it was made: `false` when there is one of that name */
+  create(name: string, text: string, options: { kms: string | null; tags: Tags }): Promise<boolean>;
+  /** Adds a version that nobody reads yet. @returns its id; `"full"` when there are too many versions */
+  put(name: string, text: string): Promise<string>;
+  /** Makes a version the current one if `from` still is. @returns whether it was */
+  promote(name: string, from: string, to: string): Promise<boolean>;
+  restore(name: string): Promise<void>;
+  tag(name: string, tags: Tags): Promise<void>;
+  untag(name: string, keys: readonly string[]): Promise<void>;
+}
+type Tags = Readonly<Record<string, string>>;
+type Sdk = typeof SecretsManager;
+type Client = SecretsManager.SecretsManagerClient;
+
+/** Stage of a version between its being written and its being made current: a version without any stage is AWS's to delete. */
+const pendingStage = "lightchain-pending";
+
+/** Secrets Manager of a region, with the credentials of this process's surroundings. The SDK is loaded with the first question. */
+export function secretsApi(region: string): SecretsApi {
+  const list = (tags: Tags): { Key: string; Value: string }[] =>
+    Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+
+  /** Runs one call. A failure that `expected` names is an answer. */
+  async function ask<T, E extends string>(
+    action: string,
+    name: string,
+    expected: readonly E[],
+    call: (client: Client, sdk: Sdk) => Promise<T>,
+  ): Promise<T | E> {
+    const asked: Asked = { action: `secretsmanager:${action}`, region, name };
+    try {
+      const sdk = await import("@aws-sdk/client-secrets-manager");
+      return await call(clientOf(region, sdk), sdk);
+    } catch (error) {
+      const code = expected.find((one) => one === codeOf(error));
+      if (code !== undefined) return code;
+      throw awsFailure(error, asked);
+    }
+  }
+
+  const current: SecretsApi["current"] = async (name) => {
+    const answer = await ask(
+      "GetSecretValue",
+      name,
+      ["ResourceNotFoundException", "InvalidRequestException"],
+      (client, { GetSecretValueCommand }) =>
+        client.send(new GetSecretValueCommand({ SecretId: name, VersionStage: "AWSCURRENT" })),
+    );
+    if (answer === "ResourceNotFoundException") return undefined;
+    if (answer === "InvalidRequestException") return "deleted"; // the only state of a secret in which reading it is no valid request
+    const { VersionId: versionId, SecretString: text } = answer;
+    return versionId === undefined || text === undefined ? undefined : { versionId, text };
+  };
+
+  return {
+    current,
+    describe: async (name) => {
+      const answer = await ask(
+        "DescribeSecret",
+        name,
+        ["ResourceNotFoundException"],
+        (client, { DescribeSecretCommand }) => client.send(new DescribeSecretCommand({ SecretId: name })),
+      );
+      if (answer === "ResourceNotFoundException") return undefined;
+      const stages = Object.values(answer.VersionIdsToStages ?? {}).flat();
+      return { deleted: answer.DeletedDate ?? null, hasValue: stages.includes("AWSCURRENT") };
+    },
+    create: async (name, text, { kms, tags }) => {
+      const answer = await ask("CreateSecret", name, ["ResourceExistsException"], (client, { CreateSecretCommand }) =>
+        client.send(
+          new CreateSecretCommand({
+            Name: name,
+            SecretString: text,
+            ClientRequestToken: randomUUID(), // an answer that is lost on its way is asked for again with it
+            Tags: list(tags),
+            ...(kms === null ? {} : { KmsKeyId: kms }),
+          }),
+        ),
+      );
+      return answer !== "ResourceExistsException";
+    },
+    put: async (name, text) => {
+      const id = randomUUID();
+      const answer = await ask(
+        "PutSecretValue",
+        name,
+        ["LimitExceededException"],
+        (client, { PutSecretValueCommand }) =>
+          client.send(
+            new PutSecretValueCommand({
+              SecretId: name,
+              SecretString: text,
+              ClientRequestToken: id,
+              VersionStages: [pendingStage],
+            }),
+          ),
+      );
+      return answer === "LimitExceededException" ? "full" : id;
+    },
+    promote: async (name, from, to) => {
+      const answer = await ask(
+        "UpdateSecretVersionStage",
+        name,
+        ["InvalidParameterException"],
+        (client, { UpdateSecretVersionStageCommand }) =>
+          client.send(
+            new UpdateSecretVersionStageCommand({
+              SecretId: name,
+              VersionStage: "AWSCURRENT",
+              RemoveFromVersionId: from,
+              MoveToVersionId: to,
+            }),
+          ),
+      );
+      if (answer !== "InvalidParameterException") return true;
+      // Refused: somebody else moved it, or we did ourselves and the first answer was lost.
+      const now = await current(name);
+      return now !== undefined && now !== "deleted" && now.versionId === to;
+    },
+    restore: async (name) => {
+      await ask("RestoreSecret", name, [], (client, { RestoreSecretCommand }) =>
+        client.send(new RestoreSecretCommand({ SecretId: name })),
+      );
+    },
+    tag: async (name, tags) => {
+      await ask("TagResource", name, [], (client, { TagResourceCommand }) =>
+        client.send(new TagResourceCommand({ SecretId: name, Tags: list(tags) })),
+      );
+    },
+    untag: async (name, keys) => {
+      await ask("UntagResource", name, [], (client, { UntagResourceCommand }) =>
+        client.send(new UntagResourceCommand({ SecretId: name, TagKeys: [...keys] })),
+      );
+    },
+  };
+}
+
+/** One client a region: what it learned of AWS's rate, and its credentials, are of use to every store there. */
+const clients = new Map<string, Client>();
+
+function clientOf(region: string, { SecretsManagerClient }: Sdk): Client {
+  const known = clients.get(region);
+  if (known) return known;
+  const fresh = new SecretsManagerClient({
+    region,
+    retryMode: "adaptive",
+    maxAttempts: 6,
+    requestHandler: { connectionTimeout: 5_000, requestTimeout: 15_000 },
+  });
+  clients.set(region, fresh);
+  return fresh;
+}
