@@ -3,6 +3,7 @@ import { createLocalSigner } from "../keystore/local-signer.js";
 import { wipeRecord } from "../keystore/record-codec.js";
 import type { RecordRef, SecretRecord, SecretStore, SignableTransaction, StoredTx } from "../keystore/store.js";
 import { wei, type Address, type Hash, type Hex } from "../schema/units.js";
+import { PlanStale } from "./errors.js";
 import type { PurposeId, SentTx } from "./types.js";
 
 /** What was sent with one key, as the key's own record tells, and the key itself to sign with. */
@@ -10,7 +11,11 @@ export interface Ledger {
   readonly address: Address;
   /** Everything, oldest first. */
   sent(): Promise<readonly SentTx[]>;
-  /** Writes down a transaction that is about to be sent. */
+  /**
+   * Writes down a transaction that is about to be sent, unless its purpose has another nonce by now, or its nonce another purpose: of a store that several machines use, no lock
+   * keeps them out of one another's time.
+   * @throws PlanStale LF1235
+   */
   append(tx: SentTx): Promise<void>;
   /** Writes down what became of transactions. */
   decide(outcomes: ReadonlyMap<Hash, Pick<SentTx, "outcome" | "mined">>): Promise<void>;
@@ -42,14 +47,38 @@ export async function openLedger(store: SecretStore, ref: RecordRef): Promise<Le
     }
   };
 
+  /** Every transaction that was there when it was last looked: what is sent now was decided on with these in sight. */
+  let seen: ReadonlySet<Hash> = new Set();
   return {
     address: await use(async (record) => record.address),
-    sent: () => use(async (record) => record.sent.map(fromStored)),
-    append: (tx) => change((sent) => [...sent, tx]),
+    sent: () =>
+      use(async ({ sent }) => {
+        seen = new Set(sent.map(({ hash }) => hash));
+        return sent.map(fromStored);
+      }),
+    append: async (tx) => {
+      await change((sent) => {
+        if (sent.some((other) => excludes(other, tx, seen))) throw new PlanStale(tx.purpose, tx.nonce);
+        return sent.some(({ hash }) => hash === tx.hash) ? sent : [...sent, tx]; // two that decide alike sign the same bytes
+      });
+      seen = new Set([...seen, tx.hash]);
+    },
     decide: (outcomes) => change((sent) => sent.map((tx) => ({ ...tx, ...outcomes.get(tx.hash) }))),
     sign: (transaction) => use((record) => createLocalSigner(record.signingKey).signTransaction(transaction)),
   };
 }
+
+/**
+ * Whether a transaction that is not dead leaves no room for another one. A purpose has one nonce; and a nonce that was taken in the meantime is not taken away again, whereas
+ * that of one which the network has lost may be. Pure.
+ */
+const excludes = (
+  { purpose, nonce, outcome, hash }: StoredTx,
+  tx: Pick<SentTx, "purpose" | "nonce">,
+  seen: ReadonlySet<string>,
+): boolean =>
+  (outcome === "open" || outcome === "mined") &&
+  (purpose === tx.purpose ? nonce !== tx.nonce : nonce === tx.nonce && !seen.has(hash));
 
 /** A stored transaction with the branded types of this folder. */
 export const fromStored = (tx: StoredTx): SentTx => ({

@@ -35,14 +35,52 @@ function setting(faults: Partial<Faults> = {}, balance = lcai("100")) {
       replaceAfterMs: 6_000,
       ...options,
     });
+  /** A sender on another machine: nothing keeps it and the others out of one another's time but the store's compare-and-set. */
+  const openElsewhere = () => open({ store: { ...store, lock: async () => ({ release: () => undefined }) } });
   return {
     chain,
     open,
+    openElsewhere,
     sent: async () => (await store.read(ref, "treasury")).record.sent,
     paid: () => chain.balance(refundTo),
     dieWhen: (when: () => boolean) => (dies = when),
   };
 }
+
+describe("two machines with one treasury, which no lock of one keeps the other from", () => {
+  test("pay a purpose once", async () => {
+    const { openElsewhere, paid, sent } = setting();
+    const both = [await openElsewhere(), await openElsewhere()];
+    await Promise.allSettled(both.map((sender) => sender.send(pay(1))));
+    const again = await Promise.all(both.map((sender) => sender.send(pay(1))));
+    expect(again[0]).toEqual(again[1]);
+    expect([paid(), (await sent()).length]).toEqual([lcai("1"), 1]);
+  });
+
+  test("pay a purpose once also where one of them has meanwhile paid for something else", async () => {
+    const { openElsewhere, paid, sent } = setting();
+    const [one, other] = [await openElsewhere(), await openElsewhere()];
+    const ended = await Promise.allSettled([one.send(pay(2)).then(() => one.send(pay(1))), other.send(pay(1))]);
+    for (const { reason } of ended.filter((each) => each.status === "rejected"))
+      expect(reason).toMatchObject({ code: "LF1235" });
+    for (const sender of [one, other]) await sender.send(pay(1));
+    await one.send(pay(2));
+    expect(paid()).toBe(lcai("2"));
+    expect((await sent()).filter(({ outcome }) => outcome === "mined")).toHaveLength(2);
+  });
+
+  test("pay two purposes under two nonces, whoever of them has to look again", async () => {
+    const { openElsewhere, paid, sent } = setting();
+    const both = [await openElsewhere(), await openElsewhere()];
+    await Promise.allSettled(both.map((sender, n) => sender.send(pay(n))));
+    for (const [n, sender] of both.entries()) await sender.send(pay(n));
+    expect(paid()).toBe(lcai("2"));
+    expect((await sent()).map(({ nonce, outcome }) => [nonce, outcome])).toEqual([
+      [0, "mined"],
+      [1, "mined"],
+    ]);
+  });
+});
 
 describe("a payment", () => {
   test("is written down, sent, mined, and its fee is known to the wei", async () => {
