@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { workerRegistryAbi } from "../../../abi/worker-registry.js";
 import { changed } from "../../../scripts/rehearsal/engine.js";
 import { outputsSchema, type Stage } from "../../../scripts/rehearsal/stage.js";
 import type { Address } from "../../../schema/units.js";
@@ -9,6 +8,7 @@ import { because } from "../machines/docker-engine.js";
 import { everythingOf, whyNoContainers } from "./engine.js";
 import { openDockerGround, type DockerGround } from "./ground.js";
 import { openSshEngine, type SshEngine } from "./ways.js";
+import { isRegistered } from "../e2e/registered.js";
 
 const whyNot = whyNoContainers() ?? (existsSync("/usr/sbin/sshd") ? undefined : "sshd is not installed");
 
@@ -31,13 +31,6 @@ describe.skipIf(whyNot !== undefined)(
       await ground?.end();
       vi.unstubAllEnvs();
     }, 300_000);
-    const isRegistered = (): Promise<boolean> =>
-      stage.client.readContract({
-        address: stage.contracts.workerRegistry,
-        abi: workerRegistryAbi,
-        functionName: "isWorkerRegistered",
-        args: [worker],
-      });
     const made = async (): Promise<string[]> =>
       (await everythingOf(ground.prefix)).filter((one) => !one.includes(`${ground.prefix}-test-`));
 
@@ -51,7 +44,7 @@ describe.skipIf(whyNot !== undefined)(
       await ssh.knows("it");
       await stage.engine.run("up");
       worker = outputsSchema.parse(await stage.engine.outputs()).worker;
-      expect(await isRegistered()).toBe(true);
+      expect(await isRegistered(stage, worker)).toBe(true);
       const session = await ground.consumer.requestSession(stage.model);
       expect((await ground.consumer.ask(session, "Tell me about the river.")).verified).toBe("verified");
       await ground.consumer.closeSession(session);
@@ -64,7 +57,7 @@ describe.skipIf(whyNot !== undefined)(
     test("a destroy takes it back, and leaves no container, volume, network or image", async () => {
       await ground.rehearsal.network.advance(86_400 + 60);
       await stage.engine.run("destroy");
-      expect(await isRegistered()).toBe(false);
+      expect(await isRegistered(stage, worker)).toBe(false);
       expect(await made()).toEqual([]);
     }, 600_000);
   },

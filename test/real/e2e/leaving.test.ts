@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { workerRegistryAbi } from "../../../abi/worker-registry.js";
 import type { Consumer } from "../../../devnet/consumer/consumer.js";
 import type { ConsumerSession } from "../../../devnet/consumer/open-session.js";
 import type { Address } from "../../../schema/units.js";
 import { outputsSchema, prepareStage, type Stage } from "../../../scripts/rehearsal/stage.js";
 import { systemClock } from "../../../system/clock.js";
 import { consumerOf, openRehearsal, type Rehearsal } from "./rehearsal.js";
+import { isRegistered } from "./registered.js";
 
 let rehearsal: Rehearsal;
 let stage: Stage;
@@ -27,13 +27,6 @@ const stageWith = (config: Record<string, unknown>): Promise<Stage> =>
     exitMaxWaitMs: 3_000,
     ...config,
   });
-const isRegistered = (): Promise<boolean> =>
-  stage.client.readContract({
-    address: stage.contracts.workerRegistry,
-    abi: workerRegistryAbi,
-    functionName: "isWorkerRegistered",
-    args: [worker],
-  });
 const failureOf = (run: Promise<unknown>): Promise<string> =>
   run.then(
     () => expect.unreachable("it should have failed"),
@@ -49,7 +42,7 @@ describe("leaving with an open session", () => {
     expect(message).toContain(`session ${session.id}`);
     expect(message).toMatch(/until 20\d\d-\d\d-\d\dT[\d:.]+Z/);
     expect(message).toContain("pulumi destroy");
-    expect(await isRegistered()).toBe(true);
+    expect(await isRegistered(stage, worker)).toBe(true);
   });
 
   test("a job that the open session brings meanwhile is served", async () => {
@@ -64,8 +57,9 @@ describe("leaving with an open session", () => {
 
   test("the sidecar exits by itself at the first moment the contracts allow", async () => {
     await rehearsal.network.advance(86_400 + 60);
-    for (const end = Date.now() + 60_000; (await isRegistered()) && Date.now() < end;) await systemClock.sleep(100);
-    expect(await isRegistered()).toBe(false);
+    for (const end = Date.now() + 60_000; (await isRegistered(stage, worker)) && Date.now() < end;)
+      await systemClock.sleep(100);
+    expect(await isRegistered(stage, worker)).toBe(false);
     for (const end = Date.now() + 30_000; (await balanceOf(worker)) > 0n && Date.now() < end;)
       await systemClock.sleep(100);
     expect(await balanceOf(worker)).toBe(0n);
@@ -75,16 +69,16 @@ describe("leaving with an open session", () => {
   test("the next destroy finishes, and a later up does not register again without a new generation", async () => {
     await stage.engine.run("destroy");
     expect(await failureOf(stage.engine.run("up"))).toContain("LF1207");
-    expect(await isRegistered()).toBe(false);
+    expect(await isRegistered(stage, worker)).toBe(false);
   });
 
   test("with a new generation the same worker serves again, and leaves again", async () => {
     stage = await stageWith({ generation: 2 });
     await stage.engine.run("up");
     expect(outputsSchema.parse(await stage.engine.outputs()).worker).toBe(worker);
-    expect(await isRegistered()).toBe(true);
+    expect(await isRegistered(stage, worker)).toBe(true);
     await stage.engine.run("destroy");
-    expect(await isRegistered()).toBe(false);
+    expect(await isRegistered(stage, worker)).toBe(false);
     expect(await balanceOf(worker)).toBe(0n);
   });
 });

@@ -5,7 +5,6 @@ import { createWalletClient, http, keccak256, type Hash, type Hex } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { workerRegistryAbi } from "../../../abi/worker-registry.js";
 import { runningIn } from "../../../devnet/background.js";
 import { newRecoveryKey } from "../../../keystore/recovery-key.js";
 import type { SecretNeedle } from "../../../keystore/secret-scan.js";
@@ -20,6 +19,7 @@ import { runProcess, startProcess, type ProcessResult } from "../../../system/pr
 import { blockUnder } from "../../docs/documents.js";
 import { constantBlob, constantBlobKzg } from "../devnet/chain/constant-blobs.js";
 import { consumerOf, openRehearsal, processesIn, type Rehearsal } from "./rehearsal.js";
+import { isRegistered } from "./registered.js";
 
 /* Everything is lost but the backup and its key; and a node that is dead when the stack is destroyed. */
 
@@ -75,13 +75,6 @@ const pulumi = (stage: Stage, args: readonly string[], env: Record<string, strin
   runProcess("pulumi", [...args, "--stack", "devnet", "--non-interactive"], {
     cwd: rehearsal.folders.project,
     env: { ...stage.environment, ...env },
-  });
-const isRegistered = (stage: Stage, worker: Address): Promise<boolean> =>
-  stage.client.readContract({
-    address: stage.contracts.workerRegistry,
-    abi: workerRegistryAbi,
-    functionName: "isWorkerRegistered",
-    args: [worker],
   });
 const recordOf = async (stage: Stage, name: string) => {
   const ref: RecordRef = `worker/${stage.network.chainId}/${name}`;

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { workerRegistryAbi } from "../../../abi/worker-registry.js";
 import { askWorker, type Asked } from "../../../scripts/rehearsal/ask.js";
 import { findSecrets } from "../../../keystore/secret-scan.js";
 import { changed, type Changes } from "../../../scripts/rehearsal/engine.js";
@@ -7,6 +6,7 @@ import { needlesFor, scanForSecrets } from "../../../scripts/rehearsal/scan.js";
 import { outputsSchema, prepareStage, type Stage } from "../../../scripts/rehearsal/stage.js";
 import type { Address } from "../../../schema/units.js";
 import { openRehearsal, type Rehearsal } from "../e2e/rehearsal.js";
+import { isRegistered } from "../e2e/registered.js";
 
 /** A machine of some kind, ready to become a worker's host, on which the rehearsal network is found at 127.0.0.1. */
 export interface HostKind {
@@ -56,13 +56,6 @@ export function playLife(
         await host?.end();
         await rehearsal?.end();
       });
-      const isRegistered = (): Promise<boolean> =>
-        stage.client.readContract({
-          address: stage.contracts.workerRegistry,
-          abi: workerRegistryAbi,
-          functionName: "isWorkerRegistered",
-          args: [worker],
-        });
 
       test("a preview changes nothing on it", async () => {
         await stage.engine.run("preview");
@@ -73,7 +66,7 @@ export function playLife(
         await stage.engine.run("up");
         const outputs = outputsSchema.parse(await stage.engine.outputs());
         worker = outputs.worker;
-        expect(await isRegistered()).toBe(true);
+        expect(await isRegistered(stage, worker)).toBe(true);
         expect(said.join("\n")).toMatch(host.shows);
         asked = await askWorker({
           ...stage,
@@ -92,7 +85,7 @@ export function playLife(
       test("destroy takes it back, and nothing of ours is left on it", async () => {
         await rehearsal.network.advance(86_400 + 60);
         await stage.engine.run("destroy");
-        expect(await isRegistered()).toBe(false);
+        expect(await isRegistered(stage, worker)).toBe(false);
         expect(await host.left()).toEqual([]);
       }, 600_000);
 

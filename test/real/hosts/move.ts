@@ -3,7 +3,6 @@ import { privateKeyToAccount } from "viem/accounts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { jobRegistryAbi } from "../../../abi/job-registry.js";
-import { workerRegistryAbi } from "../../../abi/worker-registry.js";
 import { openHost, type Host } from "../../../components/host/host.js";
 import { ask } from "../../../components/service/status.js";
 import { hostReferenceSchema } from "../../../components/worker-reference.js";
@@ -17,6 +16,7 @@ import { changed } from "../../../scripts/rehearsal/engine.js";
 import { outputsSchema, prepareStage, type Stage } from "../../../scripts/rehearsal/stage.js";
 import { systemClock } from "../../../system/clock.js";
 import { consumerOf, openRehearsal, type Rehearsal } from "../e2e/rehearsal.js";
+import { isRegistered } from "../e2e/registered.js";
 
 /** A host that a worker moves from or to. */
 export interface MovePlace {
@@ -76,13 +76,6 @@ export function playMove(
     const holder = async (): Promise<Host> =>
       openHost(hostReferenceSchema.parse(JSON.parse((await record()).holderAt!.reference)));
     const status = async (): Promise<SidecarStatus> => ask(await holder(), "home", { op: "status" });
-    const isRegistered = (): Promise<boolean> =>
-      stage.client.readContract({
-        address: stage.contracts.workerRegistry,
-        abi: workerRegistryAbi,
-        functionName: "isWorkerRegistered",
-        args: [worker],
-      });
     const sentByTreasury = (): Promise<number> =>
       stage.client.getTransactionCount({ address: privateKeyToAccount(rehearsal.network.treasuryKey as Hex).address });
     async function answered(prompt: string): Promise<void> {
@@ -137,7 +130,7 @@ export function playMove(
       await watching;
       expect(both).toEqual([]);
       expect((await consumer.follow(pending)).verified).toBe("verified");
-      expect(await isRegistered()).toBe(true);
+      expect(await isRegistered(stage, worker)).toBe(true);
       expect(await sentByTreasury()).toBe(paid);
       expect(await from.sidecars()).toBe(0);
       expect(await to.sidecars()).toBe(1);
@@ -165,7 +158,7 @@ export function playMove(
       await consumer.closeSession(session);
       await rehearsal.network.advance(86_400 + 60);
       await stage.engine.run("destroy");
-      expect(await isRegistered()).toBe(false);
+      expect(await isRegistered(stage, worker)).toBe(false);
       for (const place of ground.places) expect(await place.left()).toEqual([]);
     }, 300_000);
   });

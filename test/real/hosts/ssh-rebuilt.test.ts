@@ -2,7 +2,6 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { workerRegistryAbi } from "../../../abi/worker-registry.js";
 import { fingerprint } from "../../../components/host/ssh-host-key.js";
 import { changed, openEngine } from "../../../scripts/rehearsal/engine.js";
 import { outputsSchema, prepareStage, type Stage } from "../../../scripts/rehearsal/stage.js";
@@ -13,6 +12,7 @@ import { openRehearsal, type Rehearsal } from "../e2e/rehearsal.js";
 import { because } from "../machines/docker-engine.js";
 import { noMachines, startMachine, type Machine } from "../machines/machine.js";
 import { users } from "../machines/ssh-access.js";
+import { isRegistered } from "../e2e/registered.js";
 
 const whyNot = noMachines();
 
@@ -48,13 +48,6 @@ describe.skipIf(whyNot !== undefined)(`a worker's host that was set up anew behi
     await rehearsal?.end();
     await rm(folder, { recursive: true, force: true });
   });
-  const isRegistered = (): Promise<boolean> =>
-    stage.client.readContract({
-      address: stage.contracts.workerRegistry,
-      abi: workerRegistryAbi,
-      functionName: "isWorkerRegistered",
-      args: [worker],
-    });
   /** The same stack, with the operator's word in the environment. */
   const engineTold = async (word: string) => {
     const { folders, tools } = rehearsal;
@@ -66,7 +59,7 @@ describe.skipIf(whyNot !== undefined)(`a worker's host that was set up anew behi
   test("was held to the key of the first contact", async () => {
     await stage.engine.run("up");
     worker = outputsSchema.parse(await stage.engine.outputs()).worker;
-    expect(await isRegistered()).toBe(true);
+    expect(await isRegistered(stage, worker)).toBe(true);
     expect(said.join("\n")).toContain(fingerprint(machine.ssh.hostKey)); // before anybody logged in there
     expect(changed(await stage.engine.run("up"))).toBe(0);
   }, 600_000);
@@ -86,9 +79,9 @@ describe.skipIf(whyNot !== undefined)(`a worker's host that was set up anew behi
     expect(refused).toMatch(
       /LF1504: .*home-host \(epoch 1\).*LF1531.*LIGHTCHAIN_HOLDER_GONE=home-host#1 pulumi destroy/,
     );
-    expect(await isRegistered()).toBe(true);
+    expect(await isRegistered(stage, worker)).toBe(true);
     await (await engineTold("home-host#1")).run("destroy");
-    expect(await isRegistered()).toBe(false);
+    expect(await isRegistered(stage, worker)).toBe(false);
     expect(await stage.client.getBalance({ address: worker })).toBe(0n);
     expect(await machine.must(["journalctl", "-u", "ssh", "--no-pager"])).not.toContain("Accepted");
   }, 600_000);

@@ -2,13 +2,13 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { workerRegistryAbi } from "../../../../abi/worker-registry.js";
 import { newRecoveryKey, recoveryKeyText } from "../../../../keystore/recovery-key.js";
 import { stateOf } from "../../../../scripts/ops/pending.js";
 import { prepareStage, type Stage } from "../../../../scripts/rehearsal/stage.js";
 import { freePort } from "../../../../system/net.js";
 import { packageRoot } from "../../../../system/package-root.js";
 import { runProcess } from "../../../../system/process.js";
+import { isRegistered } from "../registered.js";
 import { openRehearsal, processesIn, type Rehearsal } from "../rehearsal.js";
 import { checkOut, copy, install, markBuild, marksIn, packed } from "./builds.js";
 
@@ -102,7 +102,7 @@ describe("a program of one's own that installed the package", () => {
         .map((line) => line.split(" ")[1])
         .sort(),
     ).toEqual(kinds);
-    expect(await isRegistered("own")).toBe(true);
+    expect(await isWorkerOf("own")).toBe(true);
   });
 
   test("destroys it with the next version and without an up, moved to another place, from a folder within", async () => {
@@ -121,7 +121,7 @@ describe("a program of one's own that installed the package", () => {
     expect(told).toContain("8 deleted");
     expect(deletes(await marks())).toEqual(kinds.map((kind) => `today ${kind} delete`));
     expect(await resourcesOf(after())).toEqual([]);
-    expect(await isRegistered("own")).toBe(false);
+    expect(await isWorkerOf("own")).toBe(false);
     expect(existsSync(at("own-host"))).toBe(false);
     expect(await processesIn(at("own-host"))).toEqual([]);
   });
@@ -191,12 +191,7 @@ async function ownProgram(): Promise<string> {
   }, text);
 }
 
-async function isRegistered(name: string): Promise<boolean> {
+async function isWorkerOf(name: string): Promise<boolean> {
   const { record } = await stage.operator.store.read(`worker/${stage.network.chainId}/${name}`, "worker");
-  return stage.client.readContract({
-    address: stage.contracts.workerRegistry,
-    abi: workerRegistryAbi,
-    functionName: "isWorkerRegistered",
-    args: [record.address],
-  });
+  return isRegistered(stage, record.address);
 }
