@@ -229,6 +229,17 @@ export type PreflightLine = z.infer<typeof preflightLineSchema>;
 /** A worker's state folder on its host, below the host's folder: the sidecar's journal, lock and control socket. */
 export const workerStateFolder = (root: string, worker: string): string => `${root}/workers/${worker}/state`;
 
+/** Something that was sealed to the host for one of its workers. */
+const sealedRequest = z.object({
+  root: z.string(),
+  host: z.string(),
+  worker: z.string().min(1),
+  address: addressSchema,
+  epoch: z.number().int().positive(),
+  /** Output of keystore/sealing `sealForHost`, base64. */
+  sealed: z.string(),
+});
+
 /** Requests and replies of each verb. `root` is the host's folder; everything of ours lies in it. */
 export const hostVerbs = {
   /** Makes the seal key if there is none, and tells what the machine is. */
@@ -255,15 +266,7 @@ export const hostVerbs = {
   },
   /** Stores a sealed secret for a worker; the next start of its sidecar uses it. Lower epochs than the stored one are refused. */
   seal: {
-    request: z.object({
-      root: z.string(),
-      host: z.string(),
-      worker: z.string().min(1),
-      address: addressSchema,
-      epoch: z.number().int().positive(),
-      /** Output of keystore/sealing `sealForHost`, base64. */
-      sealed: z.string(),
-    }),
+    request: sealedRequest,
     reply: z.object({ epoch: z.number().int().positive(), changed: z.boolean() }),
   },
   /** Gives away the journal of a worker whose sidecar is stopped, sealed to the host that will serve with it. Changes nothing. */
@@ -288,14 +291,7 @@ export const hostVerbs = {
   },
   /** Puts a journal in place that another host gave away, unless the one that is here has been served with since. */
   takeJournal: {
-    request: z.object({
-      root: z.string(),
-      host: z.string(),
-      worker: z.string().min(1),
-      address: addressSchema,
-      epoch: z.number().int().positive(),
-      sealed: z.string(),
-    }),
+    request: sealedRequest,
     reply: z.object({ changed: z.boolean() }),
   },
   /** Whether something answers HTTP requests on the host itself, within five seconds. */
