@@ -1,7 +1,7 @@
 import { funding } from "./chain/funding-provider.js";
 import { registration } from "./chain/registration-provider.js";
 import { engineOf, watchEngine } from "./engine-watch.js";
-import { dockerHost } from "./host/docker-host-provider.js";
+import { dockerHost } from "./host/docker/host-provider.js";
 import { host } from "./host/host-provider.js";
 import { keys } from "./keys/keys-provider.js";
 import { model } from "./models/model-provider.js";

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { addressSchema, networkSchema } from "../schema/network.js";
-import { dockerEngineSchema } from "./host/docker-engine.js";
-import { sshWay } from "./host/ssh-reference.js";
-import { ssmWay } from "./host/ssm-reference.js";
+import { dockerEngineSchema } from "./host/docker/engine.js";
+import { sshWay } from "./host/ssh/reference.js";
+import { ssmWay } from "./host/ssm/reference.js";
 
 const hostIdentity = {
   /** The host's name; secrets are bound to it. */

@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { DockerEngine } from "../components/host/docker-engine.js";
+import type { DockerEngine } from "../components/host/docker/engine.js";
 import { gpuIds, optional, workerStack, type GpuIds } from "./worker-stack.js";
 
 type Gpu = "all" | "none";

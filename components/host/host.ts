@@ -3,12 +3,12 @@ import type { Hash } from "../../schema/units.js";
 import { impossible } from "../../schema/errors.js";
 import type { hostVerbs, HostVerb } from "../../schema/host.js";
 import type { HostReference } from "../worker-reference.js";
-import { openDockerHost } from "./docker-transport.js";
-import { statedWaySchema } from "./ssh-reference.js";
-import { openLocalHost } from "./local-transport.js";
-import { firstContactBySsh, openSshHost } from "./ssh-transport.js";
-import { statedSsmWaySchema } from "./ssm-reference.js";
-import { firstContactBySsm, openSsmHost } from "./ssm-transport.js";
+import { openDockerHost } from "./docker/transport.js";
+import { statedWaySchema } from "./ssh/reference.js";
+import { openLocalHost } from "./local/transport.js";
+import { firstContactBySsh, openSshHost } from "./ssh/transport.js";
+import { statedSsmWaySchema } from "./ssm/reference.js";
+import { firstContactBySsm, openSsmHost } from "./ssm/transport.js";
 
 /** What a caller says to a verb; the host's own name and folder are added by the transport. */
 export type HostRequest<V extends HostVerb> = Omit<z.input<(typeof hostVerbs)[V]["request"]>, "root" | "host">;

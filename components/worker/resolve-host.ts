@@ -1,11 +1,11 @@
 import { z } from "zod";
-import type { DockerHostArgs } from "../host/docker-host.js";
+import type { DockerHostArgs } from "../host/docker/host.js";
 import type { Strangers } from "../host/runtime-args.js";
-import { hostKeyLine } from "../host/ssh-host-key.js";
+import { hostKeyLine } from "../host/ssh/host-key.js";
 import { noGpusSchema, someGpusSchema } from "../../schema/gpus.js";
 import { gpuSchema, pinnedOllamaSchema, type Gpu, type PinnedOllama } from "../../schema/host.js";
-import { statedSsmWaySchema, type StatedSsmWay } from "../host/ssm-reference.js";
-import { statedWaySchema, type SshIdentity, type StatedWay, type Sudo } from "../host/ssh-reference.js";
+import { statedSsmWaySchema, type StatedSsmWay } from "../host/ssm/reference.js";
+import { statedWaySchema, type SshIdentity, type StatedWay, type Sudo } from "../host/ssh/reference.js";
 
 /** What is said of any machine. */
 interface MachineChoice {

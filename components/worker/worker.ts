@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Funding } from "../chain/funding.js";
 import { Registration } from "../chain/registration.js";
-import { DockerHost } from "../host/docker-host.js";
+import { DockerHost } from "../host/docker/host.js";
 import type { HostResource } from "../host/host-resource.js";
-import { LocalHost } from "../host/local-host.js";
-import { SshHost } from "../host/ssh-host.js";
-import { SsmHost } from "../host/ssm-host.js";
+import { LocalHost } from "../host/local/host.js";
+import { SshHost } from "../host/ssh/host.js";
+import { SsmHost } from "../host/ssm/host.js";
 import { Keys } from "../keys/keys.js";
 import { Model } from "../models/model.js";
 import { Service } from "../service/service.js";

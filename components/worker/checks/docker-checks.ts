@@ -1,6 +1,6 @@
-import { hasGpuRuntime, requireEngine } from "../../host/docker-cli.js";
-import { localEngine } from "../../host/docker-engine.js";
-import { EngineWithoutGpu } from "../../host/docker-errors.js";
+import { hasGpuRuntime, requireEngine } from "../../host/docker/cli.js";
+import { localEngine } from "../../host/docker/engine.js";
+import { EngineWithoutGpu } from "../../host/docker/errors.js";
 import type { ResolvedWorker } from "../resolve.js";
 import type { Check } from "./check.js";
 

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { FleetError } from "../../../schema/errors.js";
 import { isPortTaken } from "../../../system/net.js";
 import { runProcess } from "../../../system/process.js";
-import { HostFolderUnwritable } from "../../host/local-transport.js";
+import { HostFolderUnwritable } from "../../host/local/transport.js";
 import type { ResolvedHost } from "../resolve-host.js";
 import type { Check } from "./check.js";
 import { dockerChecks } from "./docker-checks.js";

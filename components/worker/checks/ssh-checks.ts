@@ -1,9 +1,9 @@
 import { openHost } from "../../host/host.js";
-import { connectionTo } from "../../host/ssh-connection.js";
-import { learnt } from "../../host/ssh-dial.js";
-import { HostUnreachable, nameOf } from "../../host/ssh-errors.js";
-import { fingerprint } from "../../host/ssh-host-key.js";
-import { learn, type StatedWay } from "../../host/ssh-reference.js";
+import { connectionTo } from "../../host/ssh/connection.js";
+import { learnt } from "../../host/ssh/dial.js";
+import { HostUnreachable, nameOf } from "../../host/ssh/errors.js";
+import { fingerprint } from "../../host/ssh/host-key.js";
+import { learn, type StatedWay } from "../../host/ssh/reference.js";
 import type { ResolvedHost } from "../resolve-host.js";
 import type { Check } from "./check.js";
 

@@ -1,5 +1,5 @@
-import { InstanceSilent } from "../../host/ssm-errors.js";
-import { shellOn } from "../../host/ssm-shell.js";
+import { InstanceSilent } from "../../host/ssm/errors.js";
+import { shellOn } from "../../host/ssm/shell.js";
 import type { Check } from "./check.js";
 
 /**

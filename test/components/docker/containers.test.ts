@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ollamaContainer, workerContainer } from "../../../components/host/docker-containers.js";
+import { ollamaContainer, workerContainer } from "../../../components/host/docker/containers.js";
 
 const parts = { name: "n", image: "sha256:1", network: "net", volume: "vol", memoryMiB: 512, stopSeconds: 300 };
 const worker = workerContainer(parts);

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { gpusIn, isOlder } from "../../../components/host/docker-cli.js";
+import { gpusIn, isOlder } from "../../../components/host/docker/cli.js";
 import {
   dockerEngineSchema,
   engineFlags,
   engineProvider,
   type DockerEngine,
-} from "../../../components/host/docker-engine.js";
-import { dockerCommand, EngineUnreachable } from "../../../components/host/docker-errors.js";
+} from "../../../components/host/docker/engine.js";
+import { dockerCommand, EngineUnreachable } from "../../../components/host/docker/errors.js";
 import { hostReferenceSchema, isSameHost, type HostReference } from "../../../components/worker-reference.js";
 
 const local: DockerEngine = { socket: "/var/run/docker.sock" };

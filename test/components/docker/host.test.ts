@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DockerHost, resolveDockerHost, type DockerHostArgs } from "../../../components/host/docker-host.js";
+import { DockerHost, resolveDockerHost, type DockerHostArgs } from "../../../components/host/docker/host.js";
 
 const args: DockerHostArgs = { ollamaImage: "ollama/ollama:1", gpu: "none", ollamaMemoryMiB: 4_096 };
 

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { ollamaRecipe, workerRecipe, writeContext } from "../../../components/host/docker-image.js";
+import { ollamaRecipe, workerRecipe, writeContext } from "../../../components/host/docker/image.js";
 
 let folder: string;
 let bundle: { folder: string; hash: string };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { refusalOf } from "../../../components/host/aws-refusal.js";
+import { refusalOf } from "../../../components/host/ssm/refusal.js";
 
 const named = (name: string, message = "as AWS says it"): Error => Object.assign(new Error(message), { name });
 

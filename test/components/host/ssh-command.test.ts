@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { commandLine, elevated, script, talkWithSudo } from "../../../components/host/ssh-command.js";
+import { commandLine, script } from "../../../components/host/shell/command-line.js";
+import { elevated, talkWithSudo } from "../../../components/host/ssh/sudo.js";
 
 /** Takes a line apart as POSIX says (2.2, Quoting), for what our lines may hold. */
 function words(line: string): string[] {

@@ -6,7 +6,7 @@ import {
   hostKeyLine,
   isPinned,
   lineOfKey,
-} from "../../../components/host/ssh-host-key.js";
+} from "../../../components/host/ssh/host-key.js";
 
 const base64 = "AAAAC3NzaC1lZDI1NTE5AAAAIHTR0wkU+i9ewPJSughDMRsHDTgekoa9GRJb0LCGeh9t";
 const line = `ssh-ed25519 ${base64}`;

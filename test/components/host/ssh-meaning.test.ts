@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { platformIn } from "../../../components/host/bundle-archive.js";
-import { meaning, type Failure } from "../../../components/host/ssh-dial.js";
-import { HostUnreachable } from "../../../components/host/ssh-errors.js";
-import { reasonIn } from "../../../components/host/ssh-put.js";
+import { meaning, type Failure } from "../../../components/host/ssh/dial.js";
+import { HostUnreachable } from "../../../components/host/ssh/errors.js";
+import { reasonIn } from "../../../components/host/shell/put-bundle.js";
 
 const server = {
   ...{ address: "10.0.0.7", port: 2222, user: "me" },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { statedHostSchema } from "../../../components/host/host.js";
-import { canBeStaged, connectionOf } from "../../../components/host/ssh-staging.js";
-import { statedWaySchema } from "../../../components/host/ssh-reference.js";
+import { canBeStaged, connectionOf } from "../../../components/host/ssh/staging.js";
+import { statedWaySchema } from "../../../components/host/ssh/reference.js";
 import { hostReferenceSchema, isSameHost } from "../../../components/worker-reference.js";
 
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHTR0wkU+i9ewPJSughDMRsHDTgekoa9GRJb0LCGeh9t";

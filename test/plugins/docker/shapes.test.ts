@@ -4,7 +4,7 @@ import { RemoteImage } from "@pulumi/docker/remoteImage.js";
 import { Volume } from "@pulumi/docker/volume.js";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, expect, test } from "vitest";
-import { ollamaContainer, workerContainer } from "../../../components/host/docker-containers.js";
+import { ollamaContainer, workerContainer } from "../../../components/host/docker/containers.js";
 import { whatIsWrong, type ObjectShape } from "../engine/shape.js";
 import { fromStruct, toStruct } from "../engine/values.js";
 import { container } from "./container.js";

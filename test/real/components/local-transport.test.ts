@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { openLocalHost } from "../../../components/host/local-transport.js";
+import { openLocalHost } from "../../../components/host/local/transport.js";
 import type { ControlReply } from "../../../schema/control.js";
 import { serveControl } from "../../../sidecar/adapters/control-socket.js";
 import { createLogger } from "../../../system/log.js";

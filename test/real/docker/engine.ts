@@ -1,4 +1,4 @@
-import type { DockerEngine } from "../../../components/host/docker-engine.js";
+import type { DockerEngine } from "../../../components/host/docker/engine.js";
 import { docker, dockerAddress, mustDocker, noDocker } from "../machines/docker-engine.js";
 import { noImage } from "../machines/image.js";
 

@@ -6,7 +6,7 @@ import { connect, type AddressInfo } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { createServer } from "node:tls";
-import type { DockerEngine } from "../../../components/host/docker-engine.js";
+import type { DockerEngine } from "../../../components/host/docker/engine.js";
 import { freePort } from "../../../system/net.js";
 import { runProcess, stopProcess } from "../../../system/process.js";
 import { until } from "../host/world.js";

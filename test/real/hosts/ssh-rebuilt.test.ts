@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { fingerprint } from "../../../components/host/ssh-host-key.js";
+import { fingerprint } from "../../../components/host/ssh/host-key.js";
 import { changed, openEngine } from "../../../scripts/rehearsal/engine.js";
 import { outputsSchema, prepareStage, type Stage } from "../../../scripts/rehearsal/stage.js";
 import { preparePulumiHome } from "../../../scripts/toolchain/pulumi-home.js";

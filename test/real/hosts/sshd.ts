@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { utils } from "ssh2";
-import type { StatedWay } from "../../../components/host/ssh-reference.js";
+import type { StatedWay } from "../../../components/host/ssh/reference.js";
 import { freePort } from "../../../system/net.js";
 import { runProcess, startProcess, stopProcess } from "../../../system/process.js";
 import { until } from "../host/world.js";
