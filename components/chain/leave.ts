@@ -43,8 +43,14 @@ export class ExitTakesLonger extends FleetError {
     );
   }
 }
-const listed = (thing: string, ids: readonly string[]): string =>
-  ids.length === 0 ? `no ${thing}s` : `${thing}${ids.length === 1 ? "" : "s"} ${ids.join(", ")}`;
+/** So many are named: of a busy worker's jobs a line could not hold all. */
+const named = 5;
+/** Things by their ids, for a person. Pure. */
+export function listed(thing: string, ids: readonly string[]): string {
+  if (ids.length === 0) return `no ${thing}s`;
+  const more = ids.length > named ? ` and ${ids.length - named} more` : "";
+  return `${thing}${ids.length === 1 ? "" : "s"} ${ids.slice(0, named).join(", ")}${more}`;
+}
 
 /** How long a run waits by default for a worker that is in trouble (ms). */
 export const defaultPatienceMs = 60_000;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ExitTakesLonger } from "../../../components/chain/leave.js";
+import { ExitTakesLonger, listed } from "../../../components/chain/leave.js";
 import { blockTime } from "../../../schema/units.js";
 
 const what = {
@@ -22,4 +22,15 @@ test("a worker that takes longer to leave says what keeps it, until when, and wh
   expect(new ExitTakesLonger("home", what, false).message).toContain(
     "nothing serves it any more, so it does not leave by itself. From 2025-06-15T15:06:40.000Z: pulumi destroy",
   );
+});
+
+test.each([
+  [0, "no jobs"],
+  [1, "job 1"],
+  [2, "jobs 1, 2"],
+  [5, "jobs 1, 2, 3, 4, 5"],
+  [44, "jobs 1, 2, 3, 4, 5 and 39 more"],
+])("%i jobs are told as: %s", (count, words) => {
+  const ids = Array.from({ length: count }, (_, at) => String(at + 1));
+  expect(listed("job", ids)).toBe(words);
 });
