@@ -47,9 +47,12 @@ export async function whyUnhealthy(worker: string, withinMs: number, watched: Wa
   const unit = sidecarUnitName(worker);
   const { epoch } = sealedFileSchema.parse(JSON.parse(await readFile(layout.worker(worker).sealed, "utf8")));
   const begun = clock.now();
+  /** How it last was when it did not run: of one that ends again and again, that it just starts once more says nothing. */
+  let down: UnitStatus | undefined;
   for (;;) {
     const reply = await statusOf(worker, layout);
     const status = await services.status(unit);
+    if (status !== undefined && status.state !== "running") down = status;
     if (reply?.ok === true && reply.status.epoch === epoch && status?.state === "running") {
       await clock.sleep(steadyMs);
       const later = await services.status(unit);
@@ -57,7 +60,7 @@ export async function whyUnhealthy(worker: string, withinMs: number, watched: Wa
     }
     const waitedMs = clock.now() - begun;
     if (waitedMs >= withinMs || isGivenUp(status, waitedMs)) {
-      const why = await whySilent(worker, status, layout.worker(worker).log, undefined);
+      const why = await whySilent(worker, down ?? status, layout.worker(worker).log, undefined);
       return `${reply?.ok === true ? saysOf(reply, epoch) : why.summary} After ${(waitedMs / 1_000).toFixed(0)} s.`;
     }
     await clock.sleep(200);

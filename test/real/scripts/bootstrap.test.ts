@@ -240,7 +240,7 @@ test.each<[situation: string, arrange: () => void, command: string, says: RegExp
     "a command that is not there",
     () => undefined,
     "bench",
-    /LF1004: dist\/scripts\/bench\.js is not part of this version\. Next: /,
+    /LF1004: dist\/test\/bench\/main\.js is not part of this version\. Next: /,
   ],
 ])("%s is one error with a way out", async (_, arrange, command, says) => {
   arrange();
