@@ -41,7 +41,7 @@ export async function inContainer(
   let how = "it ends as soon as it is started";
   for (const end = systemClock.now() + startMs; ; await systemClock.sleep(200)) {
     const ended = await run();
-    if (ended.code === 0 || ended.stdout !== "") return ended;
+    if (ended.code === 0 || (ended.stdout !== "" && !isRuntimes(ended))) return ended;
     const there = await inspectContainer(engine, container);
     if (there !== undefined && !runs(there)) how = describe(there);
     await startIfStopped(engine, container, mayStart);
@@ -63,5 +63,9 @@ const describe = ({ State }: InspectedContainer): string =>
     ? `it ends again and again, last with exit code ${State.ExitCode}`
     : `it was stopped, or ended with exit code ${State.ExitCode}`;
 
-/** The engine's own word, or a process that went down with its container. */
-const isRefusal = ({ code, stderr }: ProcessResult): boolean => code === 137 || /^Error/m.test(stderr);
+/** The engine's own word, or a process that went down with its container: killed, or before it had said anything to anybody. */
+const isRefusal = (ended: ProcessResult): boolean =>
+  ended.code === 137 || ended.stderr.trim() === "" || /^Error/m.test(ended.stderr) || isRuntimes(ended);
+
+/** What runs containers for the engine says on standard output, as the program would, that there is none to run it in. */
+const isRuntimes = ({ stdout }: ProcessResult): boolean => stdout.startsWith("OCI runtime ");

@@ -54,7 +54,7 @@ describe.skipIf(whyNoSshd() !== undefined)("ten hosts in one stack, each behind 
         ...{ bundle, ollama, ollamaPort: ports[number - 1]!, gpu: "none" },
       },
     }));
-    return `const { SshHost } = component("host/ssh-host.js");
+    return `const { SshHost } = component("host/ssh/host.js");
 for (const { name, args } of ${JSON.stringify(hosts)}) new SshHost(name, args);`;
   };
   const done = async (running: ReturnType<OwnProgram["up"]>): Promise<void> => {
