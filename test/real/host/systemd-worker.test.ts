@@ -107,19 +107,18 @@ describe.skipIf(whyNoSystemd() !== undefined)("a real worker in its sandbox", ()
       return reply.status;
     };
     const log = () => readFile(join(world.folder(), "sidecar.log"), "utf8").catch(() => "");
-    const reach = async (mode: SidecarStatus["mode"]): Promise<void> => {
-      try {
-        await until(
-          () =>
-            ask({ op: "status" }).then(
-              (status) => status.mode === mode,
-              () => false,
-            ),
-          mode,
-        );
-      } catch (error) {
+    /** With what the sidecar has logged when it does not come to it. */
+    const explained = <T>(work: Promise<T>): Promise<T> =>
+      work.catch(async (error: unknown) => {
         throw new Error(`${String(error)}\n${await log()}`);
-      }
+      });
+    const reach = async (mode: SidecarStatus["mode"]): Promise<void> => {
+      const isThere = (): Promise<boolean> =>
+        ask({ op: "status" }).then(
+          (status) => status.mode === mode,
+          () => false,
+        );
+      await explained(until(isThere, mode));
     };
     await reach("standby");
     const transport = http(network.endpoints.rpc);
@@ -137,7 +136,9 @@ describe.skipIf(whyNoSystemd() !== undefined)("a real worker in its sandbox", ()
     const account = privateKeyToAccount(devnet.accounts.consumers[0]!.privateKey);
     const consumer = await createConsumer({ network, account, kzg: await loadKzg() });
     const session = await consumer.requestSession(model);
-    expect((await consumer.ask(session, `Tell me about the river. ${randomUUID()}`)).verified).toBe("verified");
+    expect((await explained(consumer.ask(session, `Tell me about the river. ${randomUUID()}`))).verified).toBe(
+      "verified",
+    );
     expect(await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()).toContain("worker_ollama_up 1");
 
     const before = await world.show("MainPID");
@@ -149,7 +150,7 @@ describe.skipIf(whyNoSystemd() !== undefined)("a real worker in its sandbox", ()
     await until(inFlight, "a job in flight");
     await service("debug");
     expect(await world.show("MainPID")).not.toBe(before);
-    expect((await consumer.follow(pending)).verified).toBe("verified");
+    expect((await explained(consumer.follow(pending))).verified).toBe("verified");
     expect(await world.show("NRestarts")).toBe("0");
     expect((await log()).split("\n").filter((line) => /"level":"(error|fatal)"/.test(line))).toEqual([]);
   });

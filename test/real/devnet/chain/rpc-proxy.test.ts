@@ -74,11 +74,11 @@ describe("the door to the node", () => {
 
     test("falls silent while frozen and tells everything afterwards", async () => {
       const { numbers, unwatch } = await heads();
+      const { number: last } = await chain.driver.mine(); // may have gone through before the door froze
       const id = chain.faults.add({ part: "ws", kind: "hang" });
-      const before = numbers.length;
       const { number } = await chain.driver.mine(3);
       await new Promise((resolve) => setTimeout(resolve, 200)); // a head comes within milliseconds when nothing is frozen
-      expect(numbers.length).toBe(before);
+      expect(numbers.filter((seen) => seen > BigInt(last))).toEqual([]);
       chain.faults.remove(id);
       await until(() => numbers.includes(BigInt(number)));
       unwatch();
