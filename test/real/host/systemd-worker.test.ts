@@ -142,13 +142,21 @@ describe.skipIf(whyNoSystemd() !== undefined)("a real worker in its sandbox", ()
     expect(await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()).toContain("worker_ollama_up 1");
 
     const before = await world.show("MainPID");
+    const held = devnet.faults.add({
+      part: "chain",
+      kind: "withhold",
+      match: { from: address.toLowerCase() as `0x${string}`, type: "blob" },
+    });
     const pending = await consumer.submit(session, "And the mountain?");
     const inFlight = async () =>
       (await ask({ op: "status" })).jobs.some(({ state }) =>
         /^(admitted|acking|acked|answered|signed|publishing|blobbing)$/.test(state),
       );
     await until(inFlight, "a job in flight");
-    await service("debug");
+    const replaced = service("debug");
+    await reach("draining");
+    devnet.faults.remove(held);
+    await explained(replaced);
     expect(await world.show("MainPID")).not.toBe(before);
     expect((await explained(consumer.follow(pending))).verified).toBe("verified");
     expect(await world.show("NRestarts")).toBe("0");
