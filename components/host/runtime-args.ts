@@ -1,5 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Gpu, PinnedOllama } from "../../schema/host.js";
+import { compiled } from "../../system/package-root.js";
+import { bundleHash } from "./bundle.js";
 export type { Gpu, PinnedOllama };
 /** What becomes of models in our Ollama that no worker names. */
 export type Strangers = "keep" | "remove";
@@ -31,7 +33,31 @@ export interface Endpoint {
   readonly url: string;
 }
 
-/** The same as inputs of a host's resource, every default filled in. Pure. */
+/** What is asked of a machine, whatever the way to it. */
+export interface MachineArgs extends RuntimeArgs {
+  /** The host's name; secrets are bound to it. Default: the resource's name. */
+  readonly host?: string;
+  /** Absolute path of the folder that will hold everything of ours on that machine. */
+  readonly root: pulumi.Input<string>;
+  /** Folder of the worker bundle. Default: the one this package was built with. */
+  readonly bundle?: string;
+}
+
+/** Inputs of a machine's resource beside its kind and the way to it, every default filled in, with what is known only later. Reads the bundle's manifest. */
+export function machineInputs(name: string, args: MachineArgs) {
+  const bundle = args.bundle ?? compiled("bundle");
+  return {
+    name: args.host ?? name,
+    root: args.root,
+    ...runtimeInputs(args),
+    bundle,
+    // Named by content, so that a rebuilt bundle is a change that Pulumi sees.
+    wantedBundle: bundleHash(bundle),
+    ...{ reference: undefined, bundleHash: undefined, ollamaUrl: undefined, facts: undefined },
+  };
+}
+
+/** What is asked of any kind of host, as inputs, every default filled in. Pure. */
 export const runtimeInputs = (args: RuntimeArgs) => ({
   ollama: args.ollama,
   ollamaPort: args.ollamaPort,

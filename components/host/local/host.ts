@@ -1,19 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
-import { compiled } from "../../../system/package-root.js";
 import { lateProvider } from "../../late-provider.js";
 import type { HostReference } from "../../worker-reference.js";
-import { bundleHash } from "../bundle.js";
-import { runtimeInputs, type RuntimeArgs } from "../runtime-args.js";
+import { machineInputs, type MachineArgs } from "../runtime-args.js";
 
 /** Arguments of {@link LocalHost}. */
-export interface LocalHostArgs extends RuntimeArgs {
-  /** The host's name; secrets are bound to it. Default: the resource's name. */
-  readonly host?: string;
-  /** Absolute path of the folder that will hold everything of ours on this machine. */
-  readonly root: pulumi.Input<string>;
-  /** Folder of the worker bundle. Default: the one this package was built with. */
-  readonly bundle?: string;
-}
+export type LocalHostArgs = MachineArgs;
 
 /**
  * The machine `pulumi` runs on, as a worker's host: our own Ollama under a supervisor (systemd where the machine runs it), everything in one folder.
@@ -33,23 +24,6 @@ export class LocalHost extends pulumi.dynamic.Resource {
   declare readonly ollamaUrl: pulumi.Output<string>;
 
   constructor(name: string, args: LocalHostArgs, opts?: pulumi.CustomResourceOptions) {
-    const computed = { reference: undefined, bundleHash: undefined, ollamaUrl: undefined, facts: undefined };
-    super(
-      lateProvider("host"),
-      name,
-      {
-        kind: "local",
-        name: args.host ?? name,
-        root: args.root,
-        ...runtimeInputs(args),
-        bundle: args.bundle ?? compiled("bundle"),
-        // Named by content, so that a rebuilt bundle is a change that Pulumi sees.
-        wantedBundle: bundleHash(args.bundle ?? compiled("bundle")),
-        ...computed,
-      },
-      opts,
-      "lightchain",
-      "Host",
-    );
+    super(lateProvider("host"), name, { kind: "local", ...machineInputs(name, args) }, opts, "lightchain", "Host");
   }
 }

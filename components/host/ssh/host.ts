@@ -1,22 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
-import { compiled } from "../../../system/package-root.js";
 import { lateProvider } from "../../late-provider.js";
 import type { HostReference } from "../../worker-reference.js";
-import { bundleHash } from "../bundle.js";
-import { runtimeInputs, type RuntimeArgs } from "../runtime-args.js";
+import { machineInputs, type MachineArgs } from "../runtime-args.js";
 import { canBeStaged, stageBundle } from "./staging.js";
 import type { StatedWay } from "./reference.js";
 
 /** Arguments of {@link SshHost}. */
-export interface SshHostArgs extends RuntimeArgs {
-  /** The host's name; secrets are bound to it. Default: the resource's name. */
-  readonly host?: string;
+export interface SshHostArgs extends MachineArgs {
   /** The way there; nothing of it is a secret. */
   readonly connection: StatedWay;
-  /** Absolute path of the folder that will hold everything of ours on that machine. */
-  readonly root: pulumi.Input<string>;
-  /** Folder of the worker bundle. Default: the one this package was built with. */
-  readonly bundle?: string;
 }
 
 /**
@@ -40,29 +32,11 @@ export class SshHost extends pulumi.dynamic.Resource {
   declare readonly ollamaUrl: pulumi.Output<string>;
 
   constructor(name: string, args: SshHostArgs, opts?: pulumi.CustomResourceOptions) {
-    const bundle = args.bundle ?? compiled("bundle");
-    const hash = bundleHash(bundle);
-    const { connection } = args;
-    const staged = canBeStaged(connection)
-      ? stageBundle(name, { connection, bundle, hash, root: args.root }, opts)
-      : [];
-    super(
-      lateProvider("host"),
-      name,
-      {
-        kind: "ssh",
-        name: args.host ?? name,
-        root: args.root,
-        connection,
-        ...runtimeInputs(args),
-        bundle,
-        // Named by content, so that a rebuilt bundle is a change that Pulumi sees.
-        wantedBundle: hash,
-        ...{ reference: undefined, bundleHash: undefined, ollamaUrl: undefined, facts: undefined },
-      },
-      pulumi.mergeOptions(opts, { dependsOn: staged }),
-      "lightchain",
-      "Host",
-    );
+    const { connection, root } = args;
+    const inputs = { kind: "ssh", connection, ...machineInputs(name, args) };
+    const { bundle, wantedBundle: hash } = inputs;
+    const staged = canBeStaged(connection) ? stageBundle(name, { connection, bundle, hash, root }, opts) : [];
+    const options = pulumi.mergeOptions(opts, { dependsOn: staged });
+    super(lateProvider("host"), name, inputs, options, "lightchain", "Host");
   }
 }

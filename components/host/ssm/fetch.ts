@@ -37,15 +37,15 @@ export async function deliverBundle(
 ): Promise<void> {
   const { region, bucket } = way;
   const load = createRequire(__filename); // by whoever has such a host, and by nobody else
-  const { S3Client, GetObjectCommand } = load("@aws-sdk/client-s3") as typeof S3Module;
+  const s3 = load("@aws-sdk/client-s3") as typeof S3Module;
   const { getSignedUrl } = load("@aws-sdk/s3-request-presigner") as typeof PresignerModule;
-  const client = new S3Client({ region, retryMode: "adaptive", maxAttempts: 6 });
+  const client = new s3.S3Client({ region, retryMode: "adaptive", maxAttempts: 6 });
   const file = await archiveFile(source);
   const sha256 = await sha256Of(file);
   const Key = bundleKey(hash, sha256);
   try {
-    await store(client, { bucket, key: Key, file, sha256 });
-    const link = await getSignedUrl(client, new GetObjectCommand({ Bucket: bucket, Key }), {
+    await store(s3, client, { bucket, key: Key, file, sha256 });
+    const link = await getSignedUrl(client, new s3.GetObjectCommand({ Bucket: bucket, Key }), {
       expiresIn: fetchWithinSeconds,
     });
     const { code, stderr } = await shell.run({ words: fetchScript(archive, sha256), input: `${link}\n` });
@@ -58,10 +58,10 @@ export async function deliverBundle(
 }
 
 async function store(
+  { HeadObjectCommand, PutObjectCommand }: typeof S3Module,
   client: S3Module.S3Client,
   { bucket, key, file, sha256 }: { bucket: string; key: string; file: string; sha256: string },
 ): Promise<void> {
-  const { HeadObjectCommand, PutObjectCommand } = createRequire(__filename)("@aws-sdk/client-s3") as typeof S3Module;
   try {
     await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
   } catch (error) {

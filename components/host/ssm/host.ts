@@ -1,21 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
-import { compiled } from "../../../system/package-root.js";
 import { lateProvider } from "../../late-provider.js";
 import type { HostReference } from "../../worker-reference.js";
-import { bundleHash } from "../bundle.js";
-import { runtimeInputs, type RuntimeArgs } from "../runtime-args.js";
+import { machineInputs, type MachineArgs } from "../runtime-args.js";
 import type { StatedSsmWay } from "./reference.js";
 
 /** Arguments of {@link SsmHost}. */
-export interface SsmHostArgs extends RuntimeArgs {
-  /** The host's name; secrets are bound to it. Default: the resource's name. */
-  readonly host?: string;
+export interface SsmHostArgs extends MachineArgs {
   /** The way there; nothing of it is a secret. */
   readonly ssm: StatedSsmWay;
-  /** Absolute path of the folder that will hold everything of ours on that machine. */
-  readonly root: pulumi.Input<string>;
-  /** Folder of the worker bundle. Default: the one this package was built with. */
-  readonly bundle?: string;
 }
 
 /**
@@ -38,24 +30,7 @@ export class SsmHost extends pulumi.dynamic.Resource {
   declare readonly ollamaUrl: pulumi.Output<string>;
 
   constructor(name: string, args: SsmHostArgs, opts?: pulumi.CustomResourceOptions) {
-    const bundle = args.bundle ?? compiled("bundle");
-    super(
-      lateProvider("host"),
-      name,
-      {
-        kind: "ssm",
-        name: args.host ?? name,
-        root: args.root,
-        ssm: args.ssm,
-        ...runtimeInputs(args),
-        bundle,
-        // Named by content, so that a rebuilt bundle is a change that Pulumi sees.
-        wantedBundle: bundleHash(bundle),
-        ...{ reference: undefined, bundleHash: undefined, ollamaUrl: undefined, facts: undefined },
-      },
-      opts,
-      "lightchain",
-      "Host",
-    );
+    const inputs = { kind: "ssm", ssm: args.ssm, ...machineInputs(name, args) };
+    super(lateProvider("host"), name, inputs, opts, "lightchain", "Host");
   }
 }

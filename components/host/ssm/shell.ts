@@ -37,7 +37,7 @@ export function shellOn(way: SsmWay): RemoteShell & { close(): void } {
       throw refusalOf(error, action, region) ?? error;
     }
   };
-  const { client, SendCommandCommand, GetCommandInvocationCommand } = ssmIn(region);
+  const { client, SendCommandCommand, GetCommandInvocationCommand, ListCommandInvocationsCommand } = ssmIn(region);
 
   /** @returns why not, when it takes none now */
   async function send(script: readonly string[]): Promise<{ id: string; instance: string } | string> {
@@ -68,7 +68,6 @@ export function shellOn(way: SsmWay): RemoteShell & { close(): void } {
 
   /** Which instance a tag has led to. */
   async function oneOf(id: string): Promise<{ id: string; instance: string } | string> {
-    const { ListCommandInvocationsCommand } = ssmIn(region);
     for (let looks = 0; looks < 20; looks++) {
       const { CommandInvocations = [] } = await asking("ssm:ListCommandInvocations", () =>
         client.send(new ListCommandInvocationsCommand({ CommandId: id })),
