@@ -8,7 +8,7 @@ import type { HostReply, HostRequest } from "./host.js";
 /** LF1522: the host program ended without an answer. */
 export class HostProgramFailed extends FleetError {
   constructor(host: string, verb: string, output: string) {
-    super("LF1522", `Host ${host} gave no answer to "${verb}": ${output.trim().split("\n").at(-1) ?? "no output"}.`, {
+    super("LF1522", `Host ${host} gave no answer to "${verb}": ${output.trim().split("\n").at(-1) || "no output"}.`, {
       fix: "run the same command again; if it stays, look into the host's supervisor.log",
     });
   }

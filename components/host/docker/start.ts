@@ -30,7 +30,8 @@ export async function startIfStopped(engine: DockerEngine, container: string, ma
 
 /**
  * Runs something in a container, and once more where the engine refused it because the container was stopped or is just being started again.
- * @param run `docker exec`: what it runs always says something, so that nothing at all is the engine's refusal
+ * @param run `docker exec`: what it runs always says something, so that nothing at all is the engine's refusal, whatever the exit code: it can be 0 when the
+ *   container ends under what was being started in it
  */
 export async function inContainer(
   engine: DockerEngine,
@@ -41,7 +42,7 @@ export async function inContainer(
   let how = "it ends as soon as it is started";
   for (const end = systemClock.now() + startMs; ; await systemClock.sleep(200)) {
     const ended = await run();
-    if (ended.code === 0 || (ended.stdout !== "" && !isRuntimes(ended))) return ended;
+    if (ended.stdout !== "" && !isRuntimes(ended)) return ended;
     const there = await inspectContainer(engine, container);
     if (there !== undefined && !runs(there)) how = describe(there);
     await startIfStopped(engine, container, mayStart);

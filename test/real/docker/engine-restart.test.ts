@@ -15,7 +15,7 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers whose engine is st
   let ground: DockerGround;
   let stage: Stage;
   beforeAll(async () => {
-    const own = await startOwnEngine({ talking: true });
+    const own = await startOwnEngine();
     if (typeof own === "string") throw new Error(own);
     engine = own;
     vi.stubEnv("DOCKER_HOST", engine.address);

@@ -41,15 +41,12 @@ export function noOwnEngine(): string | undefined {
 }
 
 /**
- * Starts an engine in a folder of its own. It leaves this computer's network as it is: no firewall rules, no routing. So what runs in it reaches
- * this computer and is reached from it, and there is no way out. It gets a bridge of its own: one without any (`--bridge none`) removes `docker0`, which may be another engine's.
- * @param options.talking whether its containers may talk to each other even beside another engine, whose firewall drops what it does not know: that takes one rule, for the
- *   addresses of this engine's alone. Default: they may not
+ * Starts an engine in a folder of its own. It leaves this computer's network as it is: no routing, and one rule of the firewall, for this engine's own addresses: another
+ * engine, even one that ran here once, has what it does not know dropped, and the containers could not talk to each other. So what runs in it reaches this computer and is
+ * reached from it, and there is no way out. It gets a bridge of its own: one without any (`--bridge none`) removes `docker0`, which may be another engine's.
  * @returns the engine, or why none can be had here
  */
-export async function startOwnEngine({ talking = false }: { readonly talking?: boolean } = {}): Promise<
-  OwnEngine | string
-> {
+export async function startOwnEngine(): Promise<OwnEngine | string> {
   const [whyNot, program] = [noOwnEngine(), daemon()];
   if (whyNot !== undefined || program === undefined) return whyNot ?? "dockerd is gone";
   const folder = await mkdtemp(join(tmpdir(), "fleet-docker-")); // short: socket paths may have 108 bytes
@@ -59,7 +56,7 @@ export async function startOwnEngine({ talking = false }: { readonly talking?: b
   if (made !== undefined) return `a bridge cannot be made: ${made}`;
   await ip("address", "add", `10.${randomInt(150, 200)}.${randomInt(256)}.1/29`, "dev", bridge);
   const addresses = `10.${randomInt(100, 150)}.${randomInt(256)}.0/24`;
-  const closeFirewall = talking ? await openFirewall(addresses) : () => undefined;
+  const closeFirewall = await openFirewall(addresses);
   const log = createWriteStream(join(folder, "dockerd.log"));
   await once(log, "open");
   // A run that is killed stops nothing: so the kernel tells the engine when we are gone.
