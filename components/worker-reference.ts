@@ -2,7 +2,7 @@ import { z } from "zod";
 import { addressSchema, networkSchema } from "../schema/network.js";
 import { dockerEngineSchema } from "./host/docker/engine.js";
 import { sshWay } from "./host/ssh/reference.js";
-import { ssmWay } from "./host/ssm/reference.js";
+import { learntSsmWay, ssmWay } from "./host/ssm/reference.js";
 
 const hostIdentity = {
   /** The host's name; secrets are bound to it. */
@@ -15,7 +15,7 @@ const hostIdentity = {
 export const hostReferenceSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("local"), ...hostIdentity }),
   z.object({ kind: z.literal("ssh"), ...hostIdentity, ...sshWay }),
-  z.object({ kind: z.literal("ssm"), ...hostIdentity, ...ssmWay }),
+  z.object({ kind: z.literal("ssm"), ...hostIdentity, ...ssmWay, ...learntSsmWay }),
   z.object({
     kind: z.literal("docker"),
     ...hostIdentity,

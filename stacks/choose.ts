@@ -8,6 +8,7 @@ const programs = {
   devnet: async () => (await import("./devnet.js")).devnet,
   host: async () => (await import("./host.js")).host,
   instance: async () => (await import("./instance.js")).instance,
+  aws: async () => (await import("./aws.js")).aws,
   docker: async () => (await import("./docker.js")).docker,
 } satisfies Record<string, () => Promise<StackProgram>>;
 

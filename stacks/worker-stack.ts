@@ -5,32 +5,43 @@ import { asRunError } from "../components/worker/run-error.js";
 import type { LightchainWorkerArgs } from "../components/worker/resolve.js";
 import { LightchainWorker } from "../components/worker/worker.js";
 
+/** What a stack tells of a worker. */
+export type WorkerOutputs = Record<"worker" | "standing" | "keys" | "backup" | "ollama", pulumi.Output<string>>;
+
 /** One worker, by what every kind of stack reads from its config. @param host what is this kind's own */
-export function workerStack(config: pulumi.Config, host: () => LightchainWorkerArgs["host"]): Record<string, unknown> {
-  return asRunError(() => {
-    const worker = new LightchainWorker(config.get("worker") ?? "home", {
-      network: readNetwork(config.require("network")),
-      host: host(),
-      models: config.requireObject("models"),
-      store: config.require("store"),
-      treasury: config.requireObject("treasury"),
-      refundTo: config.get("refundTo") ?? "",
-      generation: config.getNumber("generation") ?? 1,
-      leaving: config.getBoolean("leaving") ?? false,
-      ...optional("recoveryKey", config.get("recoveryKey")),
-      ...optional("exitMaxWaitMs", config.getNumber("exitMaxWaitMs")),
-      ...optional("patienceMs", config.getNumber("patienceMs")),
-      ...optional("gasReserve", config.get("gasReserve")),
-      ...optional("tuning", config.getObject<ServiceTuning>("tuning")),
-    });
-    return {
-      worker: worker.address,
-      standing: worker.standing,
-      keys: worker.keys,
-      backup: worker.backup,
-      ollama: worker.ollamaUrl,
-    };
+export const workerStack = (config: pulumi.Config, host: () => LightchainWorkerArgs["host"]): Record<string, unknown> =>
+  asRunError(() => workerFrom(config, config.get("worker") ?? "home", host()));
+
+/** @param own what is this worker's own, where a stack has several */
+export function workerFrom(
+  config: pulumi.Config,
+  name: string,
+  host: LightchainWorkerArgs["host"],
+  own: Partial<LightchainWorkerArgs> = {},
+): WorkerOutputs {
+  const worker = new LightchainWorker(name, {
+    network: readNetwork(config.require("network")),
+    host,
+    models: own.models ?? config.requireObject("models"),
+    store: own.store ?? config.require("store"),
+    treasury: own.treasury ?? config.requireObject("treasury"),
+    refundTo: config.get("refundTo") ?? "",
+    generation: config.getNumber("generation") ?? 1,
+    leaving: config.getBoolean("leaving") ?? false,
+    ...optional("recoveryKey", config.get("recoveryKey")),
+    ...optional("exitMaxWaitMs", config.getNumber("exitMaxWaitMs")),
+    ...optional("patienceMs", config.getNumber("patienceMs")),
+    ...optional("gasReserve", config.get("gasReserve")),
+    ...optional("tuning", config.getObject<ServiceTuning>("tuning")),
+    ...own,
   });
+  return {
+    worker: worker.address,
+    standing: worker.standing,
+    keys: worker.keys,
+    backup: worker.backup,
+    ollama: worker.ollamaUrl,
+  };
 }
 
 /** A setting that is left out where the config does not have it. */

@@ -1,17 +1,19 @@
+import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 
-/** A TCP port on loopback that nobody listens on right now. Another process may take it before it is used. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === "object" && address ? resolve(address.port) : reject(new Error("no port was assigned")),
-      );
-    });
-  });
+/** Ports that no system gives out by itself: Linux begins at 32768, others at 49152. */
+const [firstPort, afterPorts] = [15_000, 32_768];
+
+/**
+ * A TCP port on loopback that nobody listens on right now, and that the system gives to nobody's outgoing connection before it is used: those come from a range of their own.
+ * @throws Error when a hundred of them were taken
+ */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < 100; tries++) {
+    const port = randomInt(firstPort, afterPorts);
+    if (!(await isPortTaken(port))) return port;
+  }
+  throw new Error(`no port was free between ${firstPort} and ${afterPorts}`);
 }
 
 /** Whether somebody listens on this loopback port. */

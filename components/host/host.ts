@@ -27,6 +27,8 @@ export interface Host {
   answers(url: string): Promise<boolean>;
   /** Whether anything of ours is left there: false once the last section is gone. @param bundle whether this one is */
   present(bundle?: Hash): Promise<boolean>;
+  /** How it is known that the machine itself is gone for good, where somebody can say so who is not the machine. `undefined`: it is not. Default: nobody can. */
+  gone?(): Promise<string | undefined>;
 }
 
 /** A host as a program states it. Its identity is kind, name and root; another way to it makes it no other. */

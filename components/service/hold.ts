@@ -38,6 +38,8 @@ async function askHolder(worker: string, place: HolderPlace | undefined): Promis
   if (!reference.success) return lives("this version does not know the way to it");
   const host = openHost(reference.data);
   try {
+    const gone = await host.gone?.();
+    if (gone !== undefined) return { dead: true, how: gone };
     if (!(await host.present()))
       return lives(
         `${reference.data.root} is not there any more, and nothing else can say whether its process still runs`,

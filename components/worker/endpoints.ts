@@ -15,3 +15,13 @@ export function endpointsOf({ endpoints }: Network): Endpoint[] {
     { name: "registry", url: modelRegistry },
   ];
 }
+
+/** The TCP ports of endpoints. Pure. */
+export const portsOf = (endpoints: readonly Endpoint[]): number[] => [
+  ...new Set(
+    endpoints.map(({ url }) => {
+      const { port, protocol } = new URL(url);
+      return port === "" ? (/^(https|wss):$/.test(protocol) ? 443 : 80) : Number(port);
+    }),
+  ),
+];

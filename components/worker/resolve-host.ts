@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { awsMachineSchema, type AwsMachine, type ResolvedAwsMachine } from "../host/aws/args.js";
+import type { AwsRegion } from "../host/aws/region.js";
 import type { DockerHostArgs } from "../host/docker/host.js";
 import type { Strangers } from "../host/runtime-args.js";
 import { hostKeyLine } from "../host/ssh/host-key.js";
@@ -63,13 +65,27 @@ export interface SsmAccess {
   readonly bootMs?: number;
 }
 
+/** An EC2 instance that is made for the worker. */
+export interface AwsChoice extends Omit<MachineChoice, "ollamaPort"> {
+  readonly aws: AwsMachine & {
+    /** The region that it is to be in, with what its machines share. */
+    readonly in: AwsRegion;
+  };
+  /** Default 11500: the machine is the worker's alone. */
+  readonly ollamaPort?: number;
+  /** Absolute path of the folder that will hold everything of ours on it. Default `/var/lib/lightchain-fleet`. */
+  readonly root?: string;
+  /** How long its first boot is waited for (ms). Default 600,000. */
+  readonly bootMs?: number;
+}
+
 /** Two containers on a Docker engine. */
 export interface DockerChoice {
   readonly docker: Omit<DockerHostArgs, "shutdownMs" | "ready" | "models" | "endpoints">;
 }
 
 /** A worker's machine. */
-export type HostChoice = LocalChoice | SshChoice | SsmChoice | DockerChoice;
+export type HostChoice = LocalChoice | SshChoice | SsmChoice | AwsChoice | DockerChoice;
 
 /** One machine of the way. */
 export interface SshEndpoint {
@@ -102,7 +118,16 @@ export type ResolvedHost =
   | Omit<LocalChoice, "ssh" | "ssm">
   | (Omit<SshChoice, "ssh" | "ssm" | "root"> & { readonly root: string; readonly connection: StatedWay })
   | (Omit<SsmChoice, "ssh" | "ssm" | "root"> & { readonly root: string; readonly ssm: StatedSsmWay })
+  | ResolvedAwsHost
   | DockerChoice;
+
+/** The same of one in AWS. */
+export interface ResolvedAwsHost extends MachineChoice {
+  readonly root: string;
+  readonly bootMs: number;
+  readonly in: AwsRegion;
+  readonly aws: ResolvedAwsMachine & { readonly region: string; readonly account?: string };
+}
 
 /** Checks one argument. @throws a coded error that names it */
 export type Checker = <T>(argument: string, schema: z.ZodType<T>, value: unknown) => T;
@@ -122,6 +147,7 @@ export function resolveHost(choice: HostChoice, check: Checker): ResolvedHost {
   const gpu = check("host.gpu", gpuSchema, choice.gpu ?? "required");
   if (choice.gpus !== undefined) check("host.gpus", gpu === "none" ? noGpusSchema : someGpusSchema, choice.gpus);
   if (typeof choice.ollama !== "string") check("host.ollama", pinnedOllamaSchema, choice.ollama);
+  if ("aws" in choice) return resolveAws(choice, check);
   if (choice.ssm !== undefined) {
     const { ssm, root, ...machine } = choice;
     const way = check("host.ssm", statedSsmWaySchema, ssm);
@@ -131,6 +157,26 @@ export function resolveHost(choice: HostChoice, check: Checker): ResolvedHost {
   const { ssh, root, ...machine } = choice;
   const stated = check("host.ssh", statedWaySchema, check("host.ssh", accessSchema, ssh));
   return { ...machine, root: check("host.root", absolute, root ?? standardRoot), connection: stated };
+}
+
+function resolveAws(choice: AwsChoice, check: Checker): ResolvedAwsHost {
+  const { aws, root, bootMs, ollamaPort, ...machine } = choice;
+  const { in: region, ...stated } = aws;
+  const resolved = check("host.aws", awsMachineSchema, stated);
+  const strange = resolved.zones?.find((zone) => region.zones !== null && !region.zones.includes(zone));
+  check("host.aws.zones", z.undefined(`${strange ?? ""} is none that its region has a subnet in`), strange);
+  return {
+    ...machine,
+    root: check("host.root", absolute, root ?? standardRoot),
+    ollamaPort: check("host.ollamaPort", z.number().int().min(1).max(65_535), ollamaPort ?? 11_500),
+    bootMs: check("host.bootMs", z.number().int().nonnegative().max(3_600_000), bootMs ?? 600_000),
+    in: region,
+    aws: {
+      ...resolved,
+      region: region.region,
+      ...(region.account === undefined ? {} : { account: region.account }),
+    },
+  };
 }
 
 /** A key in any of the spellings in which it is found, in its one. */

@@ -88,6 +88,10 @@ function createHost(parent: LightchainWorker, worker: ResolvedWorker, checked: C
     const ending = shutdownMs === undefined ? {} : { shutdownMs };
     return new DockerHost(name, { ...host.docker, ...asked, ...ending, ready: checked }, opts);
   }
+  if ("aws" in host) {
+    const { aws: machine, in: region, ...rest } = host;
+    return region.machine(name, { ...rest, ...asked, machine, worker: worker.name, ready: checked }, opts);
+  }
   const root = checked.apply(() => host.root);
   if ("ssm" in host) return new SsmHost(name, { ...host, ...asked, root }, opts);
   if ("connection" in host) return new SshHost(name, { ...host, ...asked, root }, opts);

@@ -83,6 +83,22 @@ const stateOf = (kind: keyof Implementations): Record<string, unknown> => {
         },
         ...{ wantedBundle: hash, reference: host, bundleHash: hash, ollamaUrl: "http://ollama:11434", facts: null },
       };
+    case "placement":
+      return {
+        ...{ region: "eu-central-1", host: "home-host", types: ["g6.xlarge"], zones: null, spot: false, ami: null },
+        ...{
+          type: "g6.xlarge",
+          zone: "eu-central-1a",
+          chosenAmi: "ami-01234567",
+          architecture: "x64",
+          reservation: "",
+        },
+      };
+    case "journalDisk":
+      return {
+        ssm: { region: "eu-central-1", instance: "i-01234567", bucket: "bundles" },
+        ...{ volume: "vol-01234567", at: "/var/lib/lightchain-fleet/workers" },
+      };
     case "model":
       return {
         ...{ host, worker: name, model: "llama3-8b", source: "llama3:8b", insecure: false, digest: "" },

@@ -28,3 +28,12 @@ export class CommandUnclear extends HostNotReached {
     });
   }
 }
+
+/** LF1593: an instance is gone for good, by AWS's own word: terminated, with its disks. */
+export class InstanceGone extends HostNotReached {
+  constructor(way: Named, how: string) {
+    super("LF1593", `The instance ${instanceName(way)} is gone: ${how}.`, {
+      fix: "pulumi up --refresh makes another one where it was made by this stack; else name another instance, then run the same command again.",
+    });
+  }
+}

@@ -7,7 +7,7 @@ import type { StatedSsmWay } from "./reference.js";
 /** Arguments of {@link SsmHost}. */
 export interface SsmHostArgs extends MachineArgs {
   /** The way there; nothing of it is a secret. */
-  readonly ssm: StatedSsmWay;
+  readonly ssm: pulumi.Input<StatedSsmWay>;
 }
 
 /**

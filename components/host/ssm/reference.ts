@@ -16,6 +16,13 @@ export const ssmWay = {
 export const ssmWaySchema = z.strictObject(ssmWay);
 export type SsmWay = z.infer<typeof ssmWaySchema>;
 
+/** What is learnt of the way once it has been gone. */
+export const learntSsmWay = {
+  /** The account that the instance was found in. */
+  account: z.string().optional(),
+} as const;
+export type LearntSsmWay = { readonly account?: string | undefined };
+
 /** The way as an operator states it. */
 export const statedSsmWaySchema = z.strictObject({
   ...ssmWay,

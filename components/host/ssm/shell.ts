@@ -3,8 +3,9 @@ import type * as SsmModule from "@aws-sdk/client-ssm";
 import { systemClock } from "../../../system/clock.js";
 import { refusalOf } from "./refusal.js";
 import type { RemoteResult, RemoteShell } from "../shell/remote-shell.js";
-import { CommandUnclear, InstanceSilent } from "./errors.js";
-import type { SsmWay } from "./reference.js";
+import { CommandUnclear, InstanceGone, InstanceSilent } from "./errors.js";
+import { goneForGood } from "./instance.js";
+import type { LearntSsmWay, SsmWay } from "./reference.js";
 import {
   addScript,
   beginScript,
@@ -28,7 +29,7 @@ const deliverSeconds = 30;
 const [firstPauseMs, longestPauseMs] = [200, 2_000];
 
 /** Runs programs on an instance through Systems Manager, as root. What it is told and says lies in AWS's command history: nothing secret goes that way unsealed. */
-export function shellOn(way: SsmWay): RemoteShell & { close(): void } {
+export function shellOn(way: SsmWay & LearntSsmWay): RemoteShell & { close(): void } {
   const { region } = way;
   const asking = async <T>(action: string, work: () => Promise<T>): Promise<T> => {
     try {
@@ -116,7 +117,9 @@ export function shellOn(way: SsmWay): RemoteShell & { close(): void } {
       const sent = await send(script);
       const answer = typeof sent === "string" ? sent : await outputOf(sent);
       if (typeof answer !== "string") return answer.printed;
-      if (systemClock.now() >= end) throw new InstanceSilent(way, answer);
+      if (systemClock.now() < end) continue;
+      const gone = await goneForGood(way);
+      throw gone === undefined ? new InstanceSilent(way, answer) : new InstanceGone(way, gone);
     }
   }
 

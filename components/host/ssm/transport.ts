@@ -5,14 +5,19 @@ import { askProgram } from "../host-program.js";
 import { HostFolderHidden } from "../shell/errors.js";
 import { putBundle } from "../shell/put-bundle.js";
 import { callVerb, lookForBundles, noBundle } from "../shell/scripts.js";
+import { InstanceGone } from "./errors.js";
 import { deliverBundle } from "./fetch.js";
+import { accountOf, goneForGood } from "./instance.js";
 import { instanceName, type SsmWay, type StatedSsmWay } from "./reference.js";
 import { shellOn } from "./shell.js";
 
 /** Waits for an instance that may still be booting, and makes sure that it takes commands. */
-export async function firstContactBySsm({ bootMs, ...way }: StatedSsmWay): Promise<SsmWay> {
+export async function firstContactBySsm({
+  bootMs,
+  ...way
+}: StatedSsmWay): Promise<SsmWay & { readonly account: string }> {
   await shellOn(way).run({ words: ["true"], waitMs: bootMs });
-  return way;
+  return { ...way, account: await accountOf(way.region) };
 }
 
 /** An EC2 instance that is reached through Systems Manager: no port is open on it. A bundle comes through a bucket. */
@@ -36,8 +41,14 @@ export function openSsmHost(reference: Extract<HostReference, { kind: "ssm" }>):
         return ended;
       }),
     answers: (url) => host.call("answers", { url }).then(({ ok }) => ok),
+    gone: () => goneForGood(reference),
     present: async (bundle) => {
-      const { stdout } = await shell.run({ words: lookForBundles(root, bundle) });
+      const found = await shell.run({ words: lookForBundles(root, bundle) }).catch(async (error: unknown) => {
+        if (error instanceof InstanceGone) return null;
+        throw error;
+      });
+      if (found === null) return false;
+      const { stdout } = found;
       if (stdout === "there\n") return true;
       if (stdout === "none\n") return false;
       throw new HostFolderHidden(machine, root);

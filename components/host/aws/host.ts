@@ -1,0 +1,137 @@
+import { Instance } from "@pulumi/aws/ec2/instance";
+import { VolumeAttachment } from "@pulumi/aws/ec2/volumeAttachment";
+import { Volume } from "@pulumi/aws/ebs/volume";
+import * as pulumi from "@pulumi/pulumi";
+import { needsOf } from "../../models/needs.js";
+import type { HostReference } from "../../worker-reference.js";
+import type { HostResource } from "../host-resource.js";
+import type { MachineArgs } from "../runtime-args.js";
+import { SsmHost } from "../ssm/host.js";
+import type { StatedSsmWay } from "../ssm/reference.js";
+import type { ResolvedAwsMachine } from "./args.js";
+import { JournalDisk } from "./journal-disk.js";
+import { Placement } from "./placement.js";
+import { userData } from "./user-data.js";
+
+/** What a machine shares with the others of its region. */
+export interface SharedInRegion {
+  readonly region: string;
+  readonly bucket: pulumi.Output<string>;
+  /** Name of the machines' instance profile. */
+  readonly profile: pulumi.Output<string>;
+  /** Id of their security group. */
+  readonly firewall: pulumi.Output<string>;
+  /** The subnet of a zone. `undefined`: the account's default network is meant. */
+  readonly subnetOf: ((zone: pulumi.Output<string>) => pulumi.Output<string>) | undefined;
+  /** Zones that there are subnets for; `null`: all. */
+  readonly zones: readonly string[] | null;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** Arguments of {@link AwsHost}. */
+export interface AwsHostArgs extends Omit<MachineArgs, "root"> {
+  readonly region: SharedInRegion;
+  readonly machine: ResolvedAwsMachine;
+  /** The worker that it is for. */
+  readonly worker: string;
+  /** Absolute path of the folder that will hold everything of ours on it. */
+  readonly root: string;
+  /** How long its first boot is waited for (ms). */
+  readonly bootMs: number;
+  /** What has to be over before anything is made. */
+  readonly ready: pulumi.Output<unknown>;
+}
+
+/**
+ * An EC2 instance that is made for a worker, as its host: no port is open on it, and no SSH key exists. Type, zone and image are chosen once; another one is a move. The journals are on a
+ * disk of their own, which outlives it.
+ *
+ * **Cost**: the machine by the hour, its disks also while it is stopped: `pulumi preview` states both.
+ */
+export class AwsHost extends pulumi.ComponentResource implements HostResource {
+  /** How other resources reach it. */
+  readonly reference: pulumi.Output<HostReference>;
+  /** Hash of the bundle it runs. */
+  readonly bundleHash: pulumi.Output<string>;
+  /** Where its Ollama answers, as seen from the machine itself. */
+  readonly ollamaUrl: pulumi.Output<string>;
+
+  constructor(name: string, args: AwsHostArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("lightchain:fleet:AwsHost", name, {}, opts);
+    const { region: shared, machine, root, worker, ready, bootMs, ...runtime } = args;
+    const { region } = shared;
+    const host = args.host ?? name;
+    const parent = { parent: this, ...(opts.dependsOn === undefined ? {} : { dependsOn: opts.dependsOn }) };
+    const tags = { ...shared.tags, "lightchain:worker": worker, "lightchain:host": host, Name: `lightchain ${host}` };
+
+    const placement = new Placement(
+      `${name}-placement`,
+      {
+        ...{ region, types: machine.types, spot: machine.spot, ami: machine.ami ?? null },
+        host: ready.apply(() => host),
+        zones: machine.zones ?? shared.zones,
+      },
+      parent,
+    );
+    const journals = new Volume(
+      `${name}-journals`,
+      { region, availabilityZone: placement.zone, type: "gp3", size: machine.journalGiB, encrypted: true, tags },
+      parent,
+    );
+    const instance = new Instance(
+      name,
+      {
+        ...{ region, ami: placement.chosenAmi, instanceType: placement.type },
+        ...(shared.subnetOf === undefined
+          ? { availabilityZone: placement.zone }
+          : { subnetId: shared.subnetOf(placement.zone) }),
+        ...{ vpcSecurityGroupIds: [shared.firewall], iamInstanceProfile: shared.profile },
+        ...{ userData, userDataReplaceOnChange: false, instanceInitiatedShutdownBehavior: "stop" },
+        metadataOptions: {
+          ...{ httpEndpoint: "enabled", httpTokens: "required", httpPutResponseHopLimit: 1 },
+          instanceMetadataTags: "disabled",
+        },
+        rootBlockDevice: {
+          ...{ volumeType: "gp3", volumeSize: machine.rootGiB ?? rootGiB(args.models ?? []) },
+          ...{ encrypted: true, deleteOnTermination: true, tags },
+        },
+        ...(machine.spot ? { instanceMarketOptions: spotThatComesBack } : {}),
+        maintenanceOptions: { autoRecovery: "default" },
+        tags,
+      },
+      // A text of ours that changed is for machines that are made from then on; two machines never have one worker's disk.
+      { ...parent, ignoreChanges: ["userData"], deleteBeforeReplace: true },
+    );
+    const goesWithIt = { parent: this, deletedWith: instance };
+    const attached = new VolumeAttachment(
+      `${name}-journals`,
+      { region, deviceName: "/dev/sdj", instanceId: instance.id, volumeId: journals.id },
+      { ...goesWithIt, deleteBeforeReplace: true },
+    );
+    const ssm: pulumi.Output<StatedSsmWay> = pulumi
+      .all([instance.id, shared.bucket])
+      .apply(([id, bucket]) => ({ region, instance: id, bucket, bootMs }));
+    const disk = new JournalDisk(
+      `${name}-journals`,
+      { ssm, volume: attached.volumeId, at: `${root}/workers` },
+      goesWithIt,
+    );
+    const made = new SsmHost(`${name}-machine`, { ...runtime, host, root, ssm }, { ...goesWithIt, dependsOn: [disk] });
+    this.reference = made.reference;
+    this.bundleHash = made.bundleHash;
+    this.ollamaUrl = made.ollamaUrl;
+    this.registerOutputs({ ollamaUrl: this.ollamaUrl });
+  }
+}
+
+/** A spot machine that AWS takes back is stopped, and started again when there is room: same disks, same worker, no transaction. */
+const spotThatComesBack = {
+  marketType: "spot",
+  spotOptions: { spotInstanceType: "persistent", instanceInterruptionBehavior: "stop" },
+};
+
+/** The system with its drivers, some room, and the models. Pure. */
+export const rootGiB = (models: readonly string[]): number => {
+  const weights = models.reduce((sum, name) => sum + (needsOf(name).diskBytes ?? 0), 0);
+  return Math.ceil((100 + weights / 1024 ** 3) / 10) * 10;
+};

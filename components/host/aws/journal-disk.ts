@@ -1,0 +1,20 @@
+import * as pulumi from "@pulumi/pulumi";
+import { lateProvider } from "../../late-provider.js";
+import type { StatedSsmWay } from "../ssm/reference.js";
+
+/** Arguments of {@link JournalDisk}. */
+export interface JournalDiskArgs {
+  /** The way to the machine that the volume is attached to. */
+  readonly ssm: pulumi.Input<StatedSsmWay>;
+  /** The volume's id. */
+  readonly volume: pulumi.Input<string>;
+  /** Absolute path of the folder that it is to be. */
+  readonly at: string;
+}
+
+/** A volume as a folder of its machine, in each boot: with a file system of its own, which it is given once, when it is blank. */
+export class JournalDisk extends pulumi.dynamic.Resource {
+  constructor(name: string, args: JournalDiskArgs, opts?: pulumi.CustomResourceOptions) {
+    super(lateProvider("journalDisk"), name, { ...args }, opts, "lightchain", "JournalDisk");
+  }
+}

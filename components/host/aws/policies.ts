@@ -1,0 +1,46 @@
+/*
+ * Who may what, as documents of IAM's. Each statement allows one thing; where AWS lets an action be allowed on everything alone, it says why.
+ */
+
+const document = (...statements: readonly object[]): string =>
+  JSON.stringify({ Version: "2012-10-17", Statement: statements });
+
+/** EC2 alone may take the machines' role. Pure. */
+export const trustOfMachines = (): string =>
+  document({ Effect: "Allow", Principal: { Service: "ec2.amazonaws.com" }, Action: "sts:AssumeRole" });
+
+/**
+ * What a machine may: take commands from Systems Manager, and answer them. None of these actions can be allowed on one thing alone. `AmazonSSMManagedInstanceCore` would also let it
+ * read every parameter of the account. Keys come to it sealed, and its bundle by a link: so it needs no right to a secret or a bucket. Pure.
+ */
+export const rightsOfMachines = (): string =>
+  document({
+    Sid: "TakeCommands",
+    Effect: "Allow",
+    Action: [
+      "ssm:UpdateInstanceInformation",
+      "ssm:ListInstanceAssociations",
+      "ssmmessages:CreateControlChannel",
+      "ssmmessages:CreateDataChannel",
+      "ssmmessages:OpenControlChannel",
+      "ssmmessages:OpenDataChannel",
+      "ec2messages:AcknowledgeMessage",
+      "ec2messages:DeleteMessage",
+      "ec2messages:FailMessage",
+      "ec2messages:GetEndpoint",
+      "ec2messages:GetMessages",
+      "ec2messages:SendReply",
+    ],
+    Resource: "*",
+  });
+
+/** A bucket that is asked over TLS only. Pure. @param arn of the bucket */
+export const onlyByTls = (arn: string): string =>
+  document({
+    Sid: "OnlyByTls",
+    Effect: "Deny",
+    Principal: "*",
+    Action: "s3:*",
+    Resource: [arn, `${arn}/*`],
+    Condition: { Bool: { "aws:SecureTransport": "false" } },
+  });

@@ -1,0 +1,55 @@
+import { createRequire } from "node:module";
+import type * as Ec2Module from "@aws-sdk/client-ec2";
+import type * as StsModule from "@aws-sdk/client-sts";
+import { AwsRefused } from "./errors.js";
+import type { LearntSsmWay, SsmWay } from "./reference.js";
+import { refusalOf } from "./refusal.js";
+
+const load = createRequire(__filename); // by whoever has such a host, and by nobody else
+const settings = (region: string) => ({ region, retryMode: "adaptive", maxAttempts: 6 }) as const;
+
+/** The number of the account that our credentials are of. @throws AwsRefused LF1591 */
+export async function accountOf(region: string): Promise<string> {
+  const { STSClient, GetCallerIdentityCommand } = load("@aws-sdk/client-sts") as typeof StsModule;
+  const client = new STSClient(settings(region));
+  try {
+    return (await client.send(new GetCallerIdentityCommand({}))).Account ?? "";
+  } catch (error) {
+    throw refusalOf(error, "sts:GetCallerIdentity", region) ?? error;
+  } finally {
+    client.destroy();
+  }
+}
+
+/** A state of EC2's, such as `running` or `terminated`; `undefined`: it knows of no such instance in the account. @throws AwsRefused LF1591 */
+async function stateOf(region: string, instance: string): Promise<string | undefined> {
+  const { EC2Client, DescribeInstancesCommand } = load("@aws-sdk/client-ec2") as typeof Ec2Module;
+  const client = new EC2Client(settings(region));
+  try {
+    const { Reservations = [] } = await client.send(new DescribeInstancesCommand({ InstanceIds: [instance] }));
+    return Reservations[0]?.Instances?.[0]?.State?.Name;
+  } catch (error) {
+    if (error instanceof Error && error.name === "InvalidInstanceID.NotFound") return undefined;
+    throw refusalOf(error, "ec2:DescribeInstances", region) ?? error;
+  } finally {
+    client.destroy();
+  }
+}
+
+/**
+ * Whether an instance is gone for good, by AWS's own word. That it knows of none is believed of the account alone that the instance was reached in once: another's does not know it
+ * either. An id is never given twice; a tag is, so that what is known by its tag is never gone.
+ * @returns how that is known; `undefined`: it is not, or we may not ask
+ */
+export async function goneForGood({ region, instance, account }: SsmWay & LearntSsmWay): Promise<string | undefined> {
+  if (typeof instance !== "string") return undefined;
+  try {
+    const state = await stateOf(region, instance);
+    if (state === "terminated") return `AWS says that instance ${instance} is terminated`;
+    if (state !== undefined || account === undefined || (await accountOf(region)) !== account) return undefined;
+    return `account ${account} has no instance ${instance} any more`;
+  } catch (error) {
+    if (error instanceof AwsRefused) return undefined;
+    throw error;
+  }
+}
