@@ -29,7 +29,7 @@ const chapters: Readonly<Record<string, string>> = {
   "4": "Sidecar",
   "5": "Resources and preflight",
   "6": "The fleet command",
-  "7": "Machines in AWS",
+  "8": "Machines in AWS",
 };
 
 /**

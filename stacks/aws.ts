@@ -17,11 +17,13 @@ interface RegionConfig extends Omit<AwsRegionArgs, "region" | "ready"> {
   readonly workers: Readonly<Record<string, WorkerConfig>>;
 }
 
+type Regions = Readonly<Record<string, RegionConfig>>;
+
 /** Workers on EC2 instances that are made for them, in one region or several. */
 export const aws = (config: pulumi.Config): Record<string, unknown> =>
   asRunError(() => {
     const network = readNetwork(config.require("network"));
-    const regions = config.requireObject<Readonly<Record<string, RegionConfig>>>("regions");
+    const regions = config.requireObject<Regions>("regions");
     const outputs: Record<string, WorkerOutputs> = {};
     for (const [name, { workers, ...shared }] of Object.entries(regions)) {
       const egressPorts = [...portsOf(endpointsOf(network)), ...(shared.egressPorts ?? [])];

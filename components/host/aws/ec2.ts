@@ -114,7 +114,7 @@ export const cancelReservation = (region: string, id: string): Promise<void> =>
 export const amiParameter = (architecture: GpuInstanceType["architecture"]): string =>
   `/aws/service/deeplearning/ami/${architecture === "arm64" ? "arm64" : "x86_64"}/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id`;
 
-/** @throws AmiMissing LF1703 */
+/** @throws AmiMissing LF1803 */
 export async function latestAmi(region: string, architecture: GpuInstanceType["architecture"]): Promise<string> {
   const { SSMClient, GetParameterCommand } = load("@aws-sdk/client-ssm") as typeof SsmModule;
   const client = new SSMClient(settings(region));
