@@ -1,0 +1,144 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { awsMachineSchema } from "../../../../components/host/aws/args.js";
+import { AwsRegion } from "../../../../components/host/aws/region.js";
+import { violations, type Planned } from "./rules.js";
+
+let folder: string;
+const made: Planned[] = [];
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "fl-"));
+  mkdirSync(join(folder, "bundle"));
+  const manifest = { version: 1, hash: `0x${"ab".repeat(32)}`, fleet: "0", node: "v24.0.0", files: {} };
+  writeFileSync(join(folder, "bundle", "manifest.json"), JSON.stringify(manifest));
+  await pulumi.runtime.setMocks(
+    {
+      newResource: ({ type, name, inputs }) => {
+        made.push({ type, name, inputs: inputs as Record<string, unknown> });
+        const chosen = { type: "g6.xlarge", zone: "eu-central-1a", chosenAmi: "ami-01234567", architecture: "x64" };
+        const computed = type.includes("Placement")
+          ? chosen
+          : { ollamaUrl: "http://127.0.0.1:11500", arn: `arn:aws:s3:::${name}`, bucket: name };
+        return { id: `id-of-${name}`, state: { ...(inputs as object), ...computed } };
+      },
+      call: () => ({}),
+    },
+    "fleet",
+    "test",
+  );
+  const common = {
+    ...{ ollama: "/usr/local/bin/ollama", ollamaPort: 11_500, root: "/var/lib/lightchain-fleet", bootMs: 1 },
+    ...{ bundle: join(folder, "bundle"), ready: pulumi.output(undefined), models: ["llama3-8b"] },
+  };
+  const zones = ["eu-central-1a", "eu-central-1c"];
+  const plain = new AwsRegion("frankfurt", { region: "eu-central-1", egressPorts: [8_545], tags: { team: "gpu" } });
+  const own = new AwsRegion("ireland", { region: "eu-west-1", network: { zones } });
+  const subnets = { "eu-central-1a": "subnet-01234567" };
+  const given = new AwsRegion("given", { region: "eu-central-1", network: { vpc: "vpc-1", subnets } });
+  const machine = awsMachineSchema.parse({ types: ["g6.xlarge"] });
+  const spot = awsMachineSchema.parse({ types: ["g6.xlarge"], spot: true, journalGiB: 8, rootGiB: 200 });
+  const hosts = [
+    plain.machine("anna-host", { ...common, machine, worker: "anna" }),
+    own.machine("berta-host", { ...common, machine: spot, worker: "berta", host: "b2" }),
+    given.machine("carla-host", { ...common, machine, worker: "carla" }),
+  ];
+  for (const { ollamaUrl } of hosts) await new Promise<void>((resolve) => ollamaUrl.apply(() => resolve()));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const named = (type: string, name: string): Readonly<Record<string, unknown>> =>
+  made.find((one) => one.type === type && one.name === name)!.inputs;
+
+describe("what is made in a region", () => {
+  test("breaks no rule", () => expect(violations(made)).toEqual([]));
+
+  test("is shared once, and a machine is an instance, its journals' disk and what makes them a host", () => {
+    const counts = made
+      .filter(({ name }) => /^(frankfurt|anna)/.test(name))
+      .map(({ type, name }) => `${type.replace(/^.*:/, "")} ${name}`);
+    expect(counts.sort()).toMatchInlineSnapshot(`
+      [
+        "AwsHost anna-host",
+        "AwsRegion frankfurt",
+        "Bucket frankfurt-bundles",
+        "BucketLifecycleConfiguration frankfurt-bundles",
+        "BucketPolicy frankfurt-bundles",
+        "BucketPublicAccessBlock frankfurt-bundles",
+        "BucketServerSideEncryptionConfiguration frankfurt-bundles",
+        "Host anna-host-machine",
+        "Instance anna-host",
+        "InstanceProfile frankfurt-machine",
+        "JournalDisk anna-host-journals",
+        "Placement anna-host-placement",
+        "Role frankfurt-machine",
+        "RolePolicy frankfurt-machine",
+        "SecurityGroup frankfurt-machine",
+        "Volume anna-host-journals",
+        "VolumeAttachment anna-host-journals",
+      ]
+    `);
+  });
+
+  test("lets machines call the network's ports and AWS, and nothing else", () => {
+    const { egress } = named("aws:ec2/securityGroup:SecurityGroup", "frankfurt-machine") as {
+      egress: { fromPort: number }[];
+    };
+    expect(egress.map(({ fromPort }) => fromPort)).toEqual([443, 8_545]);
+  });
+
+  test("is where it was asked to be: in the account's own network, in one that is made, or in a given one", () => {
+    const instance = (name: string) => named("aws:ec2/instance:Instance", name);
+    expect(instance("anna-host")).toMatchObject({ availabilityZone: "eu-central-1a" });
+    expect(instance("anna-host")["subnetId"]).toBeUndefined();
+    expect(instance("berta-host")["subnetId"]).toBe("id-of-ireland-eu-central-1a");
+    expect(instance("carla-host")["subnetId"]).toBe("subnet-01234567");
+    const { zones } = named("pulumi-nodejs:dynamic/lightchain:Placement", "carla-host-placement");
+    expect(zones).toEqual(["eu-central-1a"]);
+  });
+
+  test("on spot is stopped when AWS wants it back, and comes back; on demand there is no such thing", () => {
+    expect(named("aws:ec2/instance:Instance", "berta-host")).toMatchObject({
+      instanceMarketOptions: {
+        marketType: "spot",
+        spotOptions: { spotInstanceType: "persistent", instanceInterruptionBehavior: "stop" },
+      },
+      rootBlockDevice: { volumeSize: 200 },
+    });
+    expect(named("aws:ec2/instance:Instance", "anna-host")["instanceMarketOptions"]).toBeUndefined();
+  });
+});
+
+/** A plan with one thing changed. */
+const changed = (type: RegExp, change: (inputs: Record<string, unknown>) => void): Planned[] =>
+  made.map((one) => {
+    if (!type.test(one.type)) return one;
+    const inputs = structuredClone(one.inputs) as Record<string, unknown>;
+    change(inputs);
+    return { ...one, inputs };
+  });
+
+test.each<[what: string, plan: () => Planned[], said: RegExp]>([
+  ["a port that is open", () => changed(/SecurityGroup/, (one) => (one["ingress"] = [{ fromPort: 22 }])), /a way in/],
+  ["an SSH key", () => changed(/Instance$/, (one) => (one["keyName"] = "mine")), /SSH key/],
+  ["IMDSv1", () => changed(/Instance$/, (one) => (one["metadataOptions"] = { httpTokens: "optional" })), /IMDSv1/],
+  ["a disk in the clear", () => changed(/ebs\/volume/, (one) => (one["encrypted"] = false)), /not encrypted/],
+  ["a root disk in the clear", () => changed(/Instance$/, (one) => (one["rootBlockDevice"] = {})), /root disk/],
+  ["user data with a key", () => changed(/Instance$/, (one) => (one["userData"] += "5e".repeat(32))), /too much/],
+  ["a public bucket", () => changed(/PublicAccess/, (one) => (one["blockPublicPolicy"] = false)), /is off/],
+  ["a bucket without encryption", () => made.filter(({ type }) => !/ServerSide/.test(type)), /has no aws:s3/],
+  [
+    "a wildcard in a policy",
+    () =>
+      changed(/RolePolicy/, (one) => {
+        one["policy"] = `{"Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::mine"}]}`;
+      }),
+    /allows \*/,
+  ],
+  ["a disk without tags", () => changed(/ebs\/volume/, (one) => (one["tags"] = {})), /not tagged/],
+])("%s is found by the rules", (_, plan, said) => {
+  expect(violations(plan()).join("\n")).toMatch(said);
+});
