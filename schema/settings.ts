@@ -40,6 +40,9 @@ const places = {
     doc: "Loopback port of /metrics and /healthz; null serves none.",
     env: "WORKER_METRICS_ADDR",
   }),
+  interruptions: about(z.enum(["none", "ec2"]).default("none"), {
+    doc: "Who may take the machine back: `ec2` heeds a spot machine's notice of two minutes.",
+  }),
   logLevel: about(z.enum(["debug", "info", "warn", "error"]).default("info"), { doc: "Log level.", env: "LOG_LEVEL" }),
 };
 
@@ -174,6 +177,7 @@ export const settingsSchema = z.object({
 export const tuningSchema = z
   .strictObject({
     metricsPort: places.metricsPort,
+    interruptions: places.interruptions,
     logLevel: places.logLevel,
     chain: z.strictObject(chain),
     jobs: z.strictObject(jobs),

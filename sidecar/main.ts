@@ -19,6 +19,7 @@ import { connectChain } from "./adapters/chain.js";
 import { serveControl } from "./adapters/control-socket.js";
 import { connectGateway } from "./adapters/gateway.js";
 import { startMetricsServer } from "./adapters/metrics-server.js";
+import { createInterruptions, type Interruption } from "./adapters/interruptions.js";
 import { createOllama } from "./adapters/ollama.js";
 import { type Credentials, parseSecretSource, readCredentials, type SecretSource } from "./adapters/secrets.js";
 import { createChainTime } from "./chain-time.js";
@@ -84,6 +85,11 @@ async function run(settings: Settings, credentials: Credentials, exit: Exit, log
   const held = tryLock(join(settings.stateFolder, sidecarLockName));
   if (held === undefined) throw alreadyRunning(settings.stateFolder);
   exit.onLeave(() => held.release());
+
+  const notices = settings.interruptions === "ec2" ? createInterruptions({ log }) : undefined;
+  const due = await notices?.look();
+  // The machine is about to go: whoever began now would be cut off. It is tried again, in case that it does not.
+  if (due != null) return void (await leaveBecause(due, exit, log));
 
   const key = hexToBytes(signingKey);
   const clock = systemClock;
@@ -188,10 +194,29 @@ async function run(settings: Settings, credentials: Credentials, exit: Exit, log
     exit.asked.addEventListener("abort", stop, { once: true });
   });
   const started = sidecar.start().then(() => log.info({ mode: sidecar.status().mode }, "started"));
-  const end = await Promise.race([started.then(() => Promise.race([asked, sidecar.ended])), asked]);
+  const interrupted = notices?.next(exit.asked) ?? new Promise<never>(() => undefined);
+  const end = await Promise.race([
+    started.then(() => Promise.race([asked, sidecar.ended, interrupted])),
+    asked,
+    interrupted,
+  ]);
+  if ("what" in end) {
+    log.warn({ event: "interruption", what: end.what, at: new Date(end.atMs).toISOString() }, "the machine will stop");
+    await sidecar.drain(Math.max(0, Math.min(settings.jobs.shutdownMs, end.atMs - Date.now() - flushMs)));
+    return void (await leaveBecause(end, exit, log));
+  }
   if (end.because !== null) log.fatal({ err: end.because, exit: end.exit }, "ending");
   if (end.exit === 0) await sidecar.drain(settings.jobs.shutdownMs);
   await exit.leave(end.exit);
+}
+
+/** What is kept of the time until the machine stops, to close everything (ms). */
+const flushMs = 10_000;
+
+/** Try again: a stop that never comes is survived, and one that comes is not taken for the end. */
+async function leaveBecause({ what, atMs }: Interruption, exit: Exit, log: Logger): Promise<void> {
+  log.warn({ what, at: new Date(atMs).toISOString() }, "making way for the machine's stop");
+  await exit.leave(75);
 }
 
 const firstExisting = (paths: readonly string[]): string | null => paths.find((path) => existsSync(path)) ?? null;

@@ -4,7 +4,10 @@ import { lateProvider } from "../late-provider.js";
 import type { WorkerReference } from "../worker-reference.js";
 
 /** What an operator may tune of the sidecar; the rest follows from the worker. */
-export type ServiceTuning = Pick<SettingsInput, "metricsPort" | "logLevel" | "chain" | "jobs" | "services"> & {
+export type ServiceTuning = Pick<
+  SettingsInput,
+  "metricsPort" | "interruptions" | "logLevel" | "chain" | "jobs" | "services"
+> & {
   readonly inference?: Omit<SettingsInput["inference"], "ollamaUrl">;
 };
 

@@ -100,10 +100,13 @@ export function resolveWorker(name: string, args: LightchainWorkerArgs): Resolve
       ? { kind: "minimum", max: maxStake }
       : { kind: "fixed", amount: money("stake", args.stake) };
   const largest = wei((stake.kind === "fixed" ? stake.amount : maxStake) + gasReserve);
+  const host = resolveHost(args.host, check);
+  // A spot machine is told before it is taken back; on any other one nobody would answer.
+  const interruptions = "aws" in host && host.aws.spot ? ({ interruptions: "ec2" } as const) : {};
   return {
     name: check("its name", nameSchema, name),
     network: check("network", writtenNetworkSchema, args.network),
-    host: resolveHost(args.host, check),
+    host,
     models: check("models", modelsSchema, args.models),
     store: check("store", z.string().regex(/^[a-z-]+:.+/, "names no store, such as file:/path"), args.store),
     treasury: check("treasury", keyReferenceSchema, args.treasury),
@@ -121,7 +124,7 @@ export function resolveWorker(name: string, args: LightchainWorkerArgs): Resolve
     },
     exitMaxWaitMs: check("exitMaxWaitMs", z.number().int().positive(), args.exitMaxWaitMs ?? 900_000),
     patienceMs: check("patienceMs", z.number().int().positive(), args.patienceMs ?? defaultPatienceMs),
-    tuning: args.tuning ?? {},
+    tuning: { ...interruptions, ...args.tuning },
   };
 }
 
