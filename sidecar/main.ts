@@ -89,7 +89,7 @@ async function run(settings: Settings, credentials: Credentials, exit: Exit, log
   const notices = settings.interruptions === "ec2" ? createInterruptions({ log }) : undefined;
   const due = await notices?.look();
   // The machine is about to go: whoever began now would be cut off. It is tried again, in case that it does not.
-  if (due != null) return void (await leaveBecause(due, exit, log));
+  if (due != null) return leaveBecause(due, exit, log);
 
   const key = hexToBytes(signingKey);
   const clock = systemClock;
@@ -203,7 +203,7 @@ async function run(settings: Settings, credentials: Credentials, exit: Exit, log
   if ("what" in end) {
     log.warn({ event: "interruption", what: end.what, at: new Date(end.atMs).toISOString() }, "the machine will stop");
     await sidecar.drain(Math.max(0, Math.min(settings.jobs.shutdownMs, end.atMs - Date.now() - flushMs)));
-    return void (await leaveBecause(end, exit, log));
+    return leaveBecause(end, exit, log);
   }
   if (end.because !== null) log.fatal({ err: end.because, exit: end.exit }, "ending");
   if (end.exit === 0) await sidecar.drain(settings.jobs.shutdownMs);

@@ -26,8 +26,8 @@ export class ExitTakesLonger extends FleetError {
       /** What is waited for, in words. */
       readonly next?: string;
     },
-    /** Whether its sidecar goes on leaving meanwhile. */
-    byItself: boolean,
+    /** Whether its sidecar goes on leaving meanwhile; `rested`: on a machine that was stopped until then. */
+    byItself: boolean | "rested",
   ) {
     const jobs = what.jobs.map((job) => job.id.toString());
     const sessions = what.sessions.filter((one) => one.standing === "open").map((one) => one.id.toString());
@@ -36,9 +36,12 @@ export class ExitTakesLonger extends FleetError {
       "LF1510",
       `Worker ${worker} is leaving: ${listed("job", jobs)} and ${listed("open session", sessions)} keep it until ${when} at the earliest${what.next === undefined ? "" : ` (${what.next})`}; its stake stays locked until then.`,
       {
-        fix: byItself
-          ? `leave it running: it exits by itself. Then, from ${when}: pulumi destroy`
-          : `nothing serves it any more, so it does not leave by itself. From ${when}: pulumi destroy`,
+        fix:
+          byItself === "rested"
+            ? `nothing: its machine was stopped, costs no more than its disks, and comes back by itself to leave. Then, an hour after ${when}: pulumi destroy`
+            : byItself
+              ? `leave it running: it exits by itself. Then, from ${when}: pulumi destroy`
+              : `nothing serves it any more, so it does not leave by itself. From ${when}: pulumi destroy`,
       },
     );
   }
@@ -75,6 +78,7 @@ export async function leave(worker: WorkerReference, maxWaitMs: number, patience
   // Before anything is changed, and again after a long wait: a sidecar that hears nothing of the chain would only be waited for.
   const chainAnswers = (): Promise<void> => asking(() => askForHead(worker.network));
   await chainAnswers();
+  await openHost(worker.host).wake?.();
   const server = await asking(() => serverOf(worker, leaver));
   await withRecordLock(store, leaver.ref, async () => {
     const { record, version } = await store.read(leaver.ref, "worker");
@@ -173,7 +177,7 @@ async function untilGone(machine: Host, name: string, { generation, end, patienc
     }
     if (systemClock.now() < end) continue;
     await chainAnswers();
-    if (last !== undefined) throw new ExitTakesLonger(name, last, true);
+    if (last !== undefined) throw new ExitTakesLonger(name, last, (await rested(machine, last)) ? "rested" : true);
     const word = trouble?.summary ?? "nothing yet";
     throw new SidecarTooSlow(name, Math.round((end - begun) / 1000), word, "pulumi destroy");
   }
@@ -195,6 +199,21 @@ async function tell(
     const { code, summary, fix } = error;
     return { silence: { code, summary, fix } };
   }
+}
+
+/** Less is not worth a stop and a start (s). */
+const worthARest = 1_800n;
+/** How long after the moment it waits for a machine is back (s): blocks do not come at once. */
+const afterwards = 120n;
+
+/**
+ * Stops the machine of a worker that only waits for its jobs to be beyond dispute: quiet, so that no session can ask anything of it. Blocks have their own time, so that
+ * it is the wait that counts, not the date.
+ */
+async function rested(machine: Host, { quiet, nextAt, block }: SidecarStatus): Promise<boolean> {
+  if (machine.rest === undefined || !quiet || nextAt === null || block === null) return false;
+  const wait = nextAt - block.time;
+  return wait >= worthARest && machine.rest(systemClock.now() + Number(wait + afterwards) * 1_000);
 }
 
 /** A host that cannot be asked now proves nothing. */

@@ -29,6 +29,10 @@ export interface Host {
   present(bundle?: Hash): Promise<boolean>;
   /** How it is known that the machine itself is gone for good, where somebody can say so who is not the machine. `undefined`: it is not. Default: nobody can. */
   gone?(): Promise<string | undefined>;
+  /** Stops the machine until then (Unix ms), where somebody brings it back. @returns whether it rests. Default: it never does */
+  rest?(untilMs: number): Promise<boolean>;
+  /** Starts a machine that rests, and waits for it. Default: none rests. */
+  wake?(): Promise<void>;
 }
 
 /** A host as a program states it. Its identity is kind, name and root; another way to it makes it no other. */

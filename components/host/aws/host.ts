@@ -19,6 +19,8 @@ export interface SharedInRegion {
   readonly bucket: pulumi.Output<string>;
   /** Name of the machines' instance profile. */
   readonly profile: pulumi.Output<string>;
+  /** ARN of the role by which schedules start and stop them. */
+  readonly returns: pulumi.Output<string>;
   /** Id of their security group. */
   readonly firewall: pulumi.Output<string>;
   /** The subnet of a zone. `undefined`: the account's default network is meant. */
@@ -109,8 +111,8 @@ export class AwsHost extends pulumi.ComponentResource implements HostResource {
       { ...goesWithIt, deleteBeforeReplace: true },
     );
     const ssm: pulumi.Output<StatedSsmWay> = pulumi
-      .all([instance.id, shared.bucket])
-      .apply(([id, bucket]) => ({ region, instance: id, bucket, bootMs }));
+      .all([instance.id, shared.bucket, shared.returns])
+      .apply(([id, bucket, returns]) => ({ region, instance: id, bucket, returns, bootMs }));
     const disk = new JournalDisk(
       `${name}-journals`,
       { ssm, volume: attached.volumeId, at: `${root}/workers` },

@@ -34,6 +34,20 @@ export const rightsOfMachines = (): string =>
     Resource: "*",
   });
 
+/** EventBridge's schedules alone may take the role that brings machines back. Pure. */
+export const trustOfSchedules = (): string =>
+  document({ Effect: "Allow", Principal: { Service: "scheduler.amazonaws.com" }, Action: "sts:AssumeRole" });
+
+/** What a schedule may: start and stop this stack's machines, which are known by their tag: their ids are not known yet. Pure. */
+export const rightsOfSchedules = (region: string, stack: string): string =>
+  document({
+    Sid: "BringMachinesBack",
+    Effect: "Allow",
+    Action: ["ec2:StartInstances", "ec2:StopInstances"],
+    Resource: `arn:aws:ec2:${region}:*:instance/*`,
+    Condition: { StringEquals: { "aws:ResourceTag/lightchain:stack": stack } },
+  });
+
 /** A bucket that is asked over TLS only. Pure. @param arn of the bucket */
 export const onlyByTls = (arn: string): string =>
   document({

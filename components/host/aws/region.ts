@@ -10,7 +10,7 @@ import { RolePolicy } from "@pulumi/aws/iam/rolePolicy";
 import * as pulumi from "@pulumi/pulumi";
 import type { HostResource } from "../host-resource.js";
 import { AwsHost, type AwsHostArgs } from "./host.js";
-import { onlyByTls, rightsOfMachines, trustOfMachines } from "./policies.js";
+import { onlyByTls, rightsOfMachines, rightsOfSchedules, trustOfMachines, trustOfSchedules } from "./policies.js";
 import { Vpc, type VpcArgs } from "./vpc.js";
 
 /** A network of somebody's own. */
@@ -55,6 +55,7 @@ export class AwsRegion extends pulumi.ComponentResource {
   readonly bucket: pulumi.Output<string>;
   private readonly tags: Readonly<Record<string, string>>;
   private readonly profile: InstanceProfile;
+  private readonly returns: pulumi.Output<string>;
   private readonly firewall: SecurityGroup;
   private readonly subnetOf: ((zone: pulumi.Output<string>) => pulumi.Output<string>) | undefined;
 
@@ -64,7 +65,8 @@ export class AwsRegion extends pulumi.ComponentResource {
     const parent = { parent: this };
     this.region = region;
     this.account = args.account;
-    this.tags = { ...args.tags, "lightchain:stack": `${pulumi.getProject()}/${pulumi.getStack()}` };
+    const stack = `${pulumi.getProject()}/${pulumi.getStack()}`;
+    this.tags = { ...args.tags, "lightchain:stack": stack };
     const tags = (args.ready ?? pulumi.output(undefined)).apply(() => ({ ...this.tags }));
 
     const bucket = new Bucket(`${name}-bundles`, { region, forceDestroy: true, tags }, parent);
@@ -107,6 +109,14 @@ export class AwsRegion extends pulumi.ComponentResource {
       { ...parent, dependsOn: [rights] },
     );
 
+    const returning = new Role(`${name}-return`, { assumeRolePolicy: trustOfSchedules(), tags }, parent);
+    const brings = new RolePolicy(
+      `${name}-return`,
+      { role: returning.name, policy: rightsOfSchedules(region, stack) },
+      parent,
+    );
+    this.returns = pulumi.all([returning.arn, brings.id]).apply(([arn]) => arn);
+
     const { network = "default" } = args;
     const own =
       network !== "default" && !("vpc" in network) ? new Vpc(name, { ...network, region, tags }, parent) : undefined;
@@ -140,8 +150,8 @@ export class AwsRegion extends pulumi.ComponentResource {
 
   /** Makes a machine here, for a worker. */
   machine(name: string, args: Omit<AwsHostArgs, "region">, opts?: pulumi.ComponentResourceOptions): HostResource {
-    const { region, bucket, profile, firewall, subnetOf, zones, tags } = this;
-    const shared = { region, bucket, profile: profile.name, firewall: firewall.id, subnetOf, zones, tags };
+    const { region, bucket, profile, returns, firewall, subnetOf, zones, tags } = this;
+    const shared = { region, bucket, profile: profile.name, returns, firewall: firewall.id, subnetOf, zones, tags };
     return new AwsHost(name, { ...args, region: shared }, opts);
   }
 }

@@ -22,7 +22,7 @@ export async function accountOf(region: string): Promise<string> {
 }
 
 /** A state of EC2's, such as `running` or `terminated`; `undefined`: it knows of no such instance in the account. @throws AwsRefused LF1591 */
-async function stateOf(region: string, instance: string): Promise<string | undefined> {
+export async function stateOf(region: string, instance: string): Promise<string | undefined> {
   const { EC2Client, DescribeInstancesCommand } = load("@aws-sdk/client-ec2") as typeof Ec2Module;
   const client = new EC2Client(settings(region));
   try {

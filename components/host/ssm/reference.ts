@@ -11,6 +11,8 @@ export const ssmWay = {
   ),
   /** The bucket through which the bundle comes, below `lightchain-fleet/bundles`. The instance's role needs no right to it. */
   bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "a bucket's name"),
+  /** The role by which a schedule may start and stop it (ARN). Left out: it is never stopped while its worker only waits to leave. */
+  returns: z.string().startsWith("arn:", "a role's ARN").optional(),
 } as const;
 /** {@link ssmWay} as a schema. */
 export const ssmWaySchema = z.strictObject(ssmWay);

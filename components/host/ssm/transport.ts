@@ -9,6 +9,7 @@ import { InstanceGone } from "./errors.js";
 import { deliverBundle } from "./fetch.js";
 import { accountOf, goneForGood } from "./instance.js";
 import { instanceName, type SsmWay, type StatedSsmWay } from "./reference.js";
+import { mayRest, rest, wake } from "./rest.js";
 import { shellOn } from "./shell.js";
 
 /** Waits for an instance that may still be booting, and makes sure that it takes commands. */
@@ -42,6 +43,13 @@ export function openSsmHost(reference: Extract<HostReference, { kind: "ssm" }>):
       }),
     answers: (url) => host.call("answers", { url }).then(({ ok }) => ok),
     gone: () => goneForGood(reference),
+    rest: async (untilMs) => {
+      if (mayRest(reference)) await rest(reference, untilMs);
+      return mayRest(reference);
+    },
+    wake: async () => {
+      if (mayRest(reference)) await wake(reference);
+    },
     present: async (bundle) => {
       const found = await shell.run({ words: lookForBundles(root, bundle) }).catch(async (error: unknown) => {
         if (error instanceof InstanceGone) return null;

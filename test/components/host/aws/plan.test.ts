@@ -75,7 +75,9 @@ describe("what is made in a region", () => {
         "JournalDisk anna-host-journals",
         "Placement anna-host-placement",
         "Role frankfurt-machine",
+        "Role frankfurt-return",
         "RolePolicy frankfurt-machine",
+        "RolePolicy frankfurt-return",
         "SecurityGroup frankfurt-machine",
         "Volume anna-host-journals",
         "VolumeAttachment anna-host-journals",
@@ -127,7 +129,11 @@ test.each<[what: string, plan: () => Planned[], said: RegExp]>([
   ["IMDSv1", () => changed(/Instance$/, (one) => (one["metadataOptions"] = { httpTokens: "optional" })), /IMDSv1/],
   ["a disk in the clear", () => changed(/ebs\/volume/, (one) => (one["encrypted"] = false)), /not encrypted/],
   ["a root disk in the clear", () => changed(/Instance$/, (one) => (one["rootBlockDevice"] = {})), /root disk/],
-  ["user data with a key", () => changed(/Instance$/, (one) => (one["userData"] += "5e".repeat(32))), /too much/],
+  [
+    "user data with a key",
+    () => changed(/Instance$/, (one) => (one["userData"] = `#!/bin/sh\n${"5e".repeat(32)}`)),
+    /too much/,
+  ],
   ["a public bucket", () => changed(/PublicAccess/, (one) => (one["blockPublicPolicy"] = false)), /is off/],
   ["a bucket without encryption", () => made.filter(({ type }) => !/ServerSide/.test(type)), /has no aws:s3/],
   [

@@ -9,8 +9,8 @@ export interface Planned {
   readonly inputs: Readonly<Record<string, unknown>>;
 }
 
-/** Allow statements that may say `*`, and why: AWS lets these actions be allowed on everything alone. */
-const documentedWildcards = ["TakeCommands"];
+/** Allow statements that may say `*`: AWS lets the first's actions be allowed on everything alone; the second's are bound by the stack's tag. */
+const documentedWildcards = ["TakeCommands", "BringMachinesBack"];
 
 /** Types that can be tagged, by the SDK. */
 const tagged = [

@@ -1,0 +1,120 @@
+import { createRequire } from "node:module";
+import type * as Ec2Module from "@aws-sdk/client-ec2";
+import type * as SchedulerModule from "@aws-sdk/client-scheduler";
+import { systemClock } from "../../../system/clock.js";
+import { InstanceSilent } from "./errors.js";
+import { stateOf } from "./instance.js";
+import { refusalOf } from "./refusal.js";
+import type { SsmWay } from "./reference.js";
+import { shellOn } from "./shell.js";
+
+/*
+ * A machine that only waits is stopped meanwhile, and costs no more than its disks. It comes back by schedules of EventBridge's, so that no process has to live until then.
+ */
+
+/** An instance that may rest. */
+type Resting = SsmWay & { readonly instance: string; readonly returns: string };
+
+/** How long it is up when it comes back (ms): to settle, leave and sweep takes minutes. Then it is stopped again, whatever became of it. */
+const upMs = 3_600_000;
+/** How long stopping and starting may take (ms). */
+const changeMs = 600_000;
+const lookMs = 2_000;
+
+/** Whether an instance may be stopped: known by its id, and with a role that brings it back. Pure. */
+export const mayRest = (way: SsmWay): way is Resting => typeof way.instance === "string" && way.returns !== undefined;
+
+const load = createRequire(__filename); // by whoever has such a host, and by nobody else
+const settings = (region: string) => ({ region, retryMode: "adaptive", maxAttempts: 6 }) as const;
+const kinds = ["start", "stop"] as const;
+const scheduleName = (instance: string, kind: (typeof kinds)[number]): string => `lightchain-${instance}-${kind}`;
+/** A moment as a schedule has it, in UTC. Pure. */
+export const atExpression = (ms: number): string => `at(${new Date(ms).toISOString().slice(0, 19)})`;
+
+/**
+ * Stops an instance, once its return is sure: schedules start it at that time, and stop it an hour later. Done twice, it is done once.
+ * @param backMs when it is to be back (Unix ms)
+ * @throws AwsRefused LF1591
+ */
+export async function rest(way: Resting, backMs: number): Promise<void> {
+  const { region, instance, returns } = way;
+  const scheduler = load("@aws-sdk/client-scheduler") as typeof SchedulerModule;
+  const client = new scheduler.SchedulerClient(settings(region));
+  try {
+    for (const kind of kinds) {
+      const schedule = {
+        Name: scheduleName(instance, kind),
+        ScheduleExpression: atExpression(kind === "start" ? backMs : backMs + upMs),
+        FlexibleTimeWindow: { Mode: "OFF" as const },
+        ActionAfterCompletion: "DELETE" as const,
+        Target: {
+          Arn: `arn:aws:scheduler:::aws-sdk:ec2:${kind}Instances`,
+          RoleArn: returns,
+          Input: JSON.stringify({ InstanceIds: [instance] }),
+        },
+      };
+      try {
+        await client.send(new scheduler.CreateScheduleCommand(schedule));
+      } catch (error) {
+        if (!(error instanceof Error) || error.name !== "ConflictException") throw error;
+        await client.send(new scheduler.UpdateScheduleCommand(schedule));
+      }
+    }
+  } catch (error) {
+    throw refusalOf(error, "scheduler:CreateSchedule (and iam:PassRole)", region) ?? error;
+  } finally {
+    client.destroy();
+  }
+  await inEc2(region, "ec2:StopInstances", (client, ec2) =>
+    client.send(new ec2.StopInstancesCommand({ InstanceIds: [instance] })),
+  );
+}
+
+/** Starts an instance that rests, and waits until it takes commands; its schedules are taken back. One that runs is left alone. @throws InstanceSilent LF1590, AwsRefused LF1591 */
+export async function wake(way: Resting): Promise<void> {
+  const { region, instance } = way;
+  const end = systemClock.now() + changeMs;
+  let state = await stateOf(region, instance);
+  if (state !== "stopped" && state !== "stopping") return;
+  for (; state === "stopping"; state = await stateOf(region, instance)) {
+    if (systemClock.now() > end) throw new InstanceSilent(way, "it is stopping, and does not come to it");
+    await systemClock.sleep(lookMs);
+  }
+  await takeBack(way);
+  await inEc2(region, "ec2:StartInstances", (client, ec2) =>
+    client.send(new ec2.StartInstancesCommand({ InstanceIds: [instance] })),
+  );
+  await shellOn(way).run({ words: ["true"], waitMs: changeMs });
+}
+
+/** Takes back what was to bring an instance back. */
+export async function takeBack({ region, instance }: Resting): Promise<void> {
+  const { SchedulerClient, DeleteScheduleCommand } = load("@aws-sdk/client-scheduler") as typeof SchedulerModule;
+  const client = new SchedulerClient(settings(region));
+  try {
+    for (const kind of kinds)
+      await client.send(new DeleteScheduleCommand({ Name: scheduleName(instance, kind) })).catch((error: unknown) => {
+        if (!(error instanceof Error) || error.name !== "ResourceNotFoundException") throw error;
+      });
+  } catch (error) {
+    throw refusalOf(error, "scheduler:DeleteSchedule", region) ?? error;
+  } finally {
+    client.destroy();
+  }
+}
+
+async function inEc2(
+  region: string,
+  action: string,
+  work: (client: Ec2Module.EC2Client, ec2: typeof Ec2Module) => Promise<unknown>,
+): Promise<void> {
+  const ec2 = load("@aws-sdk/client-ec2") as typeof Ec2Module;
+  const client = new ec2.EC2Client(settings(region));
+  try {
+    await work(client, ec2);
+  } catch (error) {
+    throw refusalOf(error, action, region) ?? error;
+  } finally {
+    client.destroy();
+  }
+}
