@@ -3,10 +3,13 @@ import { defineConfig } from "vitest/config";
 /** The suites of hosts that are reached over a network, and of what they stand on: they need a Docker engine. */
 const hosts = ["machines", "hosts", "docker", "plugins"].map((folder) => `test/real/${folder}/**/*.test.ts`);
 
+/** The same in an emulated AWS, whose instances are such machines. */
+const aws = ["test/real/aws/**/*.test.ts"];
+
 /**
- * Three projects: `fast` starts no server and no child process, and is the inner loop: its files share their imports, which would take longer than
+ * Four projects: `fast` starts no server and no child process, and is the inner loop: its files share their imports, which would take longer than
  * the tests. `real` runs on geth, Ollama and the Pulumi engine, two files at a time because two cores are all it may count on. `hosts` is of that kind too,
- * on computers that are Docker containers; the engine is seen to once for all of them.
+ * on computers that are Docker containers; the engine is seen to once for all of them. So is `aws`.
  */
 export default defineConfig({
   test: {
@@ -25,22 +28,22 @@ export default defineConfig({
         test: {
           name: "real",
           include: ["test/real/**/*.test.ts"],
-          exclude: [...hosts, "node_modules/**"],
+          exclude: [...hosts, ...aws, "node_modules/**"],
           maxWorkers: 2,
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },
       },
-      {
+      ...Object.entries({ hosts, aws }).map(([name, include]) => ({
         test: {
-          name: "hosts",
-          include: hosts,
+          name,
+          include,
           globalSetup: "test/real/machines/setup.ts",
           maxWorkers: 2,
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },
-      },
+      })),
     ],
   },
 });

@@ -6,7 +6,7 @@ import { startProcess } from "../system/process.js";
 import { addReport, nothingYet, summary, type Tally } from "./test-report.js";
 
 /**
- * `npm test`: lint, format, types, fast tests, real tests, the tests of hosts; ends at the first that is red. Named test projects instead, as
+ * `npm test`: lint, format, types, fast tests, real tests, the tests of hosts and of AWS; ends at the first that is red. Named test projects instead, as
  * `npm run test:hosts` names one, are run alone. The last line says how many tests passed and failed; a red check before the tests counts as one failure.
  */
 const checks: readonly (readonly [name: string, ...command: string[]])[] = [
@@ -15,7 +15,7 @@ const checks: readonly (readonly [name: string, ...command: string[]])[] = [
   ["types", "tsc", "--noEmit"],
 ];
 
-const projects = ["fast", "real", "hosts"];
+const projects = ["fast", "real", "hosts", "aws"];
 
 async function main(asked: readonly string[]): Promise<void> {
   for (const [name, command, ...args] of asked.length > 0 ? [] : checks) {

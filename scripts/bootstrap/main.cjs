@@ -13,6 +13,7 @@ const commands = {
   test: { program: "dist/scripts/test.js", toolchain: true },
   "test-fast": { program: "node_modules/vitest/vitest.mjs", args: ["run", "--project", "fast"], compiled: false },
   "test-hosts": { program: "dist/scripts/test.js", args: ["hosts"], toolchain: true },
+  "test-aws": { program: "dist/scripts/test.js", args: ["aws"], toolchain: true },
   bench: { program: "dist/test/bench/main.js", toolchain: true },
   soak: { program: "dist/scripts/soak.js", toolchain: true },
   devnet: { program: "dist/devnet/main.js", toolchain: true },
