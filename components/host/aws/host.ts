@@ -9,6 +9,7 @@ import type { MachineArgs } from "../runtime-args.js";
 import { SsmHost } from "../ssm/host.js";
 import type { StatedSsmWay } from "../ssm/reference.js";
 import type { ResolvedAwsMachine } from "./args.js";
+import { watchMachine } from "./alarms.js";
 import { JournalDisk } from "./journal-disk.js";
 import { Placement } from "./placement.js";
 import { userData } from "./user-data.js";
@@ -25,6 +26,8 @@ export interface SharedInRegion {
   readonly firewall: pulumi.Output<string>;
   /** The subnet of a zone. `undefined`: the account's default network is meant. */
   readonly subnetOf: ((zone: pulumi.Output<string>) => pulumi.Output<string>) | undefined;
+  /** Who is told of its alarms (ARN). */
+  readonly topic: pulumi.Input<string> | undefined;
   /** Zones that there are subnets for; `null`: all. */
   readonly zones: readonly string[] | null;
   readonly tags: Readonly<Record<string, string>>;
@@ -105,6 +108,7 @@ export class AwsHost extends pulumi.ComponentResource implements HostResource {
       { ...parent, ignoreChanges: ["userData"], deleteBeforeReplace: true },
     );
     const goesWithIt = { parent: this, deletedWith: instance };
+    watchMachine(name, { region, instance: instance.id, spot: machine.spot, topic: shared.topic, tags }, parent);
     const attached = new VolumeAttachment(
       `${name}-journals`,
       { region, deviceName: "/dev/sdj", instanceId: instance.id, volumeId: journals.id },

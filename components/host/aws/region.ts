@@ -9,6 +9,7 @@ import { Role } from "@pulumi/aws/iam/role";
 import { RolePolicy } from "@pulumi/aws/iam/rolePolicy";
 import * as pulumi from "@pulumi/pulumi";
 import type { HostResource } from "../host-resource.js";
+import { topicOf, type AlarmsTo } from "./alarms.js";
 import { AwsHost, type AwsHostArgs } from "./host.js";
 import { onlyByTls, rightsOfMachines, rightsOfSchedules, trustOfMachines, trustOfSchedules } from "./policies.js";
 import { Vpc, type VpcArgs } from "./vpc.js";
@@ -30,6 +31,8 @@ export interface AwsRegionArgs {
   readonly network?: "default" | VpcArgs | GivenNetwork;
   /** TCP ports beside 443 that machines may call: those of a network's endpoints. Default: none. */
   readonly egressPorts?: readonly number[];
+  /** Who is told when a machine fails AWS's checks. Default: nobody. */
+  readonly alarms?: AlarmsTo;
   /** Tags on everything that is made. */
   readonly tags?: Readonly<Record<string, string>>;
   /** What has to be over before anything is made. Default: nothing. */
@@ -57,6 +60,7 @@ export class AwsRegion extends pulumi.ComponentResource {
   private readonly profile: InstanceProfile;
   private readonly returns: pulumi.Output<string>;
   private readonly firewall: SecurityGroup;
+  private readonly topic: pulumi.Input<string> | undefined;
   private readonly subnetOf: ((zone: pulumi.Output<string>) => pulumi.Output<string>) | undefined;
 
   constructor(name: string, args: AwsRegionArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -145,13 +149,24 @@ export class AwsRegion extends pulumi.ComponentResource {
       },
       parent,
     );
+    this.topic = args.alarms && topicOf(name, args.alarms, { region, tags }, parent);
     this.registerOutputs({ bucket: this.bucket });
   }
 
   /** Makes a machine here, for a worker. */
   machine(name: string, args: Omit<AwsHostArgs, "region">, opts?: pulumi.ComponentResourceOptions): HostResource {
-    const { region, bucket, profile, returns, firewall, subnetOf, zones, tags } = this;
-    const shared = { region, bucket, profile: profile.name, returns, firewall: firewall.id, subnetOf, zones, tags };
+    const { region, bucket, profile, returns, firewall, subnetOf, zones, tags, topic } = this;
+    const shared = {
+      topic,
+      region,
+      bucket,
+      profile: profile.name,
+      returns,
+      firewall: firewall.id,
+      subnetOf,
+      zones,
+      tags,
+    };
     return new AwsHost(name, { ...args, region: shared }, opts);
   }
 }

@@ -35,7 +35,13 @@ beforeAll(async () => {
     ...{ bundle: join(folder, "bundle"), ready: pulumi.output(undefined), models: ["llama3-8b"] },
   };
   const zones = ["eu-central-1a", "eu-central-1c"];
-  const plain = new AwsRegion("frankfurt", { region: "eu-central-1", egressPorts: [8_545], tags: { team: "gpu" } });
+  const alarms = { email: "me@example.org" };
+  const plain = new AwsRegion("frankfurt", {
+    region: "eu-central-1",
+    egressPorts: [8_545],
+    tags: { team: "gpu" },
+    alarms,
+  });
   const own = new AwsRegion("ireland", { region: "eu-west-1", network: { zones } });
   const subnets = { "eu-central-1a": "subnet-01234567" };
   const given = new AwsRegion("given", { region: "eu-central-1", network: { vpc: "vpc-1", subnets } });
@@ -73,12 +79,16 @@ describe("what is made in a region", () => {
         "Instance anna-host",
         "InstanceProfile frankfurt-machine",
         "JournalDisk anna-host-journals",
+        "MetricAlarm anna-host-hardware",
+        "MetricAlarm anna-host-system",
         "Placement anna-host-placement",
         "Role frankfurt-machine",
         "Role frankfurt-return",
         "RolePolicy frankfurt-machine",
         "RolePolicy frankfurt-return",
         "SecurityGroup frankfurt-machine",
+        "Topic frankfurt-alarms",
+        "TopicSubscription frankfurt-alarms",
         "Volume anna-host-journals",
         "VolumeAttachment anna-host-journals",
       ]
@@ -112,6 +122,17 @@ describe("what is made in a region", () => {
     });
     expect(named("aws:ec2/instance:Instance", "anna-host")["instanceMarketOptions"]).toBeUndefined();
   });
+});
+
+test("a machine on failing hardware is moved, and somebody told; on spot nobody moves it, and an alarm for nobody is none", () => {
+  const actions = (name: string) => named("aws:cloudwatch/metricAlarm:MetricAlarm", name)["alarmActions"];
+  expect(actions("anna-host-hardware")).toEqual([
+    "arn:aws:automate:eu-central-1:ec2:recover",
+    "arn:aws:s3:::frankfurt-alarms",
+  ]);
+  expect(actions("carla-host-hardware")).toHaveLength(1);
+  const alarmed = made.filter(({ type }) => type.endsWith(":MetricAlarm")).map(({ name }) => name);
+  expect(alarmed.sort()).toEqual(["anna-host-hardware", "anna-host-system", "carla-host-hardware"]);
 });
 
 /** A plan with one thing changed. */
