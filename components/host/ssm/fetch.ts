@@ -58,18 +58,18 @@ export async function deliverBundle(
 }
 
 async function store(
-  { HeadObjectCommand, PutObjectCommand }: typeof S3Module,
+  s3: typeof S3Module,
   client: S3Module.S3Client,
   { bucket, key, file, sha256 }: { bucket: string; key: string; file: string; sha256: string },
 ): Promise<void> {
   try {
-    await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+    await client.send(new s3.HeadObjectCommand({ Bucket: bucket, Key: key }));
   } catch (error) {
-    // Whoever may not list a bucket is told of everything that is not there that it may not be seen.
-    if (!(error instanceof Error) || !/NotFound|NoSuchKey|Forbidden|AccessDenied|403/.test(error.name)) throw error;
+    // Whoever may not list a bucket is told of everything that is not there that it may not be seen. Such an answer has no body, and so no name.
+    if (!(error instanceof s3.S3ServiceException) || ![403, 404].includes(error.$metadata.httpStatusCode ?? 0)) throw error;
     const { size } = await stat(file);
     await client.send(
-      new PutObjectCommand({
+      new s3.PutObjectCommand({
         ...{ Bucket: bucket, Key: key, Body: createReadStream(file), ContentLength: size },
         ChecksumSHA256: Buffer.from(sha256, "hex").toString("base64"),
         ServerSideEncryption: "AES256",

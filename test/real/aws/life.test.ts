@@ -1,5 +1,5 @@
 import { EC2Client, TerminateInstancesCommand } from "@aws-sdk/client-ec2";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { findSecrets } from "../../../keystore/secret-scan.js";
 import type { Address } from "../../../schema/units.js";
 import { changed } from "../../../scripts/rehearsal/engine.js";
@@ -23,6 +23,11 @@ describe.skipIf(whyNot !== undefined)(`workers in two regions of AWS${because(wh
     stage = await fleet.stage();
   }, 600_000);
   afterAll(() => fleet?.end());
+  // What the engine said is the only word of what went wrong on a machine that is gone by then.
+  beforeEach(({ onTestFailed }) => {
+    const from = fleet.said.length;
+    onTestFailed(() => void process.stderr.write(`${fleet.said.slice(from).slice(-120).join("\n")}\n`));
+  });
 
   const nonces = () =>
     Promise.all(Object.values(workers).map((address) => stage.client.getTransactionCount({ address })));
