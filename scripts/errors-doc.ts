@@ -28,7 +28,7 @@ const chapters: Readonly<Record<string, string>> = {
   "3": "Host",
   "4": "Sidecar",
   "5": "Resources and preflight",
-  "6": "The fleet command",
+  "6": "The fleet command, and regions of AWS",
 };
 
 /**
