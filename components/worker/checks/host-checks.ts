@@ -5,6 +5,7 @@ import { isPortTaken } from "../../../system/net.js";
 import { runProcess } from "../../../system/process.js";
 import { HostFolderUnwritable } from "../../host/local/transport.js";
 import type { ResolvedHost } from "../resolve-host.js";
+import { awsChecks } from "./aws-checks.js";
 import type { Check } from "./check.js";
 import { dockerChecks } from "./docker-checks.js";
 import { sshChecks } from "./ssh-checks.js";
@@ -101,6 +102,7 @@ export const hostChecks: readonly Check[] = [
   ...sshChecks,
   ...ssmChecks,
   ...dockerChecks,
+  ...awsChecks,
 ];
 
 const isThere = (path: string): Promise<boolean> =>
