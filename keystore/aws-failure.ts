@@ -28,9 +28,9 @@ export function awsFailure(error: unknown, asked: Asked): FleetError {
   if (isNoCredentials(error)) return new AwsCredentialsUnusable(region, "none were found", cause);
   if (refusedCredentials.has(code))
     return new AwsCredentialsUnusable(region, refusedCredentials.get(code) ?? code, cause);
-  if (/AccessDenied|NotAuthorized|UnauthorizedOperation/.test(code))
+  if (isDenied(error))
     return new AwsAccessDenied(deniedAction(error, action), deniedResource(error, region, name), cause);
-  if (throttles.has(code) || statusOf(error) === 429) return new AwsThrottled(action, region, cause);
+  if (isThrottle(error)) return new AwsThrottled(action, region, cause);
   if (code === "DecryptionFailure" || code === "EncryptionFailure" || /^KMS/.test(code))
     return new SecretKeyUnusable(name, region, cause);
   const system = systemCodeOf(error);
@@ -41,9 +41,11 @@ export function awsFailure(error: unknown, asked: Asked): FleetError {
 /** What the SDK and AWS call a failure: `AccessDeniedException`. */
 export const codeOf = (error: unknown): string => (error instanceof Error ? error.name : "nothing");
 
-const refusedCredentials: ReadonlyMap<string, string> = new Map([
+/** What AWS says of credentials that it does not take, by its code, for a person. */
+export const refusedCredentials: ReadonlyMap<string, string> = new Map([
   ["UnrecognizedClientException", "it does not know them here"],
   ["InvalidClientTokenId", "it does not know them here"],
+  ["AuthFailure", "it does not know them here"],
   ["InvalidSignatureException", "their secret half is wrong, or this machine's clock is"],
   ["SignatureDoesNotMatch", "their secret half is wrong, or this machine's clock is"],
   ["IncompleteSignature", "they are incomplete"],
@@ -60,8 +62,15 @@ const throttles = new Set([
   ...["TooManyRequestsException", "RequestLimitExceeded", "SlowDown", "ProvisionedThroughputExceededException"],
 ]);
 
+/** Whether AWS says that it is asked too often. */
+export const isThrottle = (error: unknown): boolean => throttles.has(codeOf(error)) || statusOf(error) === 429;
+
+/** Whether these credentials may not do what was asked. */
+export const isDenied = (error: unknown): boolean =>
+  /AccessDenied|NotAuthorized|UnauthorizedOperation/.test(codeOf(error));
+
 /** The SDK's own error when its chain of places for credentials ends, or a place has them no longer. */
-const isNoCredentials = (error: unknown): boolean =>
+export const isNoCredentials = (error: unknown): boolean =>
   ["CredentialsProviderError", "TokenProviderError", "ProviderError"].includes(codeOf(error));
 
 /** AWS names both in its sentence; where it does not, what was asked is told. */
@@ -82,13 +91,14 @@ function statusOf(error: unknown): number | undefined {
   const { httpStatusCode } = metadataOf(error);
   return typeof httpStatusCode === "number" ? httpStatusCode : undefined;
 }
-const requestOf = (error: unknown): string => {
+/** AWS's own number of the request, to ask its support with. */
+export const requestOf = (error: unknown): string => {
   const { requestId } = metadataOf(error);
   return typeof requestId === "string" && /^[A-Za-z0-9-]+$/.test(requestId) ? ` (request ${requestId})` : "";
 };
 
 /** `ECONNREFUSED` and the like, also from below the SDK's wrapping. */
-function systemCodeOf(error: unknown): string | undefined {
+export function systemCodeOf(error: unknown): string | undefined {
   for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
     const { code } = at as NodeJS.ErrnoException;
     if (typeof code === "string" && /^E[A-Z_]+$/.test(code)) return code;

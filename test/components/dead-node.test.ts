@@ -85,14 +85,9 @@ const stateOf = (kind: keyof Implementations): Record<string, unknown> => {
       };
     case "placement":
       return {
-        ...{ region: "eu-central-1", host: "home-host", types: ["g6.xlarge"], zones: null, spot: false, ami: null },
-        ...{
-          type: "g6.xlarge",
-          zone: "eu-central-1a",
-          chosenAmi: "ami-01234567",
-          architecture: "x64",
-          reservation: "",
-        },
+        ...{ region: "eu-central-1", worker: "home", host: "home-host", machine: { types: ["g6.xlarge"] } },
+        ...{ models: [], contextTokens: 0, tags: {} },
+        ...{ type: "g6.xlarge", zone: "eu-central-1a", ami: "ami-01234567", reservation: "" },
       };
     case "journalDisk":
       return {

@@ -1,10 +1,6 @@
 import { createRequire } from "node:module";
 import type * as Ec2Module from "@aws-sdk/client-ec2";
-import type * as SsmModule from "@aws-sdk/client-ssm";
 import { refusalOf } from "../ssm/refusal.js";
-import { AmiMissing } from "./errors.js";
-import type { GpuInstanceType } from "./instance-types.js";
-import type { Candidate } from "./candidates.js";
 
 /*
  * What the providers of a machine in AWS ask and say. The clients are loaded by whoever has such a machine, and by nobody else.
@@ -30,31 +26,22 @@ async function asking<T>(
   }
 }
 
-/** Where a region offers which of these types. */
-export const offeringsOf = (region: string, types: readonly string[]): Promise<Candidate[]> =>
-  asking("ec2:DescribeInstanceTypeOfferings", region, async (client) => {
-    const { paginateDescribeInstanceTypeOfferings } = ec2();
-    const found: Candidate[] = [];
-    const asked = {
-      LocationType: "availability-zone" as const,
-      Filters: [{ Name: "instance-type", Values: [...types] }],
-    };
-    for await (const { InstanceTypeOfferings = [] } of paginateDescribeInstanceTypeOfferings({ client }, asked))
-      for (const { InstanceType, Location } of InstanceTypeOfferings)
-        if (InstanceType !== undefined && Location !== undefined) found.push({ type: InstanceType, zone: Location });
-    return found;
-  });
+/** A machine of some type somewhere. */
+export interface Place {
+  readonly type: string;
+  readonly zone: string;
+}
 
-/** Marks what was reserved for a host. */
-const hostTag = "lightchain:host";
+/** Tags of a host's own, by which what was reserved for it is found again. */
+type Tags = Readonly<Record<string, string>>;
 
 /** A reservation of before that still holds for a host. */
-export const reservationOf = (region: string, host: string): Promise<(Candidate & { id: string }) | undefined> =>
+export const reservationOf = (region: string, tags: Tags): Promise<(Place & { id: string }) | undefined> =>
   asking("ec2:DescribeCapacityReservations", region, async (client) => {
     const { CapacityReservations = [] } = await client.send(
       new (ec2().DescribeCapacityReservationsCommand)({
         Filters: [
-          { Name: `tag:${hostTag}`, Values: [host] },
+          ...Object.entries(tags).map(([name, value]) => ({ Name: `tag:${name}`, Values: [value] })),
           { Name: "state", Values: ["active"] },
         ],
       }),
@@ -72,11 +59,12 @@ export type NotReserved = "no capacity" | "not reservable";
 /** Reserves one machine for the next two hours. @returns its id, or why there is none */
 export const reserve = (
   region: string,
-  { type, zone }: Candidate,
-  host: string,
+  { type, zone }: Place,
+  tags: Tags,
   nowMs: number,
 ): Promise<{ id: string } | NotReserved> =>
   asking("ec2:CreateCapacityReservation", region, async (client) => {
+    const tagList = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
     try {
       const { CapacityReservation } = await client.send(
         new (ec2().CreateCapacityReservationCommand)({
@@ -87,7 +75,7 @@ export const reserve = (
           InstanceMatchCriteria: "open",
           EndDateType: "limited",
           EndDate: new Date(nowMs + reservedMs),
-          TagSpecifications: [{ ResourceType: "capacity-reservation", Tags: [{ Key: hostTag, Value: host }] }],
+          TagSpecifications: [{ ResourceType: "capacity-reservation", Tags: tagList }],
         }),
       );
       const id = CapacityReservation?.CapacityReservationId;
@@ -109,24 +97,3 @@ export const cancelReservation = (region: string, id: string): Promise<void> =>
       if (!(error instanceof Error) || !/NotFound|InvalidState/.test(error.name)) throw error;
     }
   });
-
-/** Where AWS publishes the image of today: driver, Docker and Systems Manager's agent are in it. Pure. */
-export const amiParameter = (architecture: GpuInstanceType["architecture"]): string =>
-  `/aws/service/deeplearning/ami/${architecture === "arm64" ? "arm64" : "x86_64"}/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id`;
-
-/** @throws AmiMissing LF1803 */
-export async function latestAmi(region: string, architecture: GpuInstanceType["architecture"]): Promise<string> {
-  const { SSMClient, GetParameterCommand } = load("@aws-sdk/client-ssm") as typeof SsmModule;
-  const client = new SSMClient(settings(region));
-  const name = amiParameter(architecture);
-  try {
-    const ami = (await client.send(new GetParameterCommand({ Name: name }))).Parameter?.Value;
-    if (ami === undefined) throw new AmiMissing(region, name);
-    return ami;
-  } catch (error) {
-    if (error instanceof Error && error.name === "ParameterNotFound") throw new AmiMissing(region, name);
-    throw refusalOf(error, "ssm:GetParameter", region) ?? error;
-  } finally {
-    client.destroy();
-  }
-}

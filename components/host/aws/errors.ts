@@ -1,9 +1,9 @@
 import { FleetError } from "../../../schema/errors.js";
-import type { Candidate } from "./candidates.js";
+import type { Place } from "./ec2.js";
 
 /** LF1800: AWS has none of the wanted machines to give at this moment. */
 export class NoCapacity extends FleetError {
-  constructor(region: string, tried: readonly Candidate[]) {
+  constructor(region: string, tried: readonly Place[]) {
     const list = tried.map(({ type, zone }) => `${type} in ${zone}`).join(", ");
     super("LF1800", `AWS has no machine to give in ${region} now: ${list} were asked for.`, {
       fix: "add a type or a zone (fleet fit names types), or wait; then run the same command again. Nothing was made or is billed.",
@@ -11,16 +11,13 @@ export class NoCapacity extends FleetError {
   }
 }
 
-/** LF1801: none of the wanted types is offered in any of the wanted zones. */
-export class NotOffered extends FleetError {
+/** LF1801: there is no place to try for a machine: no wanted type is offered in a wanted zone, or AWS does not let us find out where. */
+export class NoPlace extends FleetError {
   constructor(region: string, types: readonly string[], zones: readonly string[] | null) {
-    super(
-      "LF1801",
-      `${region} offers ${types.join(", ")} in ${zones === null ? "none of its zones" : `none of ${zones.join(", ")}`}.`,
-      {
-        fix: `choose from: aws ec2 describe-instance-type-offerings --region ${region} --location-type availability-zone --filters Name=instance-type,Values=<type>`,
-      },
-    );
+    const where = zones === null ? "any zone that is known" : zones.join(", ");
+    super("LF1801", `In ${region} no place is known for ${types.join(", ")}: none is offered in ${where}.`, {
+      fix: `name zones that have it, or allow ec2:DescribeInstanceTypeOfferings: aws ec2 describe-instance-type-offerings --region ${region} --location-type availability-zone --filters Name=instance-type,Values=<type>`,
+    });
   }
 }
 
@@ -33,11 +30,11 @@ export class JournalDiskUnready extends FleetError {
   }
 }
 
-/** LF1803: AWS publishes no image for such machines in a region. */
-export class AmiMissing extends FleetError {
-  constructor(region: string, parameter: string) {
-    super("LF1803", `${region} has no image at ${parameter}.`, {
-      fix: "name one with ami: it needs a driver of NVIDIA's, Systems Manager's agent, curl and zstd.",
+/** LF1803: which image a machine is to boot is not known: AWS names none, or does not let us read which. */
+export class ImageUnknown extends FleetError {
+  constructor(region: string, architecture: string) {
+    super("LF1803", `No image is known for ${architecture} machines in ${region}.`, {
+      fix: "allow ssm:GetParameter, or name an image with ami: it needs a driver of NVIDIA's, Systems Manager's agent, curl and zstd.",
     });
   }
 }

@@ -11,6 +11,7 @@ import type { StatedSsmWay } from "../ssm/reference.js";
 import type { ResolvedAwsMachine } from "./args.js";
 import { watchMachine } from "./alarms.js";
 import { JournalDisk } from "./journal-disk.js";
+import { rootGibOf } from "./preflight/cost.js";
 import { Placement } from "./placement.js";
 import { userData } from "./user-data.js";
 
@@ -72,9 +73,10 @@ export class AwsHost extends pulumi.ComponentResource implements HostResource {
     const placement = new Placement(
       `${name}-placement`,
       {
-        ...{ region, types: machine.types, spot: machine.spot, ami: machine.ami ?? null },
-        host: ready.apply(() => host),
-        zones: machine.zones ?? shared.zones,
+        ...{ region, worker, host: ready.apply(() => host), models: args.models ?? [] },
+        contextTokens: typeof args.contextLength === "number" ? args.contextLength : 0,
+        machine: { ...machine, ...(shared.zones === null || machine.zones ? {} : { zones: [...shared.zones] }) },
+        tags: { "lightchain:host": host, "lightchain:stack": shared.tags["lightchain:stack"] ?? "" },
       },
       parent,
     );
@@ -86,7 +88,7 @@ export class AwsHost extends pulumi.ComponentResource implements HostResource {
     const instance = new Instance(
       name,
       {
-        ...{ region, ami: placement.chosenAmi, instanceType: placement.type },
+        ...{ region, ami: placement.ami, instanceType: placement.type },
         ...(shared.subnetOf === undefined
           ? { availabilityZone: placement.zone }
           : { subnetId: shared.subnetOf(placement.zone) }),
@@ -97,7 +99,7 @@ export class AwsHost extends pulumi.ComponentResource implements HostResource {
           instanceMetadataTags: "disabled",
         },
         rootBlockDevice: {
-          ...{ volumeType: "gp3", volumeSize: machine.rootGiB ?? rootGiB(args.models ?? []) },
+          ...{ volumeType: "gp3", volumeSize: rootGibOf({ machine, models: (args.models ?? []).map(needsOf) }) },
           ...{ encrypted: true, deleteOnTermination: true, tags },
         },
         ...(machine.spot ? { instanceMarketOptions: spotThatComesBack } : {}),
@@ -134,10 +136,4 @@ export class AwsHost extends pulumi.ComponentResource implements HostResource {
 const spotThatComesBack = {
   marketType: "spot",
   spotOptions: { spotInstanceType: "persistent", instanceInterruptionBehavior: "stop" },
-};
-
-/** The system with its drivers, some room, and the models. Pure. */
-export const rootGiB = (models: readonly string[]): number => {
-  const weights = models.reduce((sum, name) => sum + (needsOf(name).diskBytes ?? 0), 0);
-  return Math.ceil((100 + weights / 1024 ** 3) / 10) * 10;
 };

@@ -1,49 +1,74 @@
 import { z } from "zod";
 import { systemClock } from "../../../system/clock.js";
 import { implement } from "../../implementation.js";
+import { needsOf } from "../../models/needs.js";
 import { tell } from "../../tell.js";
-import { regionSchema } from "./args.js";
-import { cancelReservation, latestAmi, offeringsOf, reservationOf, reserve } from "./ec2.js";
-import { NoCapacity, NotOffered } from "./errors.js";
+import { awsMachineSchema, regionSchema } from "./args.js";
+import { cancelReservation, reservationOf, reserve, type Place } from "./ec2.js";
+import { ImageUnknown, NoCapacity, NoPlace } from "./errors.js";
 import { gpuInstanceTypes } from "./instance-types.js";
-import { candidates, type Candidate } from "./candidates.js";
+import { candidates } from "./preflight/candidates.js";
+import { knownOf, type AwsWorker, type RegionFacts } from "./preflight/facts.js";
+import { lookAtRegion } from "./preflight/look.js";
 
 const inputs = z.object({
   region: regionSchema,
+  worker: z.string().min(1),
   host: z.string().min(1),
-  types: z.array(z.string()).min(1),
-  zones: z.array(z.string()).nullable(),
-  spot: z.boolean(),
-  ami: z.string().nullable(),
+  machine: awsMachineSchema,
+  models: z.array(z.string()),
+  contextTokens: z.number().int().nonnegative(),
+  /** That tell this host's from everybody else's. */
+  tags: z.record(z.string(), z.string()),
 });
 const computed = z.object({
   type: z.string(),
   zone: z.string(),
-  chosenAmi: z.string(),
-  architecture: z.enum(["x64", "arm64"]),
+  ami: z.string(),
   /** Empty: none was made. */
   reservation: z.string(),
 });
 type Inputs = z.infer<typeof inputs>;
 
-/** The first candidate that AWS has a machine of, and keeps for us. One that was reserved by an interrupted run is taken up. */
-async function choose({ region, host, types, zones, spot }: Inputs): Promise<Candidate & { reservation: string }> {
-  const there = spot ? undefined : await reservationOf(region, host);
-  if (there !== undefined && types.includes(there.type) && (zones === null || zones.includes(there.zone)))
-    return { type: there.type, zone: there.zone, reservation: there.id };
-  const all = candidates(host, types, zones, await offeringsOf(region, types));
-  if (all.length === 0) throw new NotOffered(region, types, zones);
-  for (const one of all) {
-    const reserved = spot ? "not reservable" : await reserve(region, one, host, systemClock.now());
+const wanted = ({ worker, machine, models, contextTokens }: Inputs): AwsWorker => ({
+  ...{ name: worker, machine, contextTokens, parallel: 1 },
+  models: models.map(needsOf),
+});
+
+/** The first place that AWS has a machine at, and keeps it for us. One that was reserved by an interrupted run is taken up. */
+async function choose(asked: Inputs, facts: RegionFacts): Promise<Place & { reservation: string }> {
+  const { region, tags, machine } = asked;
+  const places = candidates(wanted(asked), facts).flatMap(({ type, zone }) => (zone === null ? [] : [{ type, zone }]));
+  if (places.length === 0) throw new NoPlace(region, machine.types, machine.zones ?? null);
+  const there = machine.spot ? undefined : await reservationOf(region, tags);
+  const kept = places.find(({ type, zone }) => type === there?.type && zone === there.zone);
+  if (there !== undefined && kept !== undefined) return { ...kept, reservation: there.id };
+  for (const place of places) {
+    // what AWS has to spare cannot be reserved
+    const reserved = machine.spot ? "not reservable" : await reserve(region, place, tags, systemClock.now());
     if (reserved === "no capacity") continue;
-    return { ...one, reservation: reserved === "not reservable" ? "" : reserved.id };
+    return { ...place, reservation: reserved === "not reservable" ? "" : reserved.id };
   }
-  throw new NoCapacity(region, all);
+  throw new NoCapacity(region, places);
+}
+
+/** What a machine of a type boots. @throws ImageUnknown LF1803 */
+function imageFor(type: string, { region, machine }: Inputs, { images }: RegionFacts): string {
+  const architecture = gpuInstanceTypes.find(({ name }) => name === type)?.architecture ?? "x64";
+  const ami = machine.ami ?? knownOf(images[architecture]);
+  if (ami == null) throw new ImageUnknown(region, architecture);
+  return ami;
 }
 
 /** What is said of a wish that a machine which is there does not follow. Pure. */
-export const stays = (host: string, { type, zone, chosenAmi }: z.infer<typeof computed>): string =>
-  `host ${host} stays what it is: ${type} in ${zone}, ${chosenAmi}. Next: to have another machine, give the worker another hostName: it moves`;
+export const stays = (host: string, { type, zone, ami }: z.infer<typeof computed>): string =>
+  `host ${host} stays what it is: ${type} in ${zone}, ${ami}. Next: to have another machine, give the worker another hostName: it moves`;
+
+/** Whether a machine is asked for that is another one than there is. Pure. */
+const asksForAnother = ({ machine }: Inputs, { type, zone, ami }: z.infer<typeof computed>): boolean =>
+  !machine.types.includes(type) ||
+  machine.zones?.includes(zone) === false ||
+  (machine.ami !== undefined && machine.ami !== ami);
 
 /** Where a machine is, and which: chosen once. */
 export const placement = implement({
@@ -51,17 +76,15 @@ export const placement = implement({
   computed,
   identity: ["region", "host"],
   overlaps: true, // a worker moves from one to the other
-  create: async (wanted) => {
-    const { region, host, ami } = wanted;
-    const { type, zone, reservation } = await choose(wanted);
-    const architecture = gpuInstanceTypes.find(({ name }) => name === type)?.architecture ?? "x64";
-    const chosenAmi = ami ?? (await latestAmi(region, architecture));
-    return { id: `${region}:${host}`, computed: { type, zone, chosenAmi, architecture, reservation } };
+  create: async (asked) => {
+    const { region, host, machine } = asked;
+    const facts = await lookAtRegion(region, machine);
+    const place = await choose(asked, facts);
+    return { id: `${region}:${host}`, computed: { ...place, ami: imageFor(place.type, asked, facts) } };
   },
-  update: async ({ host }, before) => {
-    tell([stays(host, before)]);
-    const { type, zone, chosenAmi, architecture, reservation } = before;
-    return { type, zone, chosenAmi, architecture, reservation };
+  update: async (asked, before) => {
+    if (asksForAnother(asked, before)) tell([stays(asked.host, before)]);
+    return computed.parse(before);
   },
   delete: async ({ region, reservation }) => {
     if (reservation !== "") await cancelReservation(region, reservation);

@@ -1,19 +1,22 @@
 import * as pulumi from "@pulumi/pulumi";
 import { lateProvider } from "../../late-provider.js";
-import type { GpuInstanceType } from "./instance-types.js";
+import type { ResolvedAwsMachine } from "./args.js";
 
 /** Arguments of {@link Placement}. */
 export interface PlacementArgs {
   readonly region: string;
+  /** The worker's name: it has an order of its own over the zones. */
+  readonly worker: string;
   /** The host's name. */
   readonly host: pulumi.Input<string>;
-  /** Types that will do, the preferred one first. */
-  readonly types: readonly string[];
-  /** Zones that will do; `null`: all of the region. */
-  readonly zones: readonly string[] | null;
-  readonly spot: boolean;
-  /** The image to boot; `null`: AWS's Deep Learning AMI of the day. */
-  readonly ami: string | null;
+  /** What will do. */
+  readonly machine: ResolvedAwsMachine;
+  /** Models that it is to hold, by the network's names. */
+  readonly models: readonly string[];
+  /** Tokens of context that they are loaded with. */
+  readonly contextTokens: number;
+  /** Tags that tell this host's from everybody else's. */
+  readonly tags: Readonly<Record<string, string>>;
 }
 
 /**
@@ -25,17 +28,11 @@ export interface PlacementArgs {
 export class Placement extends pulumi.dynamic.Resource {
   declare readonly type: pulumi.Output<string>;
   declare readonly zone: pulumi.Output<string>;
-  declare readonly chosenAmi: pulumi.Output<string>;
-  declare readonly architecture: pulumi.Output<GpuInstanceType["architecture"]>;
+  /** The image to boot, by its id. */
+  declare readonly ami: pulumi.Output<string>;
 
   constructor(name: string, args: PlacementArgs, opts?: pulumi.CustomResourceOptions) {
-    const computed = {
-      type: undefined,
-      zone: undefined,
-      chosenAmi: undefined,
-      architecture: undefined,
-      reservation: undefined,
-    };
+    const computed = { type: undefined, zone: undefined, ami: undefined, reservation: undefined };
     super(lateProvider("placement"), name, { ...args, ...computed }, opts, "lightchain", "Placement");
   }
 }

@@ -66,7 +66,8 @@ async function store(
     await client.send(new s3.HeadObjectCommand({ Bucket: bucket, Key: key }));
   } catch (error) {
     // Whoever may not list a bucket is told of everything that is not there that it may not be seen. Such an answer has no body, and so no name.
-    if (!(error instanceof s3.S3ServiceException) || ![403, 404].includes(error.$metadata.httpStatusCode ?? 0)) throw error;
+    if (!(error instanceof s3.S3ServiceException) || ![403, 404].includes(error.$metadata.httpStatusCode ?? 0))
+      throw error;
     const { size } = await stat(file);
     await client.send(
       new s3.PutObjectCommand({

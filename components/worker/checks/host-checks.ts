@@ -5,6 +5,7 @@ import { isPortTaken } from "../../../system/net.js";
 import { runProcess } from "../../../system/process.js";
 import { HostFolderUnwritable } from "../../host/local/transport.js";
 import type { ResolvedHost } from "../resolve-host.js";
+import { awsChecks } from "./aws-checks.js";
 import type { Check } from "./check.js";
 import { dockerChecks } from "./docker-checks.js";
 import { sshChecks } from "./ssh-checks.js";
@@ -90,7 +91,7 @@ const localChecks: readonly HostCheck<LocalHostChoice>[] = [
 
 type LocalHostChoice = Exclude<ResolvedHost, { connection: unknown } | { ssm: unknown } | { docker: unknown }>;
 const isLocal = (host: ResolvedHost): host is LocalHostChoice =>
-  !("connection" in host) && !("ssm" in host) && !("docker" in host);
+  !("connection" in host) && !("ssm" in host) && !("aws" in host) && !("docker" in host);
 
 /** What must hold of the worker's host, asked of the right machine. */
 export const hostChecks: readonly Check[] = [
@@ -101,6 +102,7 @@ export const hostChecks: readonly Check[] = [
   ...sshChecks,
   ...ssmChecks,
   ...dockerChecks,
+  ...awsChecks,
 ];
 
 const isThere = (path: string): Promise<boolean> =>
