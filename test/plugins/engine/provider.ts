@@ -255,10 +255,10 @@ class InitFailed extends Error {
       .setReasonsList([this.message]);
     const any = new Any();
     any.pack(detail.serializeBinary(), "pulumirpc.ErrorResourceInitFailed");
-    const details = new Status().setCode(status.UNKNOWN).setMessage(this.message).addDetails(any);
+    const details = new Status().setCode(status.UNKNOWN).setMessage(this.message).setDetailsList([any]);
     const metadata = new Metadata();
     // where gRPC has what an error holds besides its text
-    metadata.add("grpc-status-details-bin", Buffer.from((details as unknown as Status).serializeBinary()));
+    metadata.add("grpc-status-details-bin", Buffer.from(details.serializeBinary()));
     return metadata;
   }
 }
