@@ -14,6 +14,10 @@ export const installCommandPlugin = (pulumiHome: string, node = process.execPath
 export const installDockerPlugin = (pulumiHome: string, node = process.execPath): Promise<string> =>
   installPlugin(pulumiHome, "docker", node);
 
+/** The same for the `aws` plugin. Where it is to ask, it learns from the environment that the engine has: `AWS_ENDPOINT_URL`. */
+export const installAwsPlugin = (pulumiHome: string, node = process.execPath): Promise<string> =>
+  installPlugin(pulumiHome, "aws", node);
+
 /**
  * Bundles `test/plugins/<name>/main.ts` into the plugin folder of a PULUMI_HOME. The folder's name has the version that the SDK asks the engine for, its own.
  * @returns the folder

@@ -3,7 +3,7 @@ import type { ResourceType } from "../engine/resource-type.js";
 import type { ObjectShape } from "../engine/shape.js";
 import type { Properties } from "../engine/values.js";
 import { docker, ifThere, labelsOf } from "./api.js";
-import { done } from "./done.js";
+import { done } from "../engine/done.js";
 
 /** Arguments of a container as far as this stand-in does them. */
 interface Given {

@@ -1,7 +1,7 @@
 import type { ResourceType } from "../engine/resource-type.js";
 import type { ObjectShape } from "../engine/shape.js";
 import { docker, ifThere, labelsOf } from "./api.js";
-import { done } from "./done.js";
+import { done } from "../engine/done.js";
 
 /** `docker:index/network:Network` (`resource_docker_network.go`): nothing of it can be changed in place. */
 export const network = (inputs: ObjectShape): ResourceType => ({

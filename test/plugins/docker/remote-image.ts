@@ -2,9 +2,8 @@ import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import type { ResourceType } from "../engine/resource-type.js";
 import type { ObjectShape } from "../engine/shape.js";
-import type { Properties } from "../engine/values.js";
 import { docker, ifThere } from "./api.js";
-import { done } from "./done.js";
+import { done } from "../engine/done.js";
 
 /**
  * `docker:index/remoteImage:RemoteImage` (`resource_docker_image.go`): built from a folder when it says so, else pulled unless it is there. Its delete removes it from
@@ -14,15 +13,10 @@ export const remoteImage = (inputs: ObjectShape): ResourceType => ({
   inputs,
   computed: ["imageId", "repoDigest"],
   replaces: ["name", "build", "platform", "pullTriggers", "triggers"],
-  check: (given) => [
-    ...done(["name", "build", "keepLocally", "forceRemove", "triggers"])(given),
-    ...done(["context", "dockerfile", "buildArgs"])((given["build"] ?? {}) as Properties).map(
-      ({ property, reason }) => ({
-        property: `build.${property}`,
-        reason,
-      }),
-    ),
-  ],
+  check: done([
+    ...["name", "keepLocally", "forceRemove", "triggers"],
+    ...["build.context", "build.dockerfile", "build.buildArgs"],
+  ]),
   idOf: ({ name, imageId }) => `${String(imageId)}${String(name)}`,
   create: async (given) => {
     const name = String(given["name"]);

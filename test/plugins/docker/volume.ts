@@ -1,7 +1,7 @@
 import type { ResourceType } from "../engine/resource-type.js";
 import type { ObjectShape } from "../engine/shape.js";
 import { docker, ifThere, labelsOf } from "./api.js";
-import { done } from "./done.js";
+import { done } from "../engine/done.js";
 
 /** `docker:index/volume:Volume` (`resource_docker_volume.go`): nothing of it can be changed in place. Its id is its name. */
 export const volume = (inputs: ObjectShape): ResourceType => ({

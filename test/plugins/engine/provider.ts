@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import {
   credentials,
+  Metadata,
   Server,
   ServerCredentials,
   status,
@@ -17,6 +18,7 @@ import {
   ConfigureResponse,
   CreateResponse,
   DiffResponse,
+  ErrorResourceInitFailed,
   GetSchemaResponse,
   InvokeResponse,
   PropertyDiff,
@@ -31,18 +33,21 @@ import {
   type ReadRequest,
   type UpdateRequest,
 } from "@pulumi/pulumi/proto/provider_pb.js";
+import { Status } from "@pulumi/pulumi/proto/status_pb.js";
+import { Any } from "google-protobuf/google/protobuf/any_pb.js";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb.js";
-import type { ResourceType, Work } from "./resource-type.js";
+import { difference } from "./difference.js";
+import { PartlyMade, type ResourceType, type Work } from "./resource-type.js";
 import { whatIsWrong } from "./shape.js";
 import {
   fromStruct,
   holdsSecret,
+  notYet,
   reveal,
   revealed,
   same,
   secret,
   toStruct,
-  unknownValue,
   type Properties,
 } from "./values.js";
 
@@ -124,25 +129,32 @@ export function servePlugin(plugin: Plugin, engineAddress: string): void {
 function check(type: ResourceType, request: CheckRequest): CheckResponse {
   const given = fromStruct(request.getNews());
   const failures = [...whatIsWrong(given, type.inputs), ...(type.check?.(revealed(given)) ?? [])];
-  const inputs = failures.length > 0 ? given : (type.withDefaults?.(given) ?? given);
+  const named = {
+    name: nameIn(request.getUrn()),
+    seed: request.getRandomseed_asU8(),
+    before: fromStruct(request.getOlds()),
+  };
+  const inputs = failures.length > 0 ? given : (type.withDefaults?.(given, named) ?? given);
   return new CheckResponse()
     .setInputs(toStruct(inputs))
     .setFailuresList(failures.map(({ property, reason }) => failure(property, reason)));
 }
 
-/** Inputs are compared with inputs: what the state holds besides is the provider's own. */
-function diff(type: ResourceType, request: DiffRequest): DiffResponse {
+async function diff(type: ResourceType, request: DiffRequest): Promise<DiffResponse> {
   const before = revealed(fromStruct(request.getOldInputs()));
   const after = revealed(fromStruct(request.getNews()));
-  const changed = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
-    (name) => !same(before[name], after[name]) && !request.getIgnorechangesList().includes(name),
+  const { changed, replaces, deleteBeforeReplace } = await difference(
+    type,
+    before,
+    after,
+    request.getIgnorechangesList(),
   );
-  const replaces = changed.filter((name) => type.replaces.includes(name));
   const { DIFF_NONE, DIFF_SOME } = DiffResponse.DiffChanges;
   const response = new DiffResponse()
     .setChanges(changed.length > 0 ? DIFF_SOME : DIFF_NONE)
-    .setDiffsList(changed)
-    .setReplacesList(replaces)
+    .setDiffsList([...changed])
+    .setReplacesList([...replaces])
+    .setDeletebeforereplace(deleteBeforeReplace)
     .setHasdetaileddiff(true);
   for (const name of changed) {
     const kind = kindOf(name in before, name in after, replaces.includes(name));
@@ -160,19 +172,28 @@ function kindOf(wasThere: boolean, isThere: boolean, replaces: boolean): Propert
 
 async function create(type: ResourceType, request: CreateRequest, work: Work): Promise<CreateResponse> {
   const inputs = fromStruct(request.getProperties());
-  if (request.getPreview()) return new CreateResponse().setProperties(toStruct(outputs(inputs, notYet(type))));
-  const computed = await type.create(revealed(inputs), work);
-  // the real provider of commands: the resource's name and eight random digits
-  const id =
-    type.idOf?.({ ...revealed(inputs), ...computed }) ??
-    `${request.getUrn().split("::").at(-1) ?? ""}${randomBytes(4).toString("hex")}`;
-  return new CreateResponse().setId(id).setProperties(toStruct(outputs(inputs, computed)));
+  if (request.getPreview())
+    return new CreateResponse().setProperties(toStruct(outputs(inputs, planned(type, inputs, undefined))));
+  try {
+    const computed = await type.create(revealed(inputs), work);
+    // the real provider of commands: the resource's name and eight random digits
+    const id =
+      type.idOf?.({ ...revealed(inputs), ...computed }) ??
+      `${nameIn(request.getUrn())}${randomBytes(4).toString("hex")}`;
+    return new CreateResponse().setId(id).setProperties(toStruct(outputs(inputs, computed)));
+  } catch (error) {
+    if (!(error instanceof PartlyMade) || type.idOf === undefined) throw error;
+    const id = type.idOf({ ...revealed(inputs), ...error.outputs });
+    throw new InitFailed(id, inputs, outputs(inputs, error.outputs), error.message);
+  }
 }
 
 async function update(type: ResourceType, request: UpdateRequest, work: Work): Promise<UpdateResponse> {
   const inputs = fromStruct(request.getNews());
   const before = fromStruct(request.getOlds());
-  const computed = request.getPreview() ? notYet(type) : await type.update(revealed(inputs), revealed(before), work);
+  const computed = request.getPreview()
+    ? planned(type, inputs, before)
+    : await type.update(revealed(inputs), revealed(before), work);
   return new UpdateResponse().setProperties(toStruct(outputs(inputs, computed, holdsSecret(before))));
 }
 
@@ -181,14 +202,27 @@ async function read(type: ResourceType, request: ReadRequest): Promise<ReadRespo
   const state = fromStruct(request.getProperties());
   const now = type.read === undefined ? state : await type.read(request.getId(), revealed(state));
   if (now === undefined) return new ReadResponse();
-  const marked = Object.fromEntries(
-    Object.entries(now).map(([name, value]) => [name, same(reveal(state[name]), value) ? state[name] : value]),
-  );
-  return new ReadResponse().setId(request.getId()).setProperties(toStruct(marked)).setInputs(request.getInputs());
+  const inputs = fromStruct(request.getInputs());
+  const seen = (type.seen ?? []).filter((name) => name in inputs && name in now);
+  return new ReadResponse()
+    .setId(request.getId())
+    .setProperties(toStruct(markedLike(state, now)))
+    .setInputs(
+      toStruct({ ...inputs, ...markedLike(inputs, Object.fromEntries(seen.map((name) => [name, now[name]]))) }),
+    );
 }
 
-const notYet = (type: ResourceType): Properties =>
-  Object.fromEntries(type.computed.map((name) => [name, unknownValue]));
+/** What is found, as secret as what was there before. */
+const markedLike = (before: Properties, now: Properties): Properties =>
+  Object.fromEntries(
+    Object.entries(now).map(([name, value]) => {
+      if (same(reveal(before[name]), value)) return [name, before[name]];
+      return [name, holdsSecret(before[name]) ? secret(value) : value];
+    }),
+  );
+
+const planned = (type: ResourceType, inputs: Properties, before: Properties | undefined): Properties =>
+  type.planned?.(inputs, before) ?? notYet(type.computed, inputs);
 
 /** What the state holds: the inputs with their own marks, and the outputs, which depend on every input and are as secret as any of them. */
 function outputs(inputs: Properties, computed: Properties, wasSecret = false): Properties {
@@ -200,14 +234,46 @@ function outputs(inputs: Properties, computed: Properties, wasSecret = false): P
 const failure = (property: string, reason: string): CheckFailure =>
   new CheckFailure().setProperty(property).setReason(reason);
 
+const nameIn = (urn: string): string => urn.split("::").at(-1) ?? "";
+
+/** How the engine is told of something that is there although making it failed. */
+class InitFailed extends Error {
+  constructor(
+    private readonly id: string,
+    private readonly inputs: Properties,
+    private readonly outputs: Properties,
+    reason: string,
+  ) {
+    super(reason);
+  }
+
+  metadata(): Metadata {
+    const detail = new ErrorResourceInitFailed()
+      .setId(this.id)
+      .setInputs(toStruct(this.inputs))
+      .setProperties(toStruct(this.outputs))
+      .setReasonsList([this.message]);
+    const any = new Any();
+    any.pack(detail.serializeBinary(), "pulumirpc.ErrorResourceInitFailed");
+    const details = new Status().setCode(status.UNKNOWN).setMessage(this.message).setDetailsList([any]);
+    const metadata = new Metadata();
+    // where gRPC has what an error holds besides its text
+    metadata.add("grpc-status-details-bin", Buffer.from(details.serializeBinary()));
+    return metadata;
+  }
+}
+
 function answer<Q, R>(reply: (request: Q) => R | Promise<R>) {
   return (call: ServerUnaryCall<Q, R>, done: sendUnaryData<R>): void => {
     Promise.resolve()
       .then(() => reply(call.request))
       .then(
         (response) => done(null, response),
-        (error: unknown) =>
-          done({ code: status.UNKNOWN, details: error instanceof Error ? error.message : String(error) }),
+        (error: unknown) => {
+          const details = error instanceof Error ? error.message : String(error);
+          const more = error instanceof InitFailed ? { metadata: error.metadata() } : {};
+          done({ code: status.UNKNOWN, details, ...more });
+        },
       );
   };
 }

@@ -42,7 +42,8 @@ export function asAsset(value: unknown): Asset | undefined {
 }
 
 /** The value with the mark that keeps it from being written or shown in clear. */
-export const secret = (value: unknown): Properties => ({ [mark]: secretMark, value });
+export const secret = (value: unknown): Properties =>
+  isMarked(value, secretMark) ? value : { [mark]: secretMark, value };
 
 /** Applies a change to a value, inside its mark when it is a secret. */
 export const changeWithin = (value: unknown, change: (plain: unknown) => unknown): unknown =>
@@ -66,6 +67,10 @@ export const holdsSecret = (value: unknown): boolean =>
 /** Whether something in it is not known yet. */
 export const holdsUnknown = (value: unknown): boolean =>
   value === unknownValue || (Array.isArray(value) || isTree(value) ? Object.values(value).some(holdsUnknown) : false);
+
+/** Outputs that nobody gave and nobody knows yet. */
+export const notYet = (computed: readonly string[], inputs: Properties): Properties =>
+  Object.fromEntries(computed.filter((name) => !(name in inputs)).map((name) => [name, unknownValue]));
 
 /** Whether two values mean the same. Assets are their content, wherever it lies. */
 export function same(one: unknown, other: unknown): boolean {

@@ -16,14 +16,32 @@ export interface Run {
   readonly steps: readonly string[];
 }
 
-/** A stack of the real engine with the stand-in for `command`, in a folder of its own. */
+/** Which stand-in a stack is made with. */
+export interface Kit {
+  /** Puts it where the engine looks for it. */
+  readonly install: (pulumiHome: string, node: string) => Promise<unknown>;
+  /** What is there in a program besides `pulumi` and `folder`. */
+  readonly prelude: string;
+  /** What its resources' types begin with. */
+  readonly types: string;
+}
+
+const commands: Kit = {
+  install: installCommandPlugin,
+  prelude: `const { local, remote } = require("@pulumi/command");`,
+  types: "command:",
+};
+
+/** A stack of the real engine with a stand-in, in a folder of its own. */
 export interface Stack {
   readonly folder: string;
-  /** Runs a program of these lines, in which `local`, `remote`, `pulumi` and `folder` are there. */
+  /** Runs a program of these lines, in which `pulumi`, `folder` and what the kit has are there. */
   up(program: string): Promise<Run>;
   /** {@link up}, which must succeed. @throws Error with what the engine said */
   done(program: string): Promise<Run>;
   preview(program: string): Promise<Run>;
+  /** Looks what is really there. */
+  refresh(): Promise<Run>;
   destroy(): Promise<Run>;
   outputs(): Promise<Record<string, unknown>>;
   /** Everything that the engine has written: state, backups, history. */
@@ -34,18 +52,18 @@ export interface Stack {
 }
 
 /** Prepares it. @param extra variables of the engine's environment, for instance `SSH_AUTH_SOCK` */
-export async function openStack(extra: Readonly<Record<string, string>> = {}): Promise<Stack> {
+export async function openStack(extra: Readonly<Record<string, string>> = {}, kit = commands): Promise<Stack> {
   const folder = await mkdtemp(join(tmpdir(), "fleet-plugin-"));
   const engine = await resolveEngine();
   const home = await preparePulumiHome(join(folder, "home"), engine);
-  await installCommandPlugin(home.home, engine.node);
+  await kit.install(home.home, engine.node);
   const project = join(folder, "project");
   const state = join(folder, "state");
   await mkdir(join(project, "dist"), { recursive: true });
   await mkdir(state);
   await writeFile(join(folder, "passphrase"), "a passphrase for nothing\n", { mode: 0o600 });
-  await writeFile(join(project, "Pulumi.yaml"), "name: commands\nruntime: nodejs\nmain: dist/index.js\n");
-  await writeFile(join(project, "package.json"), `{"name":"commands"}`);
+  await writeFile(join(project, "Pulumi.yaml"), "name: trial\nruntime: nodejs\nmain: dist/index.js\n");
+  await writeFile(join(project, "package.json"), `{"name":"trial"}`);
   await symlink(join(packageRoot(), "node_modules"), join(project, "node_modules"));
   const env = {
     ...pulumiEnvironment({
@@ -61,12 +79,12 @@ export async function openStack(extra: Readonly<Record<string, string>> = {}): P
   const run = async (...args: string[]): Promise<Run> => {
     await rm(events, { force: true });
     const { code, stdout, stderr } = await runProcess(home.pulumi, args, { cwd: project, env });
-    return { code, said: stdout + stderr, steps: stepsOf(await readFile(events, "utf8").catch(() => "")) };
+    return { code, said: stdout + stderr, steps: stepsOf(await readFile(events, "utf8").catch(() => ""), kit.types) };
   };
   const write = (program: string): Promise<void> =>
     writeFile(
       join(project, "dist", "index.js"),
-      `const pulumi = require("@pulumi/pulumi");\nconst { local, remote } = require("@pulumi/command");\n` +
+      `const pulumi = require("@pulumi/pulumi");\n${kit.prelude}\n` +
         `const folder = ${JSON.stringify(folder)};\n${program}\n`,
     );
   const changing = [...flags, "--yes", "--skip-preview", "--event-log", events];
@@ -87,6 +105,7 @@ export async function openStack(extra: Readonly<Record<string, string>> = {}): P
       await write(program);
       return run("preview", ...flags, "--event-log", events);
     },
+    refresh: () => run("refresh", ...changing),
     destroy: () => run("destroy", ...changing),
     outputs: async () => {
       const { said } = await run("stack", "output", "--json", "--show-secrets", ...flags);
@@ -106,13 +125,13 @@ export async function openStack(extra: Readonly<Record<string, string>> = {}): P
 }
 
 /** What the engine's event log says it did, or would do. Unchanged resources and the stack itself are left out. */
-function stepsOf(events: string): string[] {
+function stepsOf(events: string, types: string): string[] {
   return events.split("\n").flatMap((line) => {
     if (!line.includes('"resourcePreEvent"')) return [];
     const { metadata } = (
       JSON.parse(line) as { resourcePreEvent: { metadata: { op: string; urn: string; type: string } } }
     ).resourcePreEvent;
-    if (metadata.op === "same" || !metadata.type.startsWith("command:")) return [];
+    if (metadata.op === "same" || !metadata.type.startsWith(types)) return [];
     return [`${metadata.op} ${metadata.urn.split("::").at(-1) ?? ""}`];
   });
 }
