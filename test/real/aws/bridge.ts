@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import {
   createServer,
@@ -9,126 +8,39 @@ import {
 } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
-import { z } from "zod";
+import { callOf, saysWhatItAsks, type Answer, type Handler, type Onward } from "./call.js";
+import { makeSystemsManager, type Managed, type SystemsManager } from "./systems-manager.js";
 
 /*
- * What the emulated AWS has not: Systems Manager whose commands are really run, by an agent on a machine of the tests' (`instance-agent.sh`). Everything else is passed on.
- * Source: Systems Manager API.
+ * What stands before the emulated AWS and answers what that has not, or not as a machine needs it: Systems Manager whose commands are really run, and whatever else
+ * it is given. Everything else is passed on.
  */
 
 /** What stands before the emulated AWS. */
 export interface Bridge {
   /** The endpoint for every AWS SDK. */
   readonly endpoint: string;
-  /** Makes an instance known that a machine is; its agent may come then. */
+  /** Makes an instance known that a machine is; its agent may come then, and it takes commands at once. */
   add(id: string, tags?: Readonly<Record<string, string>>): void;
+  readonly systemsManager: SystemsManager;
   /** Every script that was sent to be run, and all that came back. */
   readonly said: readonly string[];
+  /** The regions that were asked anything so far. */
+  regions(): readonly string[];
   stop(): Promise<void>;
 }
 
-interface Command {
-  readonly id: string;
-  readonly instance: string;
-  readonly script: string;
-  readonly takenBy: number;
-  state: "Pending" | "InProgress" | "Success" | "Failed" | "TimedOut";
-  out: string;
-  err: string;
-}
-interface Instance {
-  readonly tags: Readonly<Record<string, string>>;
-  readonly queue: Command[];
-  waiting: ((command: Command) => void) | undefined;
-}
+/** @param aws endpoint of the emulated AWS @param handlers are asked in turn, after Systems Manager @param said gets what is said */
+export async function startBridge(
+  aws: string,
+  handlers: readonly Handler[] = [],
+  said: string[] = [],
+): Promise<Bridge> {
+  const regions = new Set<string>();
+  const systemsManager = makeSystemsManager(said);
+  const all = [systemsManager.answer, ...handlers];
 
-const sendSchema = z.object({
-  InstanceIds: z.array(z.string()).optional(),
-  Targets: z.array(z.object({ Key: z.string(), Values: z.array(z.string()) })).optional(),
-  DocumentName: z.literal("AWS-RunShellScript"),
-  TimeoutSeconds: z.number().min(30),
-  Parameters: z.object({ commands: z.array(z.string()), executionTimeout: z.array(z.string()) }),
-});
-const askSchema = z.object({ CommandId: z.string(), InstanceId: z.string().optional() });
-
-/** @param aws endpoint of the emulated AWS */
-export async function startBridge(aws: string): Promise<Bridge> {
-  const instances = new Map<string, Instance>();
-  const commands = new Map<string, Command[]>();
-  const said: string[] = [];
-
-  const json = (response: ServerResponse, status: number, body: unknown): void =>
-    void response.writeHead(status, { "content-type": "application/x-amz-json-1.1" }).end(JSON.stringify(body));
-  const refuse = (response: ServerResponse, type: string): void => json(response, 400, { __type: type, message: type });
-
-  function send(body: z.infer<typeof sendSchema>, response: ServerResponse): void {
-    const tagged = (body.Targets ?? []).flatMap(({ Key, Values }) =>
-      [...instances].flatMap(([id, { tags }]) => (Values.includes(tags[Key.replace(/^tag:/, "")] ?? "") ? [id] : [])),
-    );
-    const wanted = body.InstanceIds ?? tagged;
-    if (wanted.some((id) => !instances.has(id))) return refuse(response, "InvalidInstanceId");
-    const script = body.Parameters.commands.join("\n");
-    if (script.length > 65_536) return refuse(response, "MaxDocumentSizeExceeded");
-    said.push(script);
-    const id = randomUUID();
-    const sent = wanted.map((instance): Command => {
-      const takenBy = Date.now() + body.TimeoutSeconds * 1_000;
-      return { id, instance, script, takenBy, state: "Pending", out: "", err: "" };
-    });
-    commands.set(id, sent);
-    for (const command of sent) {
-      const instance = instances.get(command.instance);
-      if (instance?.waiting === undefined) instance?.queue.push(command);
-      else instance.waiting(command);
-    }
-    json(response, 200, { Command: { CommandId: id } });
-  }
-
-  function look({ CommandId, InstanceId }: z.infer<typeof askSchema>, response: ServerResponse): void {
-    const found = commands.get(CommandId)?.find(({ instance }) => instance === InstanceId);
-    if (found === undefined) return refuse(response, "InvocationDoesNotExist");
-    if (found.state === "Pending" && Date.now() > found.takenBy) found.state = "TimedOut";
-    const details = found.state === "TimedOut" ? "DeliveryTimedOut" : found.state;
-    const [StandardOutputContent, StandardErrorContent] = [found.out, found.err];
-    json(response, 200, { Status: found.state, StatusDetails: details, StandardOutputContent, StandardErrorContent });
-  }
-
-  const list = ({ CommandId }: z.infer<typeof askSchema>, response: ServerResponse): void =>
-    json(response, 200, {
-      CommandInvocations: (commands.get(CommandId) ?? []).map(({ instance }) => ({ CommandId, InstanceId: instance })),
-    });
-
-  /** What an agent says and asks: `next`, and for a command `out`, `err` and `end`. */
-  async function agent(path: readonly string[], request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const [id = "", what = "", part = ""] = path;
-    const instance = instances.get(id);
-    if (instance === undefined) return void response.writeHead(404).end();
-    if (what === "next") {
-      const take = (command: Command): void => {
-        instance.waiting = undefined;
-        if (Date.now() > command.takenBy) return void response.end();
-        command.state = "InProgress";
-        response.end(`${command.id} ${Buffer.from(command.script).toString("base64")}`);
-      };
-      const next = instance.queue.shift();
-      if (next !== undefined) return take(next);
-      instance.waiting = take;
-      response.once("close", () => {
-        if (instance.waiting === take) instance.waiting = undefined;
-      });
-      return;
-    }
-    const command = commands.get(what)?.find((one) => one.instance === id);
-    const body = await text(request);
-    if (command !== undefined) {
-      if (part === "out") command.out = body;
-      if (part === "err") command.err = body;
-      if (part === "end") command.state = body === "0" ? "Success" : "Failed";
-      if (part !== "end") said.push(body);
-    }
-    response.end();
-  }
-
+  /** As it flows, in both directions. */
   function passOn(request: IncomingMessage, response: ServerResponse): void {
     const { method, headers, url = "/" } = request;
     const onward = httpRequest(new URL(url, aws), { method, headers }, (answer) => {
@@ -139,27 +51,50 @@ export async function startBridge(aws: string): Promise<Bridge> {
     request.pipe(onward);
   }
 
+  const asked = ({ url = "/", headers }: IncomingMessage, body: string): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      const others = Object.fromEntries(Object.entries(headers).filter(([name]) => name !== "transfer-encoding"));
+      const length = String(Buffer.byteLength(body));
+      const onward = httpRequest(
+        new URL(url, aws),
+        { method: "POST", headers: { ...others, "content-length": length } },
+        (answer) => {
+          const [status, type] = [answer.statusCode ?? 502, answer.headers["content-type"] ?? ""];
+          text(answer).then((answered) => resolve({ status, type, body: answered }), reject);
+        },
+      );
+      onward.on("error", reject);
+      onward.end(body);
+    });
+
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? "/";
-    const target = request.headers["x-amz-target"];
-    const [, action = ""] = typeof target === "string" ? (/^AmazonSSM\.(\w+)$/.exec(target) ?? []) : [];
-    if (path.startsWith("/agent/")) return agent(path.split("/").slice(2), request, response);
-    if (action === "SendCommand") return send(sendSchema.parse(JSON.parse(await text(request))), response);
-    if (action === "GetCommandInvocation") return look(askSchema.parse(JSON.parse(await text(request))), response);
-    if (action === "ListCommandInvocations") return list(askSchema.parse(JSON.parse(await text(request))), response);
-    passOn(request, response);
+    if (path.startsWith("/agent/")) return systemsManager.agent(path.split("/").slice(2), request, response);
+    const region = /Credential=[^/]+\/\d+\/([^/]+)\//.exec(request.headers.authorization ?? "")?.[1];
+    if (region !== undefined) regions.add(region);
+    if (!saysWhatItAsks(request)) return passOn(request, response);
+    const body = await text(request);
+    const call = callOf(request, body);
+    const onward: Onward = (form) => asked(request, form?.toString() ?? body);
+    let answer: Answer | undefined;
+    for (const handler of all) if ((answer = await handler(call, onward)) !== undefined) break;
+    answer ??= await onward();
+    response.writeHead(answer.status, { "content-type": answer.type }).end(answer.body);
   }
 
   const server: Server = createServer((request, response) => {
     serve(request, response).catch((error: unknown) => {
-      response.writeHead(500).end(String(error));
+      if (!response.headersSent) response.writeHead(500);
+      response.end(String(error));
     });
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    add: (id, tags = {}) => void instances.set(id, { tags, queue: [], waiting: undefined }),
+    add: (id, tags = {}) => systemsManager.add(id, { ...alwaysThere, tags: async () => tags }),
+    systemsManager,
     said,
+    regions: () => [...regions],
     stop: async () => {
       server.closeAllConnections();
       server.close();
@@ -167,3 +102,5 @@ export async function startBridge(aws: string): Promise<Bridge> {
     },
   };
 }
+
+const alwaysThere: Omit<Managed, "tags"> = { isRunning: () => true, isRegistered: true };

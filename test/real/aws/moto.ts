@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { resolveMoto } from "../../../scripts/toolchain/resolve.js";
@@ -36,16 +36,19 @@ export const environmentFor = (endpoint: string): Record<string, string> => ({
   AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
 });
 
-/** Starts an emulated AWS on a free loopback port. */
-export async function startMoto(): Promise<EmulatedAws> {
+/** Starts an emulated AWS on a free loopback port. @param images in moto's form, the only ones that there are then */
+export async function startMoto(images?: readonly object[]): Promise<EmulatedAws> {
   const moto = resolveMoto();
   if (moto === undefined) throw new Error(noMoto());
   const port = await freePort();
   const home = await mkdtemp(join(tmpdir(), "lf-moto-"));
+  const imagesFile = join(home, "images.json");
+  if (images) await writeFile(imagesFile, JSON.stringify(images));
+  const own = { PATH: process.env["PATH"] ?? "", HOME: home, PYTHONPATH: moto.packages, MOTO_PORT: String(port) };
   const child = startProcess(moto.python, ["-m", "moto.server", "-H", "127.0.0.1", "-p", String(port)], {
     cwd: home,
     // its own environment: a person's keys are not its business
-    env: { PATH: process.env["PATH"] ?? "", HOME: home, PYTHONPATH: moto.packages, MOTO_PORT: String(port) },
+    env: { ...own, ...(images ? { MOTO_AMIS_PATH: imagesFile } : {}) },
   });
   const gone = once(child, "exit");
   const stop = async (): Promise<void> => {

@@ -5,7 +5,7 @@ import { mustDocker } from "./docker-engine.js";
 const ownerLabel = "lightchain-fleet.test.owner";
 
 /** A process for good: its number, and when it began, since numbers come again. */
-function identityOf(pid: number): string | undefined {
+export function identityOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     return `${pid}.${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? ""}`; // field 22 of proc(5)

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { systemClock } from "../../../system/clock.js";
 import { freePort } from "../../../system/net.js";
-import type { ProcessResult } from "../../../system/process.js";
+import { computerFlags, containerOf, type Container } from "./container.js";
 import { docker, mustDocker, noDocker } from "./docker-engine.js";
 import { ensureImage, noImage } from "./image.js";
 import { ownedByUs } from "./leftovers.js";
@@ -20,18 +19,11 @@ export interface MachineOptions {
 }
 
 /** A computer of its own as far as a worker can tell: systemd as process 1, sshd, users, disk. */
-export interface Machine {
-  readonly name: string;
+export interface Machine extends Pick<Container, "name" | "run" | "must" | "bootId"> {
   /** How it is reached now; read it again after a {@link rebuild}. */
   readonly ssh: SshAccess;
   /** What the user `careful` is asked by sudo. */
   readonly sudoPassword: string;
-  /** Runs a program there as root, not over SSH. Never rejects because of an exit code. */
-  run(argv: readonly string[], input?: string | Uint8Array): Promise<ProcessResult>;
-  /** Runs a program there that must succeed. @returns what it printed, without the last newline */
-  must(argv: readonly string[], input?: string | Uint8Array): Promise<string>;
-  /** Another one after each boot. */
-  bootId(): Promise<string>;
   /** `systemctl reboot`. Resolves when it is up again. */
   reboot(): Promise<void>;
   /** As if the power failed: everything dies at once, and the machine boots again. */
@@ -50,9 +42,6 @@ export interface Machine {
 /** Why there are no machines here; `undefined` when there are. */
 export const noMachines = (): string | undefined => noDocker() ?? noImage();
 
-const longestBootMs = 120_000;
-const [firstPause, longestPause] = [50, 500];
-
 /** Boots a machine. */
 export async function startMachine(options: MachineOptions): Promise<Machine> {
   const image = await ensureImage();
@@ -64,38 +53,26 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   const reached: number[] = [];
   let hostKey = "";
 
-  const run: Machine["run"] = (argv, input) =>
-    docker(["exec", ...(input === undefined ? [] : ["--interactive"]), name, ...argv], {
-      ...(input === undefined ? {} : { input }),
-    });
-  const must: Machine["must"] = async (argv, input) => {
-    const { code, stdout, stderr } = await run(argv, input);
-    if (code !== 0) throw new Error(`${argv.join(" ")} on ${name} ended with ${code}: ${stdout}${stderr}`);
-    return stdout.trimEnd();
-  };
+  const container = containerOf(name);
 
   const boot = async (): Promise<void> => {
     await mustDocker("run", "--detach", "--name", name, "--hostname", name, ...flags(bridge), ...ownedByUs(), image);
     await running();
-    hostKey = await must(["bash", "-c", provision], `${at.address} ${at.port}\n${sudoPassword}\n${key.publicKey}\n`);
+    hostKey = await container.must(
+      ["bash", "-c", provision],
+      `${at.address} ${at.port}\n${sudoPassword}\n${key.publicKey}\n`,
+    );
     await applyReach();
   };
   /** @throws Error with what failed, when it comes up degraded or not at all */
   const running = async (): Promise<void> => {
-    let pause = firstPause;
-    for (const end = systemClock.now() + longestBootMs; ; await systemClock.sleep(pause)) {
-      const { stdout, stderr } = await run(["systemctl", "is-system-running"]);
-      if (stdout.trim() === "running") return;
-      if (stdout.trim() === "degraded")
-        throw new Error(`${name} is degraded: ${await must(["systemctl", "--failed"])}`);
-      if (systemClock.now() > end) throw new Error(`${name} does not boot: ${stdout}${stderr}${await logOf(name)}`);
-      pause = Math.min(pause * 2, longestPause);
-    }
+    if ((await container.settled()) === "degraded")
+      throw new Error(`${name} is degraded: ${await container.must(["systemctl", "--failed"])}`);
   };
   const applyReach = async (): Promise<void> => {
     if (!bridge || reached.length === 0) return;
     const rules = reachRules(bridge.gateway, reached);
-    await must(["sh", "-c", "cat > /etc/fleet-reach.nft && nft -f /etc/fleet-reach.nft"], rules);
+    await container.must(["sh", "-c", "cat > /etc/fleet-reach.nft && nft -f /etc/fleet-reach.nft"], rules);
   };
   const reach: Machine["reach"] = async (port) => {
     if (!bridge) throw new Error("a machine on the host's network reaches every port");
@@ -103,13 +80,9 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     reached.push(port);
     await applyReach();
   };
-  const bootId: Machine["bootId"] = () => must(["cat", "/proc/sys/kernel/random/boot_id"]);
   const bootedAfter: Machine["bootedAfter"] = async (before) => {
-    for (const end = systemClock.now() + longestBootMs; ; await systemClock.sleep(longestPause)) {
-      const { code, stdout } = await run(["cat", "/proc/sys/kernel/random/boot_id"]);
-      if (code === 0 && stdout.trim() !== before) return running();
-      if (systemClock.now() > end) throw new Error(`${name} did not boot again: ${await logOf(name)}`);
-    }
+    await container.anotherBoot(before);
+    await running();
   };
   const stop = async (): Promise<void> => {
     await docker(["rm", "--force", "--volumes", name]);
@@ -128,33 +101,30 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     throw error;
   }
   return {
-    name,
+    ...container,
     sudoPassword,
     get ssh() {
       return { ...at, hostKey, keyFile: key.keyFile, agentSocket: key.agentSocket };
     },
-    run,
-    must,
-    bootId,
     bootedAfter,
     reach,
     stop,
     reboot: async () => {
-      const before = await bootId();
-      await run(["systemctl", "reboot"]); // ends with whatever the shutdown does to it
+      const before = await container.bootId();
+      await container.run(["systemctl", "reboot"]); // ends with whatever the shutdown does to it
       await bootedAfter(before);
     },
     powerCycle: async () => {
-      const before = await bootId();
+      const before = await container.bootId();
       await mustDocker("kill", name);
       await mustDocker("start", name);
       await bootedAfter(before);
     },
     cutNetwork: async () => {
       if (!bridge) throw new Error("only a machine on a bridge has a network that can be cut");
-      await must(["nft", "-f", "-"], cutRules);
+      await container.must(["nft", "-f", "-"], cutRules);
       return async () => {
-        await must(["nft", "delete", "table", "inet", "fleet_cut"]);
+        await container.must(["nft", "delete", "table", "inet", "fleet_cut"]);
       };
     },
     rebuild: async () => {
@@ -164,15 +134,9 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   };
 }
 
-/**
- * What makes a container a computer for systemd. It gets every capability but SYS_RESOURCE, which not every engine has to give: so a machine cannot raise
- * its limits above ours, nor shield a process from the out-of-memory killer.
- */
 const flags = (bridge: Bridge | undefined): string[] => [
   ...(bridge ? bridge.flags : ["--network", "host"]),
-  ...["--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE"],
-  ...["--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined", "--cgroupns", "private"],
-  ...["--tmpfs", "/run:exec,mode=755", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec,mode=1777"],
+  ...computerFlags,
   ...["--restart", "unless-stopped"], // a container cannot start itself again: this is the other half of a reboot
 ];
 
@@ -197,8 +161,3 @@ ssh-keygen -q -t ed25519 -N "" -C "" -f /etc/ssh/ssh_host_ed25519_key
 printf 'ListenAddress %s\\nPort %s\\n' "$address" "$port" > /etc/ssh/sshd_config.d/20-here.conf
 systemctl enable --quiet --now ssh
 cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub`;
-
-async function logOf(name: string): Promise<string> {
-  const { stdout, stderr } = await docker(["logs", "--tail", "20", name]);
-  return `${stdout}${stderr}`;
-}
