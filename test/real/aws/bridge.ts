@@ -8,6 +8,7 @@ import {
 } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
+import { makeBucketPolicies } from "./bucket-policies.js";
 import { callOf, saysWhatItAsks, type Answer, type Handler, type Onward } from "./call.js";
 import { makeSystemsManager, type Managed, type SystemsManager } from "./systems-manager.js";
 
@@ -38,6 +39,7 @@ export async function startBridge(
 ): Promise<Bridge> {
   const regions = new Set<string>();
   const systemsManager = makeSystemsManager(said);
+  const policies = makeBucketPolicies();
   const all = [systemsManager.answer, ...handlers];
 
   /** As it flows, in both directions. */
@@ -51,13 +53,13 @@ export async function startBridge(
     request.pipe(onward);
   }
 
-  const asked = ({ url = "/", headers }: IncomingMessage, body: string): Promise<Answer> =>
+  const asked = ({ url = "/", method, headers }: IncomingMessage, body: string): Promise<Answer> =>
     new Promise((resolve, reject) => {
       const others = Object.fromEntries(Object.entries(headers).filter(([name]) => name !== "transfer-encoding"));
       const length = String(Buffer.byteLength(body));
       const onward = httpRequest(
         new URL(url, aws),
-        { method: "POST", headers: { ...others, "content-length": length } },
+        { method, headers: { ...others, "content-length": length } },
         (answer) => {
           const [status, type] = [answer.statusCode ?? 502, answer.headers["content-type"] ?? ""];
           text(answer).then((answered) => resolve({ status, type, body: answered }), reject);
@@ -67,11 +69,25 @@ export async function startBridge(
       onward.end(body);
     });
 
+  async function policyOf(bucket: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method === "DELETE") policies.drop(bucket);
+    if (request.method === "PUT") {
+      const { status } = await asked(request, policies.put(bucket, await text(request)));
+      return void response.writeHead(status).end();
+    }
+    const kept = policies.get(bucket);
+    if (request.method === "GET" && kept !== undefined)
+      return void response.writeHead(200, { "content-type": "application/json" }).end(kept);
+    passOn(request, response);
+  }
+
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? "/";
     if (path.startsWith("/agent/")) return systemsManager.agent(path.split("/").slice(2), request, response);
     const region = /Credential=[^/]+\/\d+\/([^/]+)\//.exec(request.headers.authorization ?? "")?.[1];
     if (region !== undefined) regions.add(region);
+    const bucket = policies.bucketOf(request);
+    if (bucket !== undefined) return policyOf(bucket, request, response);
     if (!saysWhatItAsks(request)) return passOn(request, response);
     const body = await text(request);
     const call = callOf(request, body);

@@ -21,10 +21,10 @@ import { GetServiceQuotaCommand, ServiceQuotasClient } from "@aws-sdk/client-ser
 import { GetCommandInvocationCommand, GetParameterCommand, SendCommandCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../../system/clock.js";
-import { clientsOf } from "../aws/clients.js";
-import { noCloud, startCloud, type EmulatedCloud } from "../aws/cloud.js";
-import { useEnvironment } from "../aws/ground.js";
-import { images } from "../aws/images.js";
+import { clientsOf } from "./clients.js";
+import { noCloud, startCloud, type EmulatedCloud } from "./cloud.js";
+import { useEnvironment } from "./ground.js";
+import { images } from "./images.js";
 import { because } from "../machines/docker-engine.js";
 
 const whyNot = noCloud();
