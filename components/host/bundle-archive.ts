@@ -11,13 +11,22 @@ import { packBundle } from "./pack-bundle.js";
 /** A bundle folder as one compressed stream. */
 export const archiveStream = (folder: string): Readable => Readable.from(packBundle(folder));
 
+/** Archives that are being made: several hosts of a stack want the same one at the same time. */
+const making = new Map<string, Promise<string>>();
+
 /** A bundle folder as one compressed file beside it, named by what is in it; made unless it is there, and those of former bundles are removed. */
-export async function archiveFile(folder: string): Promise<string> {
+export function archiveFile(folder: string): Promise<string> {
+  const begun = making.get(folder) ?? makeArchive(folder).finally(() => making.delete(folder));
+  making.set(folder, begun);
+  return begun;
+}
+
+async function makeArchive(folder: string): Promise<string> {
   const stem = `${basename(folder)}-`;
   const name = `${stem}${(await readBundleHash(folder)).slice(2, 18)}.tar.gz`;
   const path = join(dirname(folder), name);
   if (await exists(path)) return path;
-  const temporary = `${path}.${process.pid}`;
+  const temporary = `${path}.${process.pid}`; // another run may be making it too
   try {
     await pipeline(packBundle(folder), createWriteStream(temporary));
     await rename(temporary, path);

@@ -89,7 +89,8 @@ function createHost(parent: LightchainWorker, worker: ResolvedWorker, checked: C
     return new DockerHost(name, { ...host.docker, ...asked, ...ending, ready: checked }, opts);
   }
   if ("aws" in host) {
-    const { aws: machine, in: region, ...rest } = host;
+    const { aws, in: region, ...rest } = host;
+    const machine = pick(aws, "types", "zones", "spot", "ami", "rootGiB", "journalGiB");
     return region.machine(name, { ...rest, ...asked, machine, worker: worker.name, ready: checked }, opts);
   }
   const root = checked.apply(() => host.root);
