@@ -35,6 +35,8 @@ export interface SshGround {
   models(...names: readonly string[]): Promise<{ name: string; source: string; insecure: boolean }[]>;
   /** Whom a job of this model is asked of, and by whom. */
   asking(model: string): Promise<Asking>;
+  /** How many transactions the treasury has sent, and the worker. */
+  sent(): Promise<number>;
   /** What the sidecar says of itself. */
   status(): Promise<SidecarStatus>;
   /** Waits until the worker serves. */
@@ -99,9 +101,15 @@ export async function openSshGround(options: SshGroundOptions): Promise<SshGroun
       machine.must(["systemctl", "show", "-P", what, units[unit]]);
     const status = (): Promise<SidecarStatus> => ask(host, "home", { op: "status" });
     const pidOf = async (unit: keyof typeof units): Promise<number> => Number(await show("MainPID", unit));
+    const sent = async (): Promise<number> => {
+      const { client, operator, workerRef } = ground.stage;
+      const { record } = await operator.store.read(operator.treasury, "treasury");
+      const byWorker = (await operator.store.has(workerRef)) ? (await ground.count()).sent.length : 0;
+      return (await client.getTransactionCount({ address: record.address })) + byWorker;
+    };
     const consumer = await consumerOf(ground.stage.network, network.accountsFile);
     return {
-      ...{ consumer, ground, machine, host, config, units, status, pidOf, end },
+      ...{ consumer, ground, machine, host, config, units, sent, status, pidOf, end },
       asking: async (model) => ({ consumer, stage: ground.stage, model, worker: await ground.address(), control }),
       program: (more = {}) => prepareStage(folders, tools, network, say, { ...config, ...more }),
       models: async (...names) =>

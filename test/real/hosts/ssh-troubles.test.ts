@@ -86,13 +86,6 @@ describe.skipIf(whyNot !== undefined)(
     const onMachine = async (): Promise<string> =>
       there.machine.must(["find", mountPoint, "-mindepth", "1", "-maxdepth", "3"]);
     const isBare = async (): Promise<void> => expect(await onMachine()).toBe("");
-    /** What the treasury has sent, and the worker. */
-    const sent = async (): Promise<number> => {
-      const { stage } = there.ground;
-      const { record } = await stage.operator.store.read(stage.operator.treasury, "treasury");
-      const byWorker = (await stage.operator.store.has(stage.workerRef)) ? (await there.ground.count()).sent.length : 0;
-      return (await stage.client.getTransactionCount({ address: record.address })) + byWorker;
-    };
 
     interface Attempt extends Strike {
       /** Settings that are wrong, or ask for too much. */
@@ -180,7 +173,7 @@ describe.skipIf(whyNot !== undefined)(
       test.each(attempts(blows))("%s", async (_, blow) => {
         await there.program(blow.config?.());
         await strike(there.ground, "up", blow);
-        expect(await sent()).toBe(0);
+        expect(await there.sent()).toBe(0);
       });
     });
 
@@ -191,14 +184,14 @@ describe.skipIf(whyNot !== undefined)(
           at: { type: "Model", moment: "in flight" },
           trouble: () => disk.full,
           says: /LF1350: The disk of .* is full/,
-          then: async () => expect(await sent()).toBe(0),
+          then: async () => expect(await there.sent()).toBe(0),
         },
         {
           what: "where the disk is full when the service is set up",
           at: { type: "Service", moment: "in flight" },
           trouble: () => disk.full,
           says: /LF1350: The disk of .* is full/,
-          then: async () => expect(await sent()).toBe(0),
+          then: async () => expect(await there.sent()).toBe(0),
         },
         {
           what: "where the network is cut when the worker registers",
