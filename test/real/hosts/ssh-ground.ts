@@ -14,6 +14,9 @@ import { consumerOf, openRehearsal } from "../e2e/rehearsal.js";
 import { startMachine, type Machine, type MachineOptions } from "../machines/machine.js";
 import { users } from "../machines/ssh-access.js";
 import type { Asking } from "./job-in-flight.js";
+import { wholeMachine } from "./search-machine.js";
+import type { Searched } from "./searched.js";
+import type { ServedByStack } from "./served-troubles.js";
 
 type Config = Readonly<Record<string, unknown>>;
 
@@ -25,6 +28,12 @@ export interface SshGround {
   readonly consumer: Consumer;
   /** The machine as the worker's host. */
   readonly host: Host;
+  /** The worker, once it serves. */
+  readonly served: ServedByStack;
+  /** The machine as a place where keys are looked for. */
+  readonly searched: Searched;
+  /** What the engine has said to a person, a line each. */
+  readonly said: string[];
   /** The usual settings. */
   readonly config: Config & { readonly ssh: Config; readonly ollamaPort: number };
   /** Names of the worker's unit and Ollama's. */
@@ -67,6 +76,11 @@ export async function openSshGround(options: SshGroundOptions): Promise<SshGroun
   };
   try {
     const { folders, tools, network } = rehearsal;
+    const said: string[] = [];
+    const say = (line: string): void => {
+      said.push(line);
+      if (process.env["LIGHTCHAIN_TEST_VERBOSE"] !== undefined) process.stderr.write(`${line}\n`); // for whoever wants to see it
+    };
     await installCommandPlugin(folders.pulumiHome, tools.node);
     const { models: known = [], control = "" } = (await runningIn(folders.network)) ?? {};
     const text = await readFile(network.networkFile, "utf8");
@@ -91,7 +105,7 @@ export async function openSshGround(options: SshGroundOptions): Promise<SshGroun
       tuning: { services: { lifecycleProbeMs: 500 } },
       ...options.config?.(machine),
     };
-    const ground = await openGround(rehearsal, "home", config);
+    const ground = await openGround(rehearsal, "home", config, say);
     closers.push(() => ground.end());
     const host = openHost({
       ...{ kind: "ssh", name: "home-host", root, server, bastion: null, identity: { keyFile }, sudo: "passwordless" },
@@ -108,9 +122,15 @@ export async function openSshGround(options: SshGroundOptions): Promise<SshGroun
       return (await client.getTransactionCount({ address: record.address })) + byWorker;
     };
     const consumer = await consumerOf(ground.stage.network, network.accountsFile);
+    const asking = async (model: string): Promise<Asking> => ({
+      ...{ consumer, stage: ground.stage, model, worker: await ground.address(), control },
+    });
+    const live = (): Promise<void> =>
+      until("it serves", () => status().then(({ mode, claiming }) => mode === "live" && claiming, no), 120);
+    const served: ServedByStack = { ground, status, live, asking: () => asking(ground.stage.model) };
     return {
+      ...{ served, searched: wholeMachine(machine), said, asking, live },
       ...{ consumer, ground, machine, host, config, units, sent, status, pidOf, end },
-      asking: async (model) => ({ consumer, stage: ground.stage, model, worker: await ground.address(), control }),
       program: (more = {}) => prepareStage(folders, tools, network, say, { ...config, ...more }),
       models: async (...names) =>
         names.map((name) => {
@@ -118,7 +138,6 @@ export async function openSshGround(options: SshGroundOptions): Promise<SshGroun
           if (model === undefined) throw new Error(`the rehearsal network has no model ${name}`);
           return { name, source: model.pull, insecure: true };
         }),
-      live: () => until("it serves", () => status().then(({ mode, claiming }) => mode === "live" && claiming, no), 120),
       stateOf: (unit) => show("ActiveState", unit),
       kill: async (unit) => {
         const killed = await pidOf(unit);
@@ -140,9 +159,4 @@ const no = (): boolean => false;
 export const portOf = (networkText: string, endpoint: string): number => {
   const { endpoints } = JSON.parse(networkText) as { endpoints: Record<string, string> };
   return Number(new URL(endpoints[endpoint] ?? "").port);
-};
-
-/** For whoever wants to see what the engine says. */
-const say = (line: string): void => {
-  if (process.env["LIGHTCHAIN_TEST_VERBOSE"] !== undefined) process.stderr.write(`${line}\n`);
 };

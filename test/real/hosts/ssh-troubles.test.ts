@@ -9,9 +9,10 @@ import { named, strike, type Strike } from "../e2e/adversity/strike.js";
 import { because } from "../machines/docker-engine.js";
 import { noMachines } from "../machines/machine.js";
 import { users } from "../machines/ssh-access.js";
-import { isAnswered, jobInFlight } from "./job-in-flight.js";
 import { otherClock } from "./late-clock.js";
 import { cutOff, mountDisk, portTaken, shortOfMemory, type MachineDisk } from "./machine-troubles.js";
+import { expectNoKeys, thisComputer } from "./searched.js";
+import { throughCut, throughFullDisk } from "./served-troubles.js";
 import { openSshGround, portOf, type SshGround } from "./ssh-ground.js";
 import { writeKeyPair } from "./sshd.js";
 
@@ -33,6 +34,8 @@ describe.skipIf(whyNot !== undefined)(
     let archives: Server;
     let archive: string;
     const closers: (() => unknown)[] = [];
+    /** What the engine has said. */
+    const said: string[] = [];
     beforeAll(async () => {
       there = await openSshGround({
         network: "bridge",
@@ -172,7 +175,7 @@ describe.skipIf(whyNot !== undefined)(
       ];
       test.each(attempts(blows))("%s", async (_, blow) => {
         await there.program(blow.config?.());
-        await strike(there.ground, "up", blow);
+        said.push(await strike(there.ground, "up", blow));
         expect(await there.sent()).toBe(0);
       });
     });
@@ -202,7 +205,7 @@ describe.skipIf(whyNot !== undefined)(
       ];
       test.each(named(blows))("%s", async (_, blow) => {
         await there.program();
-        await strike(there.ground, "up", blow);
+        said.push(await strike(there.ground, "up", blow));
       });
 
       test("and makes a worker that was paid for once, registered once and lacks nothing", async () => {
@@ -215,21 +218,17 @@ describe.skipIf(whyNot !== undefined)(
 
     describe("to a worker whose network is cut for a minute while a job is in flight", () => {
       test("ends with one coded line; the worker comes back by itself, answers the job, and the same up converges", async () => {
-        const stage = await there.program({ tuning: { services: { lifecycleProbeMs: 700 } } });
-        await jobInFlight(await there.asking(stage.model), async (job) => {
-          const cut = cutOff(there.machine, 60_000);
-          await strike(there.ground, "up", {
-            what: "",
-            trouble: () => ({ ...cut, begin: () => cut.begin().then(() => job.letGo()) }),
-            says: /LF1530: .* does not answer by SSH.*Next: /,
-          });
-          await until("the job is settled", () => isAnswered(job), 120);
-        });
-        await there.live();
-        await stage.engine.run("up");
-        await there.live();
-        expect(changed(await stage.engine.run("up"))).toBe(0);
+        await there.program({ tuning: { services: { lifecycleProbeMs: 700 } } });
+        const cut = cutOff(there.machine, 60_000);
+        said.push(await throughCut(there.served, cut, /LF1530: .* does not answer by SSH.*Next: /));
       });
+    });
+
+    test("to a worker whose disk is full while it serves: it claims nothing, and goes on when there is room", () =>
+      throughFullDisk(there.served, disk.full));
+
+    test("says no key to anybody, and leaves none in the open; each place that is searched gives away a key that is put there", async () => {
+      await expectNoKeys(there.ground.stage, [thisComputer(there.ground.rehearsal.folders, said), there.searched]);
     });
 
     test("is undone by a destroy that leaves nothing on the machine", async () => {
