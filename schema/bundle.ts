@@ -17,5 +17,7 @@ export const bundleManifestSchema = z.object({
   files: z.record(z.string(), z.string()),
 });
 export type BundleManifest = z.infer<typeof bundleManifestSchema>;
+/** The oldest glibc that the Node in a bundle runs with (Node's BUILDING.md, "Platform list"). */
+export const oldestGlibc = "2.28";
 /** A kind of machine that a bundle is shipped to. */
 export type BundlePlatform = "linux-x64" | "linux-arm64";

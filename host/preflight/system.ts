@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { oldestGlibc } from "../../schema/bundle.js";
 import { runProcess } from "../../system/process.js";
 import { compareVersions } from "../../system/versions.js";
 import { fail, pass, warn, type Check } from "./check.js";
@@ -12,9 +13,6 @@ export const platform: Check<{ os: string; arch: string }> = {
       ? pass(`${os} ${arch}`)
       : fail(`${os} ${arch}`, "choose a Linux machine with an x64 or arm64 processor."),
 };
-
-/** The oldest glibc that Node 24 runs with (Node's BUILDING.md, "Platform list"). */
-const oldestGlibc = "2.28";
 
 /** The C library that Node was built for. */
 export const glibc: Check<string | undefined> = {
@@ -30,8 +28,8 @@ export const glibc: Check<string | undefined> = {
   },
 };
 
-/** The oldest systemd with encrypted credentials (systemd's NEWS, 250). */
-const fullSystemd = 250;
+/** The oldest systemd that appends a service's output to a file, and the oldest with encrypted credentials (systemd's NEWS, 240 and 250). */
+const [oldestSystemd, fullSystemd] = [240, 250];
 
 /** What keeps programs running. */
 export const init: Check<{ kind: "systemd" | "supervisor"; version: number | undefined; isRoot: boolean }> = {
@@ -48,6 +46,11 @@ export const init: Check<{ kind: "systemd" | "supervisor"; version: number | und
         isRoot ? "choose a machine that runs systemd, or run pulumi up after each reboot." : "run as root.",
       );
     if (version === undefined) return warn("a systemd that does not tell its version", "systemctl --version");
+    if (version < oldestSystemd)
+      return fail(
+        `systemd ${version}, whose services have no logs of their own`,
+        `choose a distribution with systemd ${oldestSystemd} or newer: Debian 10, Ubuntu 20.04, RHEL 9 and later.`,
+      );
     return version >= fullSystemd
       ? pass(`systemd ${version}`)
       : warn(

@@ -1,12 +1,22 @@
+import { oldestGlibc } from "../../../schema/bundle.js";
 import { FleetError } from "../../../schema/errors.js";
 import { HostNotReached } from "../unreached.js";
 
-/** LF1534: a machine that the worker bundle does not run on. */
+/** LF1534: a machine that the worker bundle does not run on, by its system, its processor or its C library; nothing stays there. Next: what the line says: another machine, or a bundle for its kind. */
 export class MachineUnsupported extends FleetError {
-  constructor(on: string, machine: string, bundle: string) {
-    super("LF1534", `${on} is a ${machine} machine, but this worker bundle is for ${bundle}.`, {
-      fix: "choose a Linux machine of that kind, or set bundle to one that was built on the host's kind (npm run bundle).",
-    });
+  constructor(on: string, has: { readonly machine: string; readonly bundle: string } | { readonly libc: string }) {
+    super(
+      "LF1534",
+      "libc" in has
+        ? `${on} has ${has.libc}, but this worker bundle needs glibc ${oldestGlibc} or newer.`
+        : `${on} is a ${has.machine} machine, but this worker bundle is for ${has.bundle}.`,
+      {
+        fix:
+          "libc" in has
+            ? `choose a machine with a distribution that has it (Debian 10, Ubuntu 20.04, RHEL 8 and later), then run the same command again.`
+            : "choose a Linux machine of that kind, or set bundle to one that was built on the host's kind (npm run bundle).",
+      },
+    );
   }
 }
 

@@ -1,10 +1,22 @@
+import { oldestGlibc } from "../../../schema/bundle.js";
 import type { Hash } from "../../../schema/units.js";
+import { compareVersions } from "../../../system/versions.js";
 import { archiveStream, checksumsOf, platformOf } from "../bundle-archive.js";
 import { readBundleHash } from "../bundle.js";
 import { HostNotReached } from "../unreached.js";
 import { MachineUnsupported, ProgramsMissing, UploadFailed } from "./errors.js";
 import type { RemoteShell, StreamingShell } from "./remote-shell.js";
-import { checkBundle, damaged, dropStaged, lookAtMachine, noBundle, settle, stagedArchive, unpack } from "./scripts.js";
+import {
+  anotherLibc,
+  checkBundle,
+  damaged,
+  dropStaged,
+  lookAtMachine,
+  noBundle,
+  settle,
+  stagedArchive,
+  unpack,
+} from "./scripts.js";
 
 /** Where a bundle is brought to, and how. */
 export type PutPlace = {
@@ -33,7 +45,13 @@ export async function putBundle(place: PutPlace, source: string): Promise<Hash> 
   const { shell, root, machine } = place;
   const hash = await readBundleHash(source);
   const checksums = await checksumsOf(source);
-  await checkMachine(place, source);
+  try {
+    await checkMachine(place, source);
+  } catch (error) {
+    // Nobody may come back to a machine of the wrong kind. One that could not be asked keeps it for the next run.
+    if (error instanceof MachineUnsupported) await shell.run({ words: dropStaged(hash) });
+    throw error;
+  }
   const found = await shell.run({ words: checkBundle(root, hash), input: checksums });
   if (found.code !== 0) {
     const bundle: Bundle = { hash, checksums };
@@ -55,10 +73,20 @@ async function checkMachine(
   { shell, machine: on }: Pick<PutPlace, "machine"> & { readonly shell: RemoteShell },
   source: string,
 ): Promise<void> {
-  const [machine = "", ...missing] = (await shell.run({ words: lookAtMachine() })).stdout.trim().split("\n");
+  const lines = (await shell.run({ words: lookAtMachine() })).stdout.trim().split("\n");
+  const [machine = "", libc = "", ...missing] = lines;
   const bundle = await platformOf(source);
-  if (machine !== bundle) throw new MachineUnsupported(on, machine, bundle);
+  if (machine !== bundle) throw new MachineUnsupported(on, { machine, bundle });
+  const unfit = unfitLibc(libc);
+  if (unfit !== undefined) throw new MachineUnsupported(on, { libc: unfit });
   if (missing.length > 0) throw new ProgramsMissing(on, missing);
+}
+
+/** Why a bundle's Node does not start with what {@link lookAtMachine} says of a machine's C library; `undefined` when it does, or nobody knows. Pure. */
+export function unfitLibc(said: string): string | undefined {
+  if (said === anotherLibc) return "another C library than glibc";
+  const version = /^glibc (\d[\d.]*)$/.exec(said)?.[1];
+  return version !== undefined && compareVersions(version, oldestGlibc) < 0 ? said : undefined;
 }
 
 interface Bundle {

@@ -35,9 +35,16 @@ export const lookForBundles = (root: string, hash = ""): readonly string[] =>
 /** Programs without which a machine cannot be set up. */
 const needed = ["tar", "gzip", "sha256sum", "mktemp", "find"];
 
-/** Prints the machine's kind, and after it whichever of the needed programs it lacks. */
+/** What {@link lookAtMachine} prints of a C library that is not glibc: only of glibc does `getconf` know the version. */
+export const anotherLibc = "another";
+
+/** Prints the machine's kind, its C library (`glibc 2.36`), and whichever of the needed programs it lacks; one line each. */
 export const lookAtMachine = (): readonly string[] =>
-  script(["uname -sm", `for p in ${needed.join(" ")}; do command -v "$p" >/dev/null || echo "$p"; done`]);
+  script([
+    "uname -sm",
+    `if command -v getconf >/dev/null; then getconf GNU_LIBC_VERSION 2>/dev/null || echo ${anotherLibc}; else echo unknown; fi`,
+    `for p in ${needed.join(" ")}; do command -v "$p" >/dev/null || echo "$p"; done`,
+  ]);
 
 /** Exit code for a bundle that is not what its checksums say (sysexits.h, EX_DATAERR). */
 export const damaged = 65;

@@ -8,7 +8,7 @@ import { retry } from "../../../system/retry.js";
 import { commandLine } from "../shell/command-line.js";
 import type { StreamingShell } from "../shell/remote-shell.js";
 import { elevated, talkWithSudo, type Elevated } from "./sudo.js";
-import { dial } from "./dial.js";
+import { deadMs, dial } from "./dial.js";
 import { ConnectionLost, SudoRefused } from "./errors.js";
 import { loopbackStream } from "./forward.js";
 import { passwordIn } from "./identity.js";
@@ -30,8 +30,8 @@ const atOnce = 8;
 const usualWaitMs = 30_000;
 /** How long a connection that nobody uses is kept (ms). */
 const idleMs = 5_000;
-/** Longest talk with `sudo` (ms): its own delay after a wrong password is 2 s. */
-const sudoMs = 30_000;
+/** Longest talk with `sudo` (ms). Its own delay after a wrong password is 2 s; a connection that is dead has to end before, or its silence would be taken for sudo's. */
+const sudoMs = deadMs + 20_000;
 
 const kept = new Map<string, SshConnection>();
 
@@ -200,9 +200,9 @@ async function spoken({ stream, ended }: Started, way: SshWay, { input, signal, 
   });
   stream.on("error", fail);
   void ended.then((code) => {
+    if (code === undefined) return fail(new ConnectionLost(way.server)); // before sudo's last word too
     talk(true);
-    if (code === undefined) fail(new ConnectionLost(way.server));
-    else result.resolve({ code, stdout, stderr });
+    result.resolve({ code, stdout, stderr });
   });
   if (begun) give();
   if (signal?.aborted) end();

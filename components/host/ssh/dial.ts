@@ -12,6 +12,8 @@ import { learn, type SshServer, type SshWay, type StatedWay } from "./reference.
 const dialMs = 10_000;
 /** Between two looks for a peer that may have gone silently (ms), and how many of them it may miss. */
 const keepalive = { keepaliveInterval: 10_000, keepaliveCountMax: 3 };
+/** How long a connection may have been dead before it ends (ms). */
+export const deadMs = keepalive.keepaliveInterval * (keepalive.keepaliveCountMax + 1);
 
 /**
  * Opens a connection to a host, by its bastion where it has one. Each server proves its pinned key before anything of ours is sent. A machine that does not answer

@@ -51,6 +51,8 @@ const systemd = { kind: "systemd", isRoot: true } as const;
 judged(init, [
   ["a systemd with encrypted credentials", { ...systemd, version: 250 }, wants(), "pass", /systemd 250/],
   ["an older one", { ...systemd, version: 249 }, wants(), "warn", /no encrypted credentials/],
+  ["the oldest that will do", { ...systemd, version: 240 }, wants(), "warn", /no encrypted credentials/],
+  ["one that is too old", { ...systemd, version: 239 }, wants(), "fail", /systemd 239.* → choose a distribution/],
   ["one that says nothing", { ...systemd, version: undefined }, wants(), "warn", /systemctl --version/],
   [
     "none, for root",

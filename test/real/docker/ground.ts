@@ -3,11 +3,17 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Consumer } from "../../../devnet/consumer/consumer.js";
 import { openHost, type Host } from "../../../components/host/host.js";
+import { ask } from "../../../components/service/status.js";
+import { runningIn } from "../../../devnet/background.js";
+import type { SidecarStatus } from "../../../schema/control.js";
 import { networkSchema } from "../../../schema/network.js";
 import { prepareStage, type Stage } from "../../../scripts/rehearsal/stage.js";
 import { compiled } from "../../../system/package-root.js";
 import { installDockerPlugin } from "../../plugins/install.js";
+import { until } from "../e2e/adversity/troubles.js";
+import { openGround } from "../e2e/killed/ground.js";
 import { consumerOf, openRehearsal, type Rehearsal } from "../e2e/rehearsal.js";
+import type { ServedByStack } from "../hosts/served-troubles.js";
 import { mustDocker } from "../machines/docker-engine.js";
 import { ensureImage } from "../machines/image.js";
 import { makeRelay } from "../relay.js";
@@ -27,8 +33,12 @@ export interface DockerGround {
   readonly host: Host;
   /** What of a stack's config is this engine's, for a host with this prefix. */
   configOf(prefix: string): Readonly<Record<string, unknown>>;
+  /** What the engine has said to a person, a line each. */
+  readonly said: string[];
   /** The program with further settings, or other ones. */
   stage(config?: Readonly<Record<string, unknown>>): Promise<Stage>;
+  /** The same as a worker to whom things happen. */
+  served(config?: Readonly<Record<string, unknown>>): Promise<ServedByStack>;
   end(): Promise<void>;
 }
 
@@ -73,27 +83,43 @@ export async function openDockerGround(given?: Rehearsal): Promise<DockerGround>
       bundle: compiled("bundle"),
       patienceMs: 120_000,
     });
+    const said: string[] = [];
+    const say = (line: string): void => {
+      said.push(line);
+      if (process.env["LIGHTCHAIN_TEST_VERBOSE"] !== undefined) process.stderr.write(`${line}\n`); // for whoever wants to see it
+    };
     const stage = (config: Readonly<Record<string, unknown>> = {}): Promise<Stage> =>
       prepareStage(folders, tools, { ...network, networkFile }, say, { ...configOf(prefix), ...config });
     const names = { worker: `${prefix}-worker`, ollama: `${prefix}-ollama`, stateVolume: `${prefix}-state` };
-    return {
-      ...names,
-      ...{ rehearsal, prefix, configOf, stage, end },
-      consumer: await consumerOf(networkSchema.parse(JSON.parse(text)), network.accountsFile),
-      host: openHost({
-        ...{ kind: "docker", name: "home-host", root: "/var/lib/lightchain-fleet" },
-        ...{ engine: testEngine(), container: names.worker, volume: names.stateVolume },
-      }),
+    const consumer = await consumerOf(networkSchema.parse(JSON.parse(text)), network.accountsFile);
+    const host = openHost({
+      ...{ kind: "docker", name: "home-host", root: "/var/lib/lightchain-fleet" },
+      ...{ engine: testEngine(), container: names.worker, volume: names.stateVolume },
+    });
+    const served = async (config: Readonly<Record<string, unknown>> = {}): Promise<ServedByStack> => {
+      const seen = { ...rehearsal, network: { ...network, networkFile } };
+      const ground = await openGround(seen, "home", { ...configOf(prefix), ...config }, say);
+      closers.push(() => ground.end());
+      const control = (await runningIn(folders.network))?.control ?? "";
+      const { model } = ground.stage;
+      const status = (): Promise<SidecarStatus> => ask(host, "home", { op: "status" });
+      const isLive = (): Promise<boolean> =>
+        status().then(
+          ({ mode, claiming }) => mode === "live" && claiming,
+          () => false,
+        );
+      return {
+        ...{ ground, status },
+        live: () => until("it serves", isLive, 120),
+        asking: async () => ({ consumer, stage: ground.stage, model, worker: await ground.address(), control }),
+      };
     };
+    return { ...names, ...{ rehearsal, prefix, configOf, said, stage, served, end, consumer, host } };
   } catch (error) {
     await end();
     throw error;
   }
 }
-
-const say = (line: string): void => {
-  if (process.env["LIGHTCHAIN_TEST_VERBOSE"] !== undefined) process.stderr.write(`${line}\n`);
-};
 
 /** @returns this machine's address on it */
 async function makeBridge(name: string): Promise<string> {

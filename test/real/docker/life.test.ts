@@ -1,22 +1,19 @@
-import { randomBytes } from "node:crypto";
-import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { jobStateOf } from "../../../abi/job.js";
 import { jobRegistryAbi } from "../../../abi/job-registry.js";
 import { ask } from "../../../components/service/status.js";
 import type { PendingJob } from "../../../devnet/consumer/follow.js";
-import { needleOf } from "../../../keystore/secret-scan.js";
 import { changed } from "../../../scripts/rehearsal/engine.js";
-import { needlesFor } from "../../../scripts/rehearsal/scan.js";
 import { outputsSchema, type Stage } from "../../../scripts/rehearsal/stage.js";
 import { compiled } from "../../../system/package-root.js";
 import { systemClock } from "../../../system/clock.js";
+import { expectNoKeys } from "../hosts/searched.js";
 import { because, mustDocker } from "../machines/docker-engine.js";
 import { everythingOf, logsOf, whyNoContainers } from "./engine.js";
 import { openDockerGround, type DockerGround } from "./ground.js";
 import { makeOtherBundle } from "./other-bundle.js";
-import { scanEngine } from "./scan.js";
+import { onEngine } from "./scan.js";
 
 const whyNot = whyNoContainers();
 
@@ -244,64 +241,7 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers, on the real engin
   });
 
   test("its keys are nowhere in the open, and each place that is searched gives away a key that is put there", async () => {
-    const images = [ground.worker, ground.ollama].map((name) =>
-      mustDocker("container", "inspect", "--format", "{{.Config.Image}}", name),
-    );
-    const needles = await needlesFor(stage.operator.store, [stage.workerRef]);
-    const things = {
-      containers: [ground.worker, ground.ollama],
-      images: await Promise.all(images),
-      volumes: [`${ground.prefix}-state`, `${ground.prefix}-models`],
-    };
-    expect(await scanEngine(things, needles)).toEqual([]);
-
-    const key = randomBytes(32);
-    const [planted, hex] = [`${ground.prefix}-planted`, key.toString("hex")];
-    const folder = join(ground.rehearsal.folders.root, "planted");
-    await mkdir(folder);
-    await writeFile(join(folder, "file"), hex);
-    await writeFile(join(folder, "Dockerfile"), `FROM ${things.images[0]!}\nENV KEY=${hex}\nCOPY file /file\n`);
-    await mustDocker("build", "--quiet", "--tag", `${planted}:test`, folder);
-    const loud = [
-      "--network",
-      "none",
-      "--env",
-      `KEY=${hex}`,
-      "--volume",
-      `${planted}:/var/lib/lightchain-fleet`,
-      "--entrypoint",
-      "/bin/sh",
-    ];
-    await mustDocker(
-      "run",
-      "--detach",
-      "--name",
-      planted,
-      ...loud,
-      `${planted}:test`,
-      "-c",
-      `echo ${hex} | tee /var/lib/lightchain-fleet/a /tmp/b; sleep 300`,
-    );
-    await until(async () => (await logsOf(planted)).includes(hex), "its log");
-    const found = await scanEngine({ containers: [planted], images: [`${planted}:test`], volumes: [planted] }, [
-      needleOf("planted", key),
-    ]);
-    const places = found.map(({ where }) => where).join("\n");
-    for (const place of [
-      "inspect docker",
-      "logs docker",
-      "files docker",
-      "history docker",
-      "layers docker",
-      "/a",
-      "environ",
-      "cmdline",
-    ])
-      expect(places).toContain(place);
-    await mustDocker("rm", "--force", planted);
-    await mustDocker("volume", "rm", planted);
-    await mustDocker("image", "rm", `${planted}:test`);
-    await rm(folder, { recursive: true });
+    await expectNoKeys(stage, [onEngine(ground.prefix)]);
   });
 
   test("a destroy leaves no container, volume, network or image", async () => {

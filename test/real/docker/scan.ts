@@ -1,13 +1,17 @@
+import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SecretNeedle } from "../../../keystore/secret-scan.js";
 import { scanForSecrets, type Leak } from "../../../scripts/rehearsal/scan.js";
+import { until } from "../e2e/adversity/troubles.js";
+import type { Searched } from "../hosts/searched.js";
 import { mustDocker } from "../machines/docker-engine.js";
-import { logsOf } from "./engine.js";
+import { ensureImage } from "../machines/image.js";
+import { everythingOf, logsOf, removeEverythingOf } from "./engine.js";
 
 /** Looks for keys in everything that an engine keeps or tells of these: configuration, history and layers of images, logs, writable layers, volumes, processes. */
-export async function scanEngine(
+async function scanEngine(
   things: { containers: readonly string[]; images: readonly string[]; volumes: readonly string[] },
   needles: readonly SecretNeedle[],
 ): Promise<Leak[]> {
@@ -32,3 +36,41 @@ export async function scanEngine(
     await rm(folder, { recursive: true, force: true });
   }
 }
+
+/** Whatever is on the tests' engine by names that begin so, as a place that is searched. There need be nothing. */
+export const onEngine = (prefix: string): Searched => {
+  let plants = "";
+  return {
+    search: async (needles) => {
+      const lines = [...(await everythingOf(prefix)), ...(plants === "" ? [] : await everythingOf(plants))];
+      const named = (kind: string): string[] =>
+        lines.flatMap((line) => (line.startsWith(`${kind} `) ? [line.slice(kind.length + 1)] : []));
+      const things = { containers: named("container"), images: named("image"), volumes: named("volume") };
+      return scanEngine(things, needles);
+    },
+    plant: async (text) => {
+      plants = `planted-${randomBytes(3).toString("hex")}`;
+      const folder = await mkdtemp(join(tmpdir(), "docker-plant-"));
+      await writeFile(join(folder, "file"), text);
+      await writeFile(join(folder, "Dockerfile"), `FROM ${await ensureImage()}\nENV KEY=${text}\nCOPY file /file\n`);
+      await mustDocker("build", "--quiet", "--tag", `${plants}:test`, folder);
+      await rm(folder, { recursive: true });
+      const loud = ["--network", "none", "--env", `KEY=${text}`, "--volume", `${plants}:/kept`];
+      const says = `echo ${text} | tee /kept/a /tmp/b; sleep 600`;
+      const run = ["run", "--detach", "--name", plants, ...loud, "--entrypoint", "/bin/sh", `${plants}:test`];
+      await mustDocker(...run, "-c", says);
+      await until("its log", async () => (await logsOf(plants)).includes(text));
+      return {
+        in: [
+          ...["inspect", "logs", "files"].map((what) => `${what} ${plants}`),
+          ...["inspect", "history", "layers"].map((what) => `${what} ${plants}:test`),
+          ...["_data/a", "environ", "cmdline"],
+        ],
+        remove: async () => {
+          await removeEverythingOf(plants);
+          plants = "";
+        },
+      };
+    },
+  };
+};

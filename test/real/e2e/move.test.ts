@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { freePort } from "../../../system/net.js";
 import { readFile } from "node:fs/promises";
 import { playMove, type MovePlace } from "../hosts/move.js";
+import { hostFolder } from "../hosts/searched.js";
 import { processesIn } from "./rehearsal.js";
 
 playMove("a worker whose folder on this machine becomes another one", undefined, async ({ folders }) => {
@@ -16,6 +17,7 @@ playMove("a worker whose folder on this machine becomes another one", undefined,
         const are = await Promise.all((await processesIn(`${root}/`)).map(isSidecar));
         return are.filter(Boolean).length;
       },
+      searched: hostFolder(root),
       left: async () => [
         ...(existsSync(root) ? [root] : []),
         ...(await processesIn(`${root}/`)).map((pid) => `process ${pid}`),

@@ -68,6 +68,20 @@ export const shortOfMemory = (machine: Machine, mebibytes: number): Trouble => (
   },
 });
 
+/** It is another kind of machine by what this program of its says: a script stands before the program, which is `$real` in it. */
+export const otherByWordOf = (machine: Machine, program: string, says: string): Trouble => {
+  const pretender = `/usr/sbin/${program}`; // before /usr/bin on every path of root's
+  return {
+    begin: async () => {
+      const script = `#!/bin/sh\nreal=/usr/bin/${program}\n${says}\n`;
+      await machine.must(["sh", "-c", 'set -C; cat > "$1" && chmod 755 "$1"', "sh", pretender], script);
+    },
+    end: async () => {
+      await machine.must(["rm", pretender]);
+    },
+  };
+};
+
 /** Another program of its has this port. */
 export const portTaken = (machine: Machine, port: number): Trouble => ({
   begin: async () => {

@@ -17,6 +17,7 @@ import { outputsSchema, prepareStage, type Stage } from "../../../scripts/rehear
 import { systemClock } from "../../../system/clock.js";
 import { consumerOf, openRehearsal, type Rehearsal } from "../e2e/rehearsal.js";
 import { isRegistered } from "../e2e/registered.js";
+import { expectNoKeys, thisComputer, type Searched } from "./searched.js";
 
 /** A host that a worker moves from or to. */
 export interface MovePlace {
@@ -26,6 +27,8 @@ export interface MovePlace {
   sidecars(): Promise<number>;
   /** What of ours is on it: files, processes, units; one line each. */
   left(): Promise<string[]>;
+  /** All of it, as a place where keys are looked for. */
+  readonly searched: Searched;
 }
 
 /** Two of them, on which the rehearsal network is found at 127.0.0.1. */
@@ -154,12 +157,18 @@ export function playMove(
       expect(changed(await stage.engine.run("up"))).toBe(0);
     }, 300_000);
 
+    test("has its keys in the open nowhere: neither here nor where it was nor where it is; each place that is searched gives away a key that is put there", async () => {
+      const places = ground.places.map(({ searched }) => searched);
+      await expectNoKeys(stage, [thisComputer(rehearsal.folders, said), ...places]);
+    }, 300_000);
+
     test("is destroyed where it is now", async () => {
       await consumer.closeSession(session);
       await rehearsal.network.advance(86_400 + 60);
       await stage.engine.run("destroy");
       expect(await isRegistered(stage, worker)).toBe(false);
       for (const place of ground.places) expect(await place.left()).toEqual([]);
+      await expectNoKeys(stage, [thisComputer(rehearsal.folders, said)]); // its history has all of it now
     }, 300_000);
   });
 }

@@ -12,6 +12,8 @@ import { endingSidecar } from "../host/fake-bundle.js";
 import { because } from "../machines/docker-engine.js";
 import { noMachines } from "../machines/machine.js";
 import { answered, completedFirst, jobInFlight } from "./job-in-flight.js";
+import { expectNoKeys, thisComputer } from "./searched.js";
+import { withoutItsSecret } from "./served-troubles.js";
 import { openSshGround, type SshGround } from "./ssh-ground.js";
 import { everythingOn } from "./everything-on.js";
 
@@ -128,16 +130,14 @@ describe.skipIf(whyNot !== undefined)(`a worker on a computer that is reached by
   test.each([[["secret.cred"]], [["secret.cred", "sealed.json"]]])(
     "whose secret (%j) is gone from the machine is sealed to anew by the next up, and nothing is paid or staked again",
     async (files) => {
-      const before = await there.ground.count();
       const folder = join(there.host.reference.root, "workers/home");
-      await there.machine.must(["rm", ...files.map((name) => join(folder, name))]);
-      await there.machine.run(["systemctl", "restart", there.units.worker]); // has nothing to start with
-      await until("it is down", async () => (await there.stateOf("worker")) !== "active");
-      await stage.engine.run("up");
-      await there.live();
-      expect(await there.ground.count()).toEqual({ ...before, balance: expect.any(BigInt) as bigint });
-      await serves();
-      await unchanged();
+      await withoutItsSecret(there.served, {
+        lose: async () => {
+          await there.machine.must(["rm", ...files.map((name) => join(folder, name))]);
+          await there.machine.run(["systemctl", "restart", there.units.worker]); // has nothing to start with
+        },
+        isDown: async () => (await there.stateOf("worker")) !== "active",
+      });
     },
   );
 
@@ -155,6 +155,9 @@ describe.skipIf(whyNot !== undefined)(`a worker on a computer that is reached by
     await serves();
     await unchanged();
   });
+
+  test("has none of its keys in the open after all of that; each place that is searched gives away a key that is put there", () =>
+    expectNoKeys(stage, [thisComputer(there.ground.rehearsal.folders, there.said), there.searched]));
 
   describe("that is to leave while a session is open", () => {
     const failureOf = (run: Promise<unknown>): Promise<string> =>

@@ -14,6 +14,9 @@ import { consumerOf, openRehearsal } from "../e2e/rehearsal.js";
 import { startMachine, type Machine, type MachineOptions } from "../machines/machine.js";
 import { users } from "../machines/ssh-access.js";
 import type { Asking } from "./job-in-flight.js";
+import { wholeMachine } from "./search-machine.js";
+import type { Searched } from "./searched.js";
+import type { ServedByStack } from "./served-troubles.js";
 
 type Config = Readonly<Record<string, unknown>>;
 
@@ -25,6 +28,12 @@ export interface SshGround {
   readonly consumer: Consumer;
   /** The machine as the worker's host. */
   readonly host: Host;
+  /** The worker, once it serves. */
+  readonly served: ServedByStack;
+  /** The machine as a place where keys are looked for. */
+  readonly searched: Searched;
+  /** What the engine has said to a person, a line each. */
+  readonly said: string[];
   /** The usual settings. */
   readonly config: Config & { readonly ssh: Config; readonly ollamaPort: number };
   /** Names of the worker's unit and Ollama's. */
@@ -35,6 +44,8 @@ export interface SshGround {
   models(...names: readonly string[]): Promise<{ name: string; source: string; insecure: boolean }[]>;
   /** Whom a job of this model is asked of, and by whom. */
   asking(model: string): Promise<Asking>;
+  /** How many transactions the treasury has sent, and the worker. */
+  sent(): Promise<number>;
   /** What the sidecar says of itself. */
   status(): Promise<SidecarStatus>;
   /** Waits until the worker serves. */
@@ -65,6 +76,11 @@ export async function openSshGround(options: SshGroundOptions): Promise<SshGroun
   };
   try {
     const { folders, tools, network } = rehearsal;
+    const said: string[] = [];
+    const say = (line: string): void => {
+      said.push(line);
+      if (process.env["LIGHTCHAIN_TEST_VERBOSE"] !== undefined) process.stderr.write(`${line}\n`); // for whoever wants to see it
+    };
     await installCommandPlugin(folders.pulumiHome, tools.node);
     const { models: known = [], control = "" } = (await runningIn(folders.network)) ?? {};
     const text = await readFile(network.networkFile, "utf8");
@@ -89,7 +105,7 @@ export async function openSshGround(options: SshGroundOptions): Promise<SshGroun
       tuning: { services: { lifecycleProbeMs: 500 } },
       ...options.config?.(machine),
     };
-    const ground = await openGround(rehearsal, "home", config);
+    const ground = await openGround(rehearsal, "home", config, say);
     closers.push(() => ground.end());
     const host = openHost({
       ...{ kind: "ssh", name: "home-host", root, server, bastion: null, identity: { keyFile }, sudo: "passwordless" },
@@ -99,10 +115,22 @@ export async function openSshGround(options: SshGroundOptions): Promise<SshGroun
       machine.must(["systemctl", "show", "-P", what, units[unit]]);
     const status = (): Promise<SidecarStatus> => ask(host, "home", { op: "status" });
     const pidOf = async (unit: keyof typeof units): Promise<number> => Number(await show("MainPID", unit));
+    const sent = async (): Promise<number> => {
+      const { client, operator, workerRef } = ground.stage;
+      const { record } = await operator.store.read(operator.treasury, "treasury");
+      const byWorker = (await operator.store.has(workerRef)) ? (await ground.count()).sent.length : 0;
+      return (await client.getTransactionCount({ address: record.address })) + byWorker;
+    };
     const consumer = await consumerOf(ground.stage.network, network.accountsFile);
+    const asking = async (model: string): Promise<Asking> => ({
+      ...{ consumer, stage: ground.stage, model, worker: await ground.address(), control },
+    });
+    const live = (): Promise<void> =>
+      until("it serves", () => status().then(({ mode, claiming }) => mode === "live" && claiming, no), 120);
+    const served: ServedByStack = { ground, status, live, asking: () => asking(ground.stage.model) };
     return {
-      ...{ consumer, ground, machine, host, config, units, status, pidOf, end },
-      asking: async (model) => ({ consumer, stage: ground.stage, model, worker: await ground.address(), control }),
+      ...{ served, searched: wholeMachine(machine), said, asking, live },
+      ...{ consumer, ground, machine, host, config, units, sent, status, pidOf, end },
       program: (more = {}) => prepareStage(folders, tools, network, say, { ...config, ...more }),
       models: async (...names) =>
         names.map((name) => {
@@ -110,7 +138,6 @@ export async function openSshGround(options: SshGroundOptions): Promise<SshGroun
           if (model === undefined) throw new Error(`the rehearsal network has no model ${name}`);
           return { name, source: model.pull, insecure: true };
         }),
-      live: () => until("it serves", () => status().then(({ mode, claiming }) => mode === "live" && claiming, no), 120),
       stateOf: (unit) => show("ActiveState", unit),
       kill: async (unit) => {
         const killed = await pidOf(unit);
@@ -132,9 +159,4 @@ const no = (): boolean => false;
 export const portOf = (networkText: string, endpoint: string): number => {
   const { endpoints } = JSON.parse(networkText) as { endpoints: Record<string, string> };
   return Number(new URL(endpoints[endpoint] ?? "").port);
-};
-
-/** For whoever wants to see what the engine says. */
-const say = (line: string): void => {
-  if (process.env["LIGHTCHAIN_TEST_VERBOSE"] !== undefined) process.stderr.write(`${line}\n`);
 };

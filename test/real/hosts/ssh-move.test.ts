@@ -3,6 +3,7 @@ import { installCommandPlugin } from "../../plugins/install.js";
 import { freePort } from "../../../system/net.js";
 import { noMachines, startMachine, type Machine } from "../machines/machine.js";
 import { users } from "../machines/ssh-access.js";
+import { wholeMachine } from "./search-machine.js";
 import { playMove, type MovePlace } from "./move.js";
 
 const root = "/var/lib/lightchain-fleet";
@@ -28,6 +29,7 @@ playMove("a worker whose computer, reached by SSH, becomes another one", noMachi
         const { stdout } = await machine.run(["pgrep", "-c", "-f", "sidecar[.]js --settings"]);
         return Number(stdout);
       },
+      searched: wholeMachine(machine),
       left: async () => {
         const places = `${root} /home/operator /etc/systemd/system`;
         const files = await machine.run(["sh", "-c", `find ${places} -iname '*lightchain*' 2>/dev/null`]);

@@ -9,9 +9,10 @@ import { named, strike, type Strike } from "../e2e/adversity/strike.js";
 import { because } from "../machines/docker-engine.js";
 import { noMachines } from "../machines/machine.js";
 import { users } from "../machines/ssh-access.js";
-import { isAnswered, jobInFlight } from "./job-in-flight.js";
 import { otherClock } from "./late-clock.js";
 import { cutOff, mountDisk, portTaken, shortOfMemory, type MachineDisk } from "./machine-troubles.js";
+import { expectNoKeys, thisComputer } from "./searched.js";
+import { throughCut, throughFullDisk } from "./served-troubles.js";
 import { openSshGround, portOf, type SshGround } from "./ssh-ground.js";
 import { writeKeyPair } from "./sshd.js";
 
@@ -33,6 +34,8 @@ describe.skipIf(whyNot !== undefined)(
     let archives: Server;
     let archive: string;
     const closers: (() => unknown)[] = [];
+    /** What the engine has said. */
+    const said: string[] = [];
     beforeAll(async () => {
       there = await openSshGround({
         network: "bridge",
@@ -86,13 +89,6 @@ describe.skipIf(whyNot !== undefined)(
     const onMachine = async (): Promise<string> =>
       there.machine.must(["find", mountPoint, "-mindepth", "1", "-maxdepth", "3"]);
     const isBare = async (): Promise<void> => expect(await onMachine()).toBe("");
-    /** What the treasury has sent, and the worker. */
-    const sent = async (): Promise<number> => {
-      const { stage } = there.ground;
-      const { record } = await stage.operator.store.read(stage.operator.treasury, "treasury");
-      const byWorker = (await stage.operator.store.has(stage.workerRef)) ? (await there.ground.count()).sent.length : 0;
-      return (await stage.client.getTransactionCount({ address: record.address })) + byWorker;
-    };
 
     interface Attempt extends Strike {
       /** Settings that are wrong, or ask for too much. */
@@ -179,8 +175,8 @@ describe.skipIf(whyNot !== undefined)(
       ];
       test.each(attempts(blows))("%s", async (_, blow) => {
         await there.program(blow.config?.());
-        await strike(there.ground, "up", blow);
-        expect(await sent()).toBe(0);
+        said.push(await strike(there.ground, "up", blow));
+        expect(await there.sent()).toBe(0);
       });
     });
 
@@ -191,14 +187,14 @@ describe.skipIf(whyNot !== undefined)(
           at: { type: "Model", moment: "in flight" },
           trouble: () => disk.full,
           says: /LF1350: The disk of .* is full/,
-          then: async () => expect(await sent()).toBe(0),
+          then: async () => expect(await there.sent()).toBe(0),
         },
         {
           what: "where the disk is full when the service is set up",
           at: { type: "Service", moment: "in flight" },
           trouble: () => disk.full,
           says: /LF1350: The disk of .* is full/,
-          then: async () => expect(await sent()).toBe(0),
+          then: async () => expect(await there.sent()).toBe(0),
         },
         {
           what: "where the network is cut when the worker registers",
@@ -209,7 +205,7 @@ describe.skipIf(whyNot !== undefined)(
       ];
       test.each(named(blows))("%s", async (_, blow) => {
         await there.program();
-        await strike(there.ground, "up", blow);
+        said.push(await strike(there.ground, "up", blow));
       });
 
       test("and makes a worker that was paid for once, registered once and lacks nothing", async () => {
@@ -222,21 +218,17 @@ describe.skipIf(whyNot !== undefined)(
 
     describe("to a worker whose network is cut for a minute while a job is in flight", () => {
       test("ends with one coded line; the worker comes back by itself, answers the job, and the same up converges", async () => {
-        const stage = await there.program({ tuning: { services: { lifecycleProbeMs: 700 } } });
-        await jobInFlight(await there.asking(stage.model), async (job) => {
-          const cut = cutOff(there.machine, 60_000);
-          await strike(there.ground, "up", {
-            what: "",
-            trouble: () => ({ ...cut, begin: () => cut.begin().then(() => job.letGo()) }),
-            says: /LF1530: .* does not answer by SSH.*Next: /,
-          });
-          await until("the job is settled", () => isAnswered(job), 120);
-        });
-        await there.live();
-        await stage.engine.run("up");
-        await there.live();
-        expect(changed(await stage.engine.run("up"))).toBe(0);
+        await there.program({ tuning: { services: { lifecycleProbeMs: 700 } } });
+        const cut = cutOff(there.machine, 60_000);
+        said.push(await throughCut(there.served, cut, /LF1530: .* does not answer by SSH.*Next: /));
       });
+    });
+
+    test("to a worker whose disk is full while it serves: it claims nothing, and goes on when there is room", () =>
+      throughFullDisk(there.served, disk.full));
+
+    test("says no key to anybody, and leaves none in the open; each place that is searched gives away a key that is put there", async () => {
+      await expectNoKeys(there.ground.stage, [thisComputer(there.ground.rehearsal.folders, said), there.searched]);
     });
 
     test("is undone by a destroy that leaves nothing on the machine", async () => {

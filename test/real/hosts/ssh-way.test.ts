@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -252,6 +253,24 @@ describe.skipIf(whyNoSshd() !== undefined)("the way to a host by SSH", () => {
       await new Promise((resolve) => setTimeout(resolve, 1_500)); // as long as a very quick boot
       await machine.start();
       expect(await waiting).toMatchObject({ server: { port: machine.port } });
+    });
+
+    test("is not taken for one whose sudo refuses, when the connection is cut before sudo has said anything", async () => {
+      const programs = await mkdtemp(join(folder, "programs-"));
+      const asked = join(programs, "asked");
+      await writeFile(join(programs, "sudo"), `#!/bin/sh\n: > ${asked}\nexec cat\n`, { mode: 0o755 });
+      const machine = await another({ config: [`SetEnv HOME=${programs} PATH=${programs}:/usr/bin:/bin`] });
+      const cable = await layCable(machine.port);
+      try {
+        const { server } = at({ port: cable.port, hostKey: machine.hostKey });
+        const way = { ...sshd.way, server, sudo: "passwordless" } as SshWay;
+        const running = connectionTo(way).run({ words: ["true"] });
+        await Promise.race([until(async () => existsSync(asked), "sudo's start"), running]);
+        cable.cut();
+        await expect(running).rejects.toThrow(/^LF1537: .* was lost before the answer came/);
+      } finally {
+        await cable.close();
+      }
     });
 
     test("is dialled again when the kept connection is dead, and nothing is run twice", async () => {

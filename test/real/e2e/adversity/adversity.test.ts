@@ -10,13 +10,13 @@ import { preflight } from "../../../../components/worker/preflight.js";
 import { resolveWorker } from "../../../../components/worker/resolve.js";
 import { runningIn } from "../../../../devnet/background.js";
 import type { SidecarStatus } from "../../../../schema/control.js";
-import { systemClock } from "../../../../system/clock.js";
 import { freePort } from "../../../../system/net.js";
+import { throughFullDisk } from "../../hosts/served-troubles.js";
 import { consumerOf, openRehearsal, processesIn, type Rehearsal } from "../rehearsal.js";
 import { openGround, wholeLife, type Ground } from "../killed/ground.js";
 import { openSmallDisk, whyNoDisks, type SmallDisk } from "./small-disk.js";
 import { named, strike, type Strike } from "./strike.js";
-import { both, breakableOllama, fault, full, until, type BreakableOllama, type Trouble } from "./troubles.js";
+import { both, breakableOllama, fault, full, type BreakableOllama, type Trouble } from "./troubles.js";
 
 /* One worker's life on one network: every up and every destroy meets a trouble that passes, says which, and the next one goes on. */
 let rehearsal: Rehearsal;
@@ -196,17 +196,8 @@ describe("a worker that serves", () => {
     if (noDisks !== undefined) return;
     const { network, accountsFile, model } = ground.stage;
     const consumer = await consumerOf(network, accountsFile);
-    await disks.host.fill();
-    await until("it says LF1404", async () => (await status()).trouble?.code === "LF1404");
-    expect(await status()).toMatchObject({ mode: "live", claiming: false });
-    const opening = consumer.requestSession(model);
-    await systemClock.sleep(3_000); // several blocks in which it could have claimed
-    expect((await status()).sessions).toEqual([]);
-    await disks.host.grow();
-    await until("it claims again", async () => (await status()).claiming);
-    const session = await opening;
-    expect((await consumer.ask(session, "Tell me about the stars.")).verified).toBe("verified");
-    await consumer.closeSession(session);
+    const asked = { consumer, stage: ground.stage, model, worker: await ground.address(), control };
+    await throughFullDisk({ status, asking: async () => asked }, full(disks.host));
     await rehearsal.network.advance(86_500);
   });
 });

@@ -58,14 +58,16 @@ export const wholeLife: Counts = {
 /**
  * @param name the worker's; each life on one ground has its own
  * @param config further values of the stack's config, or other ones
+ * @param say called with each line that its engine prints
  */
 export async function openGround(
   rehearsal: Rehearsal,
   name: string,
   config: Readonly<Record<string, unknown>> = {},
+  say: (line: string) => void = () => undefined,
 ): Promise<Ground> {
   const { folders } = rehearsal;
-  const stage = await prepareStage(folders, rehearsal.tools, rehearsal.network, () => undefined, {
+  const stage = await prepareStage(folders, rehearsal.tools, rehearsal.network, say, {
     worker: name,
     tuning: { services: { lifecycleProbeMs: 500 } },
     ...config,
