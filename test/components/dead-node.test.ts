@@ -92,7 +92,7 @@ const stateOf = (kind: keyof Implementations): Record<string, unknown> => {
     case "journalDisk":
       return {
         ssm: { region: "eu-central-1", instance: "i-01234567", bucket: "bundles" },
-        ...{ volume: "vol-01234567", at: "/var/lib/lightchain-fleet/workers" },
+        ...{ volume: "vol-01234567", at: "/var/lib/lightchain-fleet/workers", tags: {} },
       };
     case "model":
       return {

@@ -40,10 +40,7 @@ export const reservationOf = (region: string, tags: Tags): Promise<(Place & { id
   asking("ec2:DescribeCapacityReservations", region, async (client) => {
     const { CapacityReservations = [] } = await client.send(
       new (ec2().DescribeCapacityReservationsCommand)({
-        Filters: [
-          ...Object.entries(tags).map(([name, value]) => ({ Name: `tag:${name}`, Values: [value] })),
-          { Name: "state", Values: ["active"] },
-        ],
+        Filters: [...filtersOf(tags), { Name: "state", Values: ["active"] }],
       }),
     );
     const { CapacityReservationId: id, InstanceType: type, AvailabilityZone: zone } = CapacityReservations[0] ?? {};
@@ -97,3 +94,43 @@ export const cancelReservation = (region: string, id: string): Promise<void> =>
       if (!(error instanceof Error) || !/NotFound|InvalidState/.test(error.name)) throw error;
     }
   });
+
+/** States of an instance that is still there. */
+const there = ["pending", "running", "stopping", "stopped"];
+const filtersOf = (tags: Tags): { Name: string; Values: string[] }[] =>
+  Object.entries(tags).map(([name, value]) => ({ Name: `tag:${name}`, Values: [value] }));
+
+/**
+ * Takes away what an engine that was killed in the middle made for a host and never wrote down: machines with its tags, and disks with them that are attached to nothing.
+ * @param kept what the stack does know of
+ * @returns what was taken away, for a person
+ */
+export async function sweep(region: string, tags: Tags, kept: readonly string[]): Promise<string[]> {
+  if (Object.keys(tags).length === 0) return []; // everything has no tags in common
+  const instances = await asking("ec2:DescribeInstances", region, async (client) => {
+    const states = { Name: "instance-state-name", Values: there };
+    const asked = new (ec2().DescribeInstancesCommand)({ Filters: [...filtersOf(tags), states] });
+    const { Reservations = [] } = await client.send(asked);
+    const found = Reservations.flatMap(({ Instances = [] }) => Instances.map(({ InstanceId = "" }) => InstanceId));
+    return found.filter((id) => !kept.includes(id));
+  });
+  if (instances.length > 0)
+    await asking("ec2:TerminateInstances", region, async (client) => {
+      const [{ TerminateInstancesCommand, waitUntilInstanceTerminated }, of] = [ec2(), { InstanceIds: instances }];
+      await client.send(new TerminateInstancesCommand(of));
+      await waitUntilInstanceTerminated({ client, maxWaitTime: endsWithinSeconds }, of);
+    });
+  const volumes = await asking("ec2:DescribeVolumes", region, async (client) => {
+    const free = { Name: "status", Values: ["available"] };
+    const { Volumes = [] } = await client.send(
+      new (ec2().DescribeVolumesCommand)({ Filters: [...filtersOf(tags), free] }),
+    );
+    return Volumes.flatMap(({ VolumeId = "" }) => (kept.includes(VolumeId) ? [] : [VolumeId]));
+  });
+  for (const VolumeId of volumes)
+    await asking("ec2:DeleteVolume", region, async (client) => {
+      await client.send(new (ec2().DeleteVolumeCommand)({ VolumeId }));
+    });
+  return [...instances, ...volumes];
+}
+const endsWithinSeconds = 600;

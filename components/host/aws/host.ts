@@ -70,13 +70,15 @@ export class AwsHost extends pulumi.ComponentResource implements HostResource {
     const parent = { parent: this, ...(opts.dependsOn === undefined ? {} : { dependsOn: opts.dependsOn }) };
     const tags = { ...shared.tags, "lightchain:worker": worker, "lightchain:host": host, Name: `lightchain ${host}` };
 
+    const ours = { "lightchain:host": host, "lightchain:stack": shared.tags["lightchain:stack"] ?? "" };
+
     const placement = new Placement(
       `${name}-placement`,
       {
         ...{ region, worker, host: ready.apply(() => host), models: args.models ?? [] },
         contextTokens: typeof args.contextLength === "number" ? args.contextLength : 0,
         machine: { ...machine, ...(shared.zones === null || machine.zones ? {} : { zones: [...shared.zones] }) },
-        tags: { "lightchain:host": host, "lightchain:stack": shared.tags["lightchain:stack"] ?? "" },
+        tags: ours,
       },
       parent,
     );
@@ -121,7 +123,7 @@ export class AwsHost extends pulumi.ComponentResource implements HostResource {
       .apply(([id, bucket, returns]) => ({ region, instance: id, bucket, returns, bootMs }));
     const disk = new JournalDisk(
       `${name}-journals`,
-      { ssm, volume: attached.volumeId, at: `${root}/workers` },
+      { ssm, volume: attached.volumeId, at: `${root}/workers`, tags: ours },
       goesWithIt,
     );
     const made = new SsmHost(`${name}-machine`, { ...runtime, host, root, ssm }, { ...goesWithIt, dependsOn: [disk] });

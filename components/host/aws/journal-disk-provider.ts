@@ -5,12 +5,16 @@ import { reasonIn } from "../shell/put-bundle.js";
 import { statedSsmWaySchema } from "../ssm/reference.js";
 import { InstanceGone } from "../ssm/errors.js";
 import { shellOn } from "../ssm/shell.js";
+import { tell } from "../../tell.js";
+import { sweep } from "./ec2.js";
 import { JournalDiskUnready } from "./errors.js";
 
 const inputs = z.object({
   ssm: statedSsmWaySchema,
   volume: z.string().regex(/^vol-[0-9a-f]{8,17}$/),
   at: z.string().startsWith("/", "an absolute path"),
+  /** That tell this host's machine and disks from everybody else's. */
+  tags: z.record(z.string(), z.string()),
 });
 type Inputs = z.infer<typeof inputs>;
 
@@ -47,9 +51,14 @@ export const unmountScript = (at: string): readonly string[] =>
     at,
   );
 
-async function mount({ ssm: { bootMs, ...way }, volume, at }: Inputs): Promise<void> {
+async function mount({ ssm: { bootMs, ...way }, volume, at, tags }: Inputs): Promise<void> {
   const { code, stderr } = await shellOn(way).run({ words: mountScript(volume, at), waitMs: bootMs });
   if (code !== 0) throw new JournalDiskUnready(volume, at, reasonIn(stderr));
+  // Now that there is one machine with one disk, any further one of this host's is a killed run's.
+  const kept = [volume, ...(typeof way.instance === "string" ? [way.instance] : [])];
+  const swept = await sweep(way.region, tags, kept);
+  if (swept.length > 0)
+    tell([`taken away, as an interrupted run had made it and not written down: ${swept.join(", ")}`]);
 }
 
 /** A volume that is a folder of its machine. */

@@ -10,6 +10,8 @@ export interface JournalDiskArgs {
   readonly volume: pulumi.Input<string>;
   /** Absolute path of the folder that it is to be. */
   readonly at: string;
+  /** Tags that tell this host's machine and disks from everybody else's: another machine that has them was left by a run that was killed, and is taken away. */
+  readonly tags: Readonly<Record<string, string>>;
 }
 
 /** A volume as a folder of its machine, in each boot: with a file system of its own, which it is given once, when it is blank. */

@@ -4,7 +4,7 @@ import { implement } from "../../implementation.js";
 import { needsOf } from "../../models/needs.js";
 import { tell } from "../../tell.js";
 import { awsMachineSchema, regionSchema } from "./args.js";
-import { cancelReservation, reservationOf, reserve, type Place } from "./ec2.js";
+import { cancelReservation, reservationOf, reserve, sweep, type Place } from "./ec2.js";
 import { ImageUnknown, NoCapacity, NoPlace } from "./errors.js";
 import { gpuInstanceTypes } from "./instance-types.js";
 import { candidates } from "./preflight/candidates.js";
@@ -86,7 +86,9 @@ export const placement = implement({
     if (asksForAnother(asked, before)) tell([stays(asked.host, before)]);
     return computed.parse(before);
   },
-  delete: async ({ region, reservation }) => {
+  // By now everything that the stack knows of the host is gone: what is left with its tags is a killed run's.
+  delete: async ({ region, reservation, tags }) => {
+    await sweep(region, tags, []);
     if (reservation !== "") await cancelReservation(region, reservation);
   },
 });
