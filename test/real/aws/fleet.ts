@@ -36,9 +36,9 @@ export interface Fleet {
   /** What the engine said so far. */
   readonly said: readonly string[];
   /** The stack with this config beside what the fleet always has. */
-  stage(config?: Readonly<Record<string, unknown>>): Promise<Stage>;
-  /** The stack's settings of a member, with further ones. */
-  regions(more?: Readonly<Record<string, object>>): Readonly<Record<string, unknown>>;
+  stage(config?: Readonly<Record<string, unknown>>, environment?: Readonly<Record<string, string>>): Promise<Stage>;
+  /** The stack's settings of regions and workers. @param more further ones of members, by their names @param shared of every region */
+  regions(more?: Readonly<Record<string, object>>, shared?: object): Readonly<Record<string, unknown>>;
   /** Addresses by the members' names, from the stack's outputs. */
   addresses(stage: Stage): Promise<Readonly<Record<string, Address>>>;
   /** The instance that a member is on now. */
@@ -80,7 +80,7 @@ export async function openFleet({ spot = false }: { readonly spot?: boolean } = 
     const store = openSecretsManagerStore(place, systemClock, { folder: join(home, "reader") });
     const said: string[] = [];
 
-    const regions: Fleet["regions"] = (more = {}) =>
+    const regions: Fleet["regions"] = (more = {}, shared = {}) =>
       Object.fromEntries(
         members.map(({ name, region, model }, at) => {
           const pulled = models.find((known) => known.name === model)!;
@@ -90,15 +90,15 @@ export async function openFleet({ spot = false }: { readonly spot?: boolean } = 
             ...(spot && name === "berta" ? { spot: true } : {}),
             ...more[name],
           };
-          return [region, { workers: { [name]: worker } }];
+          return [region, { ...shared, workers: { [name]: worker } }];
         }),
       );
     const base = { kind: "aws", ollamaRelease: ollama.release, store: "aws-sm:eu-central-1/fleet" };
-    const stage: Fleet["stage"] = (config = {}) =>
+    const stage: Fleet["stage"] = (config = {}, further = {}) =>
       prepareStage(
         ...([rehearsal.folders, rehearsal.tools, rehearsal.network, (line: string) => void said.push(line)] as const),
         { ...base, regions: regions(), ollama: undefined, ollamaPort: undefined, ...config },
-        environment,
+        { ...environment, ...further },
       );
     const exported = async (stageNow: Stage): Promise<z.infer<typeof exportSchema>["deployment"]["resources"]> => {
       const { stdout: text } = await runProcess("pulumi", ["stack", "export", "--stack", "devnet"], {
