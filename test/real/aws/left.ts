@@ -68,10 +68,12 @@ async function keysIn(region: string, aws: Clients): Promise<Record<string, stri
   const own = Aliases.filter(({ AliasName }) => !AliasName.startsWith("alias/aws/"));
   const keys: string[] = [];
   for (const { KeyId } of ((await kms("ListKeys")) as Listed).Keys) {
-    const described = (await kms("DescribeKey", { KeyId })) as {
-      KeyMetadata: { KeyState: string; KeyManager: string };
+    const { KeyMetadata: key } = (await kms("DescribeKey", { KeyId })) as {
+      KeyMetadata: { KeyState: string; KeyManager: string; Description: string };
     };
-    if (described.KeyMetadata.KeyManager === "CUSTOMER") keys.push(`${KeyId} ${described.KeyMetadata.KeyState}`);
+    // The one for disks that name no key of their own is AWS's, which moto does not say.
+    const isDefault = key.Description.startsWith("Default master key ");
+    if (key.KeyManager === "CUSTOMER" && !isDefault) keys.push(`${KeyId} ${key.KeyState}`);
   }
   const secrets = await aws.json("secretsmanager", region, "secretsmanager.ListSecrets", {
     IncludePlannedDeletion: true,
