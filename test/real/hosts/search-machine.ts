@@ -26,13 +26,7 @@ export const wholeMachine = (machine: Machine): Searched => ({
     const folder = await mkdtemp(join(tmpdir(), "machine-search-"));
     try {
       for (const [name, command] of Object.entries(parts)) await into(join(folder, name), machine, command);
-      const archive = join(folder, "files.tar");
-      await into(archive, machine, files);
-      const disk = join(folder, "disk");
-      await mkdir(disk);
-      await must("tar", ["-x", "-f", archive, "-C", disk, "--no-same-owner"]);
-      await must("chmod", ["-R", "u+rwX", disk]); // what cannot be opened would be passed over
-      await rm(archive);
+      await copyOfDisk(join(folder, "disk"), machine);
       return await scanForSecrets([folder], needles);
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -64,6 +58,14 @@ journalctl --sync`;
 const uproot = `systemctl stop planted planted-too
 rm ${planted.join(" ")}
 systemctl daemon-reload`;
+
+/** Copies a machine's files to a folder here. */
+async function copyOfDisk(folder: string, { name }: Machine): Promise<void> {
+  await mkdir(folder);
+  const copy = 'docker exec "$1" sh -c "$2" | tar -x -C "$3" --no-same-owner';
+  await must("bash", ["-o", "pipefail", "-c", copy, "bash", name, files, folder]);
+  await must("chmod", ["-R", "u+rwX", folder]); // what cannot be opened would be passed over
+}
 
 /** Writes what a command prints there to a file here, byte for byte. */
 const into = (file: string, { name }: Machine, command: string): Promise<void> =>

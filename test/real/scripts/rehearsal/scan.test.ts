@@ -58,6 +58,12 @@ test("a key is found in a large file, wherever it stands", async () => {
   expect(await search()).toEqual([{ where: file, what: "the key" }]);
 });
 
+test("a key is found in no file but its own, whatever is searched after that", async () => {
+  const file = await put("b/with-it", `before it ${key.toString("hex")} and after it`);
+  for (const other of ["a/before", "b/beside", "c/after"]) await put(other, "short");
+  expect(await search()).toEqual([{ where: file, what: "the key" }]);
+});
+
 const textual = spellings.filter(([name]) => name !== "raw");
 test.each(textual)("a key in a process's arguments is found as %s", async (_, spell) => {
   const child = startProcess(process.execPath, ["-e", "setInterval(() => {}, 1000)", spell(key).toString()], {
