@@ -24,13 +24,20 @@ export async function needlesFor(store: SecretStore, refs: readonly RecordRef[])
   ]);
 }
 
-/** Looks through every file below the folders, and through arguments and environment of every process that may be read. */
-export async function scanForSecrets(folders: readonly string[], needles: readonly SecretNeedle[]): Promise<Leak[]> {
+/**
+ * Looks through every file below the folders, and through arguments and environment of every process that may be read.
+ * @param leftOut folders below them that are not gone into
+ */
+export async function scanForSecrets(
+  folders: readonly string[],
+  needles: readonly SecretNeedle[],
+  leftOut: readonly string[] = [],
+): Promise<Leak[]> {
   const leaks: Leak[] = [];
   const namesIn = namesBy(needles);
   const piece = Buffer.allocUnsafe(pieceBytes); // one for all files: most are searched in less time than it takes to make it
   for (const folder of folders)
-    for await (const file of filesBelow(folder)) leaks.push(...(await scanFile(file, piece, namesIn)));
+    for await (const file of filesBelow(folder, leftOut)) leaks.push(...(await scanFile(file, piece, namesIn)));
   for (const process of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
     for (const part of ["cmdline", "environ"]) {
       const content = await readFile(join("/proc", process, part)).catch(() => undefined);
@@ -72,11 +79,11 @@ function unpacked(content: Buffer): Buffer {
   }
 }
 
-async function* filesBelow(folder: string): AsyncGenerator<string> {
+async function* filesBelow(folder: string, leftOut: readonly string[]): AsyncGenerator<string> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   for (const entry of entries) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) yield* filesBelow(path);
+    if (entry.isDirectory() && !leftOut.includes(path)) yield* filesBelow(path, leftOut);
     else if (entry.isFile()) yield path;
   }
 }
