@@ -1,3 +1,5 @@
+import { searchFor, type Pattern } from "./byte-search.js";
+
 /**
  * Looks for private keys where none may be: state files, logs, command lines, environments. Knows a key in every spelling that our code, or a library below it,
  * could have written it in.
@@ -10,11 +12,7 @@ export type SecretSpelling = "raw" | "hex" | "base64" | "base64url" | "base64 of
 export interface SecretNeedle {
   /** What a finding calls it. Never the key. */
   readonly name: string;
-  readonly spellings: readonly {
-    readonly spelling: SecretSpelling;
-    readonly bytes: Buffer;
-    readonly anyCase: boolean;
-  }[];
+  readonly spellings: readonly (Pattern & { readonly spelling: SecretSpelling })[];
 }
 
 /** Where a key was found. */
@@ -55,16 +53,21 @@ export function needleOf(name: string, secret: Uint8Array): SecretNeedle {
   };
 }
 
-/** Every first place at which a spelling of a needle stands. An empty list: nothing was found. */
-export function findSecrets(content: Uint8Array, needles: readonly SecretNeedle[]): SecretFinding[] {
-  const exact = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
-  const lower = lowerCased(exact);
-  return needles.flatMap(({ name, spellings }) =>
-    spellings.flatMap(({ spelling, bytes, anyCase }) => {
-      const offset = (anyCase ? lower : exact).indexOf(bytes);
+/** Every first place at which a spelling of a needle stands. An empty list: nothing was found. Whoever has more than one content makes a {@link finderOf}. */
+export const findSecrets = (content: Uint8Array, needles: readonly SecretNeedle[]): SecretFinding[] =>
+  finderOf(needles)(content);
+
+/** {@link findSecrets} for many contents. */
+export function finderOf(needles: readonly SecretNeedle[]): (content: Uint8Array) => SecretFinding[] {
+  const spelled = needles.flatMap(({ name, spellings }) => spellings.map((one) => ({ name, ...one })));
+  const search = searchFor(spelled);
+  return (content) => {
+    const places = search(content);
+    return spelled.flatMap(({ name, spelling }, index) => {
+      const offset = places[index] ?? -1;
       return offset === -1 ? [] : [{ name, spelling, offset }];
-    }),
-  );
+    });
+  };
 }
 
 /**
@@ -80,13 +83,3 @@ function base64Cores(bytes: Buffer): string[] {
 }
 
 const urlSafe = (base64: string): string => base64.replaceAll("+", "-").replaceAll("/", "_");
-
-/** ASCII letters in lower case, everything else untouched, so that offsets stay. */
-function lowerCased(bytes: Buffer): Buffer {
-  const copy = Buffer.from(bytes);
-  for (let index = 0; index < copy.length; index++) {
-    const byte = copy[index] ?? 0;
-    if (byte >= 0x41 && byte <= 0x5a) copy[index] = byte + 0x20;
-  }
-  return copy;
-}

@@ -1,7 +1,7 @@
 import { open, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { findSecrets, needleOf, type SecretNeedle } from "../../keystore/secret-scan.js";
+import { finderOf, needleOf, type SecretNeedle } from "../../keystore/secret-scan.js";
 import type { RecordRef, SecretStore } from "../../keystore/store.js";
 
 /** A private key found where none may be. */
@@ -24,30 +24,38 @@ export async function needlesFor(store: SecretStore, refs: readonly RecordRef[])
   ]);
 }
 
-/** Looks through every file below the folders, and through arguments and environment of every process that may be read. */
-export async function scanForSecrets(folders: readonly string[], needles: readonly SecretNeedle[]): Promise<Leak[]> {
+/**
+ * Looks through every file below the folders, and through arguments and environment of every process that may be read.
+ * @param leftOut folders below them that are not gone into
+ */
+export async function scanForSecrets(
+  folders: readonly string[],
+  needles: readonly SecretNeedle[],
+  leftOut: readonly string[] = [],
+): Promise<Leak[]> {
   const leaks: Leak[] = [];
+  const namesIn = namesBy(needles);
+  const piece = Buffer.allocUnsafe(pieceBytes); // one for all files: most are searched in less time than it takes to make it
   for (const folder of folders)
-    for await (const file of filesBelow(folder)) leaks.push(...(await scanFile(file, needles)));
+    for await (const file of filesBelow(folder, leftOut)) leaks.push(...(await scanFile(file, piece, namesIn)));
   for (const process of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
     for (const part of ["cmdline", "environ"]) {
       const content = await readFile(join("/proc", process, part)).catch(() => undefined);
       if (content === undefined) continue; // ended meanwhile, or somebody else's
-      leaks.push(...namesIn(content, needles).map((what) => ({ where: `process ${process} ${part}`, what })));
+      leaks.push(...namesIn(content).map((what) => ({ where: `process ${process} ${part}`, what })));
     }
   }
   return leaks;
 }
 
-async function scanFile(path: string, needles: readonly SecretNeedle[]): Promise<Leak[]> {
+async function scanFile(path: string, piece: Buffer, namesIn: (content: Uint8Array) => string[]): Promise<Leak[]> {
   const file = await open(path).catch(() => undefined);
   if (file === undefined) return []; // ended meanwhile, like a process
   const found = new Set<string>();
   try {
-    const piece = Buffer.alloc(pieceBytes);
     for (let at = 0, length = pieceBytes; length === pieceBytes; at += pieceBytes - overlapBytes) {
       length = (await file.read(piece, 0, pieceBytes, at)).bytesRead;
-      for (const name of namesIn(unpacked(piece.subarray(0, length)), needles)) found.add(name);
+      for (const name of namesIn(unpacked(piece.subarray(0, length)))) found.add(name);
     }
   } finally {
     await file.close();
@@ -55,10 +63,11 @@ async function scanFile(path: string, needles: readonly SecretNeedle[]): Promise
   return [...found].map((what) => ({ where: path, what }));
 }
 
-/** Each key that is there, once, however many of its spellings match. */
-const namesIn = (content: Uint8Array, needles: readonly SecretNeedle[]): string[] => [
-  ...new Set(findSecrets(content, needles).map(({ name }) => name)),
-];
+/** What names each key that is in a content, once, however many of its spellings match. */
+function namesBy(needles: readonly SecretNeedle[]): (content: Uint8Array) => string[] {
+  const find = finderOf(needles);
+  return (content) => [...new Set(find(content).map(({ name }) => name))];
+}
 
 /** The engine can be told to compress its state. */
 function unpacked(content: Buffer): Buffer {
@@ -70,11 +79,11 @@ function unpacked(content: Buffer): Buffer {
   }
 }
 
-async function* filesBelow(folder: string): AsyncGenerator<string> {
+async function* filesBelow(folder: string, leftOut: readonly string[]): AsyncGenerator<string> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   for (const entry of entries) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) yield* filesBelow(path);
+    if (entry.isDirectory() && !leftOut.includes(path)) yield* filesBelow(path, leftOut);
     else if (entry.isFile()) yield path;
   }
 }

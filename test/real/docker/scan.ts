@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import type { SecretNeedle } from "../../../keystore/secret-scan.js";
 import { scanForSecrets, type Leak } from "../../../scripts/rehearsal/scan.js";
 import { until } from "../e2e/adversity/troubles.js";
@@ -17,24 +18,59 @@ async function scanEngine(
 ): Promise<Leak[]> {
   const folder = await mkdtemp(join(tmpdir(), "docker-scan-"));
   const keep = (name: string, text: string): Promise<void> => writeFile(join(folder, name.replaceAll("/", "_")), text);
+  const told = async (one: string, of: readonly Part[]): Promise<void> => {
+    await Promise.all(of.map(async ([part, tell]) => keep(`${part} ${one}`, await tell(one))));
+  };
   try {
+    await Promise.all(things.containers.map((one) => told(one, ofContainers)));
+    await Promise.all(things.images.map((one) => told(one, ofImages)));
+    const madeOf = await Promise.all(things.containers.map(imageOf));
+    const images = [...things.images, ...madeOf];
+    // All at once, so that a layer which they have in common is written once.
+    if (images.length > 0) await mustDocker("save", "--output", join(folder, "layers"), ...images);
+    const written = new Map<string, string>();
     for (const one of things.containers) {
-      await keep(`inspect ${one}`, await mustDocker("container", "inspect", one));
-      await keep(`logs ${one}`, await logsOf(one));
-      await mustDocker("export", "--output", join(folder, `files ${one}`), one);
-    }
-    for (const one of things.images) {
-      await keep(`inspect ${one}`, await mustDocker("image", "inspect", one));
-      await keep(`history ${one}`, await mustDocker("history", "--no-trunc", one));
-      await mustDocker("save", "--output", join(folder, `layers ${one.replaceAll("/", "_")}`), one);
+      const layer = await writableLayerOf(one);
+      if (layer === undefined) await mustDocker("export", "--output", join(folder, `files ${one}`), one);
+      else written.set(layer, `files ${one}`);
     }
     const mounted = await Promise.all(
       things.volumes.map((one) => mustDocker("volume", "inspect", "--format", "{{.Mountpoint}}", one)),
     );
-    return await scanForSecrets([folder, ...mounted], needles);
+    const leaks = await scanForSecrets([folder, ...mounted, ...written.keys()], needles);
+    return leaks.map(({ where, what }) => ({ where: renamed(where, written), what }));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** What an engine tells of a thing: a name for it, and how it is asked. */
+type Part = readonly [name: string, tell: (one: string) => Promise<string>];
+
+const ofContainers: readonly Part[] = [
+  ["inspect", (one) => mustDocker("container", "inspect", one)],
+  ["logs", logsOf],
+];
+
+const ofImages: readonly Part[] = [
+  ["inspect", (one) => mustDocker("image", "inspect", one)],
+  ["history", (one) => mustDocker("history", "--no-trunc", one)],
+];
+
+const imageOf = (container: string): Promise<string> =>
+  mustDocker("container", "inspect", "--format", "{{.Image}}", container);
+
+/** Where what a container has written lies: all of its files that are not its image's. `undefined` where its engine keeps that otherwise. */
+async function writableLayerOf(container: string): Promise<string | undefined> {
+  const format = "{{with .GraphDriver.Data}}{{.UpperDir}}{{end}}";
+  const folder = await mustDocker("container", "inspect", "--format", format, container);
+  return isAbsolute(folder) && existsSync(folder) ? folder : undefined;
+}
+
+/** A place with the name of the folder that it is in, if that has one. */
+function renamed(where: string, names: ReadonlyMap<string, string>): string {
+  const [folder, name] = [...names].find(([path]) => where.startsWith(`${path}/`)) ?? ["", ""];
+  return `${name}${where.slice(folder.length)}`;
 }
 
 /** Whatever is on the tests' engine by names that begin so, as a place that is searched. There need be nothing. */
@@ -63,7 +99,8 @@ export const onEngine = (prefix: string): Searched => {
       return {
         in: [
           ...["inspect", "logs", "files"].map((what) => `${what} ${plants}`),
-          ...["inspect", "history", "layers"].map((what) => `${what} ${plants}:test`),
+          ...["inspect", "history"].map((what) => `${what} ${plants}:test`),
+          "/layers",
           ...["_data/a", "environ", "cmdline"],
         ],
         remove: async () => {

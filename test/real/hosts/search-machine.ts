@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { scanForSecrets } from "../../../scripts/rehearsal/scan.js";
 import { runProcess } from "../../../system/process.js";
-import { dockerAddress } from "../machines/docker-engine.js";
+import { dockerAddress, mustDocker } from "../machines/docker-engine.js";
 import type { Machine } from "../machines/machine.js";
 import type { Searched } from "./searched.js";
 
@@ -16,24 +16,21 @@ const parts: Readonly<Record<string, string>> = {
 };
 
 /** Not looked through: the kernel's own, what the distribution brought, and the folder in which systemd opens a credential to its service alone. */
-const leftOut = ["./proc", "./sys", "./dev", "./usr", "./run/credentials"];
-/** Every other file of a machine's, in memory or on disk. `tar` ends with 1 where something changed while it read. */
-const files = `tar -c -C / ${leftOut.map((path) => `--exclude=${path}`).join(" ")} . usr/local || [ $? = 1 ]`;
+const leftOut = ["proc", "sys", "dev", "usr", "run/credentials"];
+/** And of that, what a person has put there. */
+const nonetheless = "usr/local";
 
-/** A machine as a place that is searched: files, journal, units as systemd holds them, arguments and environments of its processes. */
+/** A machine as a place that is searched: files in memory and on disk, journal, units as systemd holds them, arguments and environments of its processes. */
 export const wholeMachine = (machine: Machine): Searched => ({
   search: async (needles) => {
     const folder = await mkdtemp(join(tmpdir(), "machine-search-"));
     try {
-      for (const [name, command] of Object.entries(parts)) await into(join(folder, name), machine, command);
-      const archive = join(folder, "files.tar");
-      await into(archive, machine, files);
-      const disk = join(folder, "disk");
-      await mkdir(disk);
-      await must("tar", ["-x", "-f", archive, "-C", disk, "--no-same-owner"]);
-      await must("chmod", ["-R", "u+rwX", disk]); // what cannot be opened would be passed over
-      await rm(archive);
-      return await scanForSecrets([folder], needles);
+      const told = join(folder, "told");
+      await mkdir(told);
+      await Promise.all(Object.entries(parts).map(([name, command]) => into(join(told, name), machine, command)));
+      const disk = (await diskOf(machine)) ?? (await copyOfDisk(machine, join(folder, "disk")));
+      const below = (path: string): string => join(disk, path);
+      return await scanForSecrets([told, disk, below(nonetheless)], needles, leftOut.map(below));
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -41,7 +38,7 @@ export const wholeMachine = (machine: Machine): Searched => ({
   plant: async (text) => {
     await machine.must(["sh", "-ec", plant], text);
     return {
-      in: [...planted.map((file) => `disk${file}`), ...Object.keys(parts).map((name) => `/${name}`)],
+      in: [...planted, ...Object.keys(parts).map((name) => `/${name}`)],
       remove: async () => {
         await machine.must(["sh", "-ec", uproot]);
       },
@@ -64,6 +61,24 @@ journalctl --sync`;
 const uproot = `systemctl stop planted planted-too
 rm ${planted.join(" ")}
 systemctl daemon-reload`;
+
+/** Where this computer's kernel shows a machine's files; `undefined` where it does not: only root may look, and an engine may count its processes differently. */
+async function diskOf({ name }: Machine): Promise<string | undefined> {
+  const disk = `/proc/${await mustDocker("container", "inspect", "--format", "{{.State.Pid}}", name)}/root`;
+  const hostName = await readFile(join(disk, "etc/hostname"), "utf8").catch(() => "");
+  return hostName.trim() === name ? disk : undefined;
+}
+
+/** Copies a machine's files to a folder here. `tar` ends with 1 where something changed while it read. */
+async function copyOfDisk({ name }: Machine, folder: string): Promise<string> {
+  await mkdir(folder);
+  const exclude = leftOut.map((path) => `--exclude=./${path}`).join(" ");
+  const files = `tar -c -C / ${exclude} . ${nonetheless} || [ $? = 1 ]`;
+  const copy = 'docker exec "$1" sh -c "$2" | tar -x -C "$3" --no-same-owner';
+  await must("bash", ["-o", "pipefail", "-c", copy, "bash", name, files, folder]);
+  await must("chmod", ["-R", "u+rwX", folder]); // what cannot be opened would be passed over
+  return folder;
+}
 
 /** Writes what a command prints there to a file here, byte for byte. */
 const into = (file: string, { name }: Machine, command: string): Promise<void> =>

@@ -58,6 +58,19 @@ test("a key is found in a large file, wherever it stands", async () => {
   expect(await search()).toEqual([{ where: file, what: "the key" }]);
 });
 
+test("a key is found in no file but its own, whatever is searched after that", async () => {
+  const file = await put("b/with-it", `before it ${key.toString("hex")} and after it`);
+  for (const other of ["a/before", "b/beside", "c/after"]) await put(other, "short");
+  expect(await search()).toEqual([{ where: file, what: "the key" }]);
+});
+
+test("what is left out is not gone into, and what is named of it nonetheless is", async () => {
+  for (const path of ["kept/out/a", "out/a", "out/in/a"]) await put(path, key.toString("hex"));
+  const folders = [folder, join(folder, "out/in")];
+  const found = await scanForSecrets(folders, [needleOf("the key", key)], [join(folder, "out")]);
+  expect(found.map(({ where }) => where).sort()).toEqual(["kept/out/a", "out/in/a"].map((path) => join(folder, path)));
+});
+
 const textual = spellings.filter(([name]) => name !== "raw");
 test.each(textual)("a key in a process's arguments is found as %s", async (_, spell) => {
   const child = startProcess(process.execPath, ["-e", "setInterval(() => {}, 1000)", spell(key).toString()], {
