@@ -14,8 +14,9 @@ import { answerImageParameters, imagesForMoto } from "../real/aws/images.js";
 import { environmentFor, startMoto } from "../real/aws/moto.js";
 import { countNode, type Asked, type CountedNode } from "./counted-node.js";
 import { writeEmptyProgram, type Resources } from "./empty-program.js";
+import { footprintOf, type Footprint } from "./footprint.js";
 import { inPair, timesOf, type Pair } from "./pairs.js";
-import { peakMemoryOf, type PeakMemory } from "./peak-memory.js";
+
 import type { Program } from "./program.js";
 import { programOf } from "./program.js";
 
@@ -31,9 +32,9 @@ interface Fleet {
   readonly resources: Resources;
   /** Bytes of `preview --json`. */
   readonly planBytes: number;
-  readonly memory: PeakMemory | undefined;
+  readonly footprint: Footprint | undefined;
   /** The empty program's. */
-  readonly emptyMemory: PeakMemory | undefined;
+  readonly emptyFootprint: Footprint | undefined;
   readonly chain: Asked;
   /** What AWS was asked, a line each. */
   readonly aws: readonly string[];
@@ -117,8 +118,8 @@ async function prepare(
   return {
     ...{ workers, program, empty, resources, aws, chain, pairs: [] },
     planBytes: Buffer.byteLength(plan),
-    memory: await peakMemoryOf(() => program("preview")),
-    emptyMemory: await peakMemoryOf(() => empty("preview")),
+    footprint: await footprintOf(() => program("preview")),
+    emptyFootprint: await footprintOf(() => empty("preview")),
   };
 }
 
@@ -158,16 +159,8 @@ function resourcesIn(plan: string): Resources {
 
 function report(fleets: readonly Fleet[]): string {
   const times = new Table({ head: ["workers", "resources", "it (s)", "empty (s)", "ratio, median of pairs"] });
-  const memory = new Table({
-    head: [
-      "workers",
-      "program (MiB)",
-      "empty one's",
-      "dynamic providers (MiB)",
-      "empty one's",
-      "engine",
-      "empty one's",
-    ],
+  const footprints = new Table({
+    head: ["workers", "computed (s)", "program (MiB)", "dynamic providers (MiB)", "engine (MiB)"],
   });
   const asked = new Table({
     head: ["workers", "plan (KiB a worker)", "AWS calls", "a worker", "chain calls", "a worker", "chain requests"],
@@ -176,10 +169,12 @@ function report(fleets: readonly Fleet[]): string {
     const { workers, resources, pairs, aws, chain, planBytes } = fleet;
     const { components, dynamic, aws: ofPlugin } = resources;
     times.push([workers, `${components} + ${dynamic} dynamic + ${ofPlugin} aws`, ...timesOf(pairs)]);
-    memory.push([
-      workers,
-      ...(["program", "dynamicProvider", "engine"] as const).flatMap((which) =>
-        [fleet.memory, fleet.emptyMemory].map((peaks) => shown(peaks?.[which])),
+    const both = (figure: (of: Footprint) => string): string =>
+      [fleet.footprint, fleet.emptyFootprint].map((of) => (of === undefined ? "?" : figure(of))).join(" / ");
+    footprints.push([
+      ...[workers, both(({ seconds }) => seconds.toFixed(1))],
+      ...(["program", "dynamicProvider", "engine"] as const).map((which) =>
+        both(({ mib }) => String(Math.round(mib[which]))),
       ),
     ]);
     asked.push([
@@ -189,14 +184,17 @@ function report(fleets: readonly Fleet[]): string {
     ]);
   }
   return [
-    ...[times.toString(), `${rounds} pairs each, in turns.`, memory.toString(), asked.toString()],
+    ...[
+      times.toString(),
+      `${rounds} pairs each, in turns.`,
+      footprints.toString(),
+      "Its own / the empty program's.",
+      asked.toString(),
+    ],
     ...fleets.map(({ workers, aws }) => `AWS, of ${workers} workers: ${tallied(aws)}`),
     "",
   ].join("\n");
 }
-
-const shown = (peak: PeakMemory["engine"] | undefined): string =>
-  peak === undefined ? "?" : `${Math.round(peak.mib)}${peak.count > 1 ? ` (of ${peak.count})` : ""}`;
 
 /** Lines with how often each is there, most often first. */
 function tallied(lines: readonly string[]): string {

@@ -8,7 +8,7 @@ import { benchHosts } from "./hosts.js";
 
 /*
  * npm run bench -- <what>: what a preview and an `up` that changes nothing cost over the engine's own, measured against a program with as many empty dynamic
- * resources, in turns, in one run. Ratios; the absolute times are this machine's.
+ * resources, in turns, in one run; of a fleet what a preview costs before anything is made. Ratios; the absolute times are this machine's.
  */
 const benches: Readonly<Record<string, (root: string) => Promise<void>>> = {
   engine: benchEngine,

@@ -9,34 +9,41 @@ const processes = {
 } as const;
 type Which = keyof typeof processes;
 
-/** The most that each kind of process held at a time (MiB, resident), and how many of the kind there were. */
-export type PeakMemory = Readonly<Record<Which, { readonly mib: number; readonly count: number }>>;
+/** What a run takes of a machine, whatever else that does. */
+export interface Footprint {
+  /** The most that one process of each kind held at a time (MiB, resident). */
+  readonly mib: Readonly<Record<Which, number>>;
+  /** What all processes computed, together (s). */
+  readonly seconds: number;
+}
 
-/** A process' peak is looked at until it ends; the system itself keeps it. */
+/** The system keeps both; they are looked at until a process has ended. */
 const everyMs = 25;
+/** Of the times in `/proc/<pid>/stat`, on every Linux. */
+const ticksPerSecond = 100;
 
 /** Runs something, and looks at what it starts. @returns `undefined` where there is no `/proc` */
-export async function peakMemoryOf(work: () => Promise<unknown>): Promise<PeakMemory | undefined> {
+export async function footprintOf(work: () => Promise<unknown>): Promise<Footprint | undefined> {
   if (process.platform !== "linux") {
     await work();
     return undefined;
   }
-  const peaks = new Map<number, { readonly which: Which; mib: number }>();
+  const others = new Set(await below(process.pid));
+  const mib: Record<Which, number> = { engine: 0, program: 0, dynamicProvider: 0 };
+  const seconds = new Map<number, number>();
   let isOver = false;
   const looking = (async () => {
     for (; !isOver; await systemClock.sleep(everyMs))
       for (const pid of await below(process.pid)) {
-        const which = peaks.get(pid)?.which ?? (await whichIs(pid));
-        if (which !== undefined) peaks.set(pid, { which, mib: Math.max(await peakOf(pid), peaks.get(pid)?.mib ?? 0) });
+        if (others.has(pid)) continue;
+        const which = await whichIs(pid);
+        if (which !== undefined) mib[which] = Math.max(mib[which], await peakOf(pid));
+        seconds.set(pid, Math.max(await secondsOf(pid), seconds.get(pid) ?? 0));
       }
   })();
   await work().finally(() => (isOver = true));
   await looking;
-  const of = (which: Which) => {
-    const found = [...peaks.values()].filter((one) => one.which === which);
-    return { mib: Math.max(...found.map(({ mib }) => mib)), count: found.length };
-  };
-  return { engine: of("engine"), program: of("program"), dynamicProvider: of("dynamicProvider") };
+  return { mib, seconds: [...seconds.values()].reduce((sum, some) => sum + some, 0) };
 }
 
 /** All that a process started, and what those started. */
@@ -56,6 +63,12 @@ const read = (pid: number, file: string): Promise<string> => readFile(`/proc/${p
 const parentOf = async (pid: number): Promise<number | undefined> => {
   const parent = /\) \S (\d+) /.exec(await read(pid, "stat"))?.[1];
   return parent === undefined ? undefined : Number(parent);
+};
+
+/** In user and kernel mode: the 14th and 15th field, of which the second is a name in brackets. */
+const secondsOf = async (pid: number): Promise<number> => {
+  const fields = (await read(pid, "stat")).split(") ").at(-1)?.split(" ") ?? [];
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / ticksPerSecond;
 };
 
 const peakOf = async (pid: number): Promise<number> =>
