@@ -103,7 +103,20 @@ function factsOf(region: string, spot: boolean): Promise<RegionFacts> {
   return facts;
 }
 
-async function rulesOf({ network, models }: ResolvedWorker): Promise<ChainRules> {
+/** What the chain rules, for each network and set of models once a run: it is only told, and decides nothing. */
+const rules = new Map<string, Promise<ChainRules>>();
+
+function rulesOf(worker: ResolvedWorker): Promise<ChainRules> {
+  const { chainId, endpoints } = worker.network;
+  const key = [chainId, endpoints.rpc, ...worker.models.map(({ name }) => name).sort()].join(" ");
+  const known = rules.get(key);
+  if (known !== undefined) return known;
+  const asked = askRules(worker);
+  rules.set(key, asked);
+  return asked;
+}
+
+async function askRules({ network, models }: ResolvedWorker): Promise<ChainRules> {
   const { client, contracts } = await chainOf(network);
   const block = await answered(client.getBlockNumber());
   return contractReads(client, contracts, block).rules(models.map(({ name }) => modelIdOf(name)));

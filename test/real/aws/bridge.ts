@@ -28,6 +28,8 @@ export interface Bridge {
   readonly said: readonly string[];
   /** The regions that were asked anything so far. */
   regions(): readonly string[];
+  /** What was asked so far, a line each: `<region> <service> <action>`, or the method and path where the body does not say what is asked. */
+  readonly asked: readonly string[];
   stop(): Promise<void>;
 }
 
@@ -38,6 +40,7 @@ export async function startBridge(
   said: string[] = [],
 ): Promise<Bridge> {
   const regions = new Set<string>();
+  const calls: string[] = [];
   const systemsManager = makeSystemsManager(said);
   const policies = makeBucketPolicies();
   const all = [systemsManager.answer, ...handlers];
@@ -84,13 +87,17 @@ export async function startBridge(
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? "/";
     if (path.startsWith("/agent/")) return systemsManager.agent(path.split("/").slice(2), request, response);
-    const region = /Credential=[^/]+\/\d+\/([^/]+)\//.exec(request.headers.authorization ?? "")?.[1];
+    const [, region, service] =
+      /Credential=[^/]+\/\d+\/([^/]+)\/([^/]+)\//.exec(request.headers.authorization ?? "") ?? [];
     if (region !== undefined) regions.add(region);
     const bucket = policies.bucketOf(request);
-    if (bucket !== undefined) return policyOf(bucket, request, response);
-    if (!saysWhatItAsks(request)) return passOn(request, response);
+    if (bucket !== undefined || !saysWhatItAsks(request)) {
+      calls.push([region, service, request.method, path].join(" "));
+      return bucket === undefined ? passOn(request, response) : policyOf(bucket, request, response);
+    }
     const body = await text(request);
     const call = callOf(request, body);
+    calls.push(`${call.region} ${call.service} ${call.action}`);
     const onward: Onward = (form) => asked(request, form?.toString() ?? body);
     let answer: Answer | undefined;
     for (const handler of all) if ((answer = await handler(call, onward)) !== undefined) break;
@@ -111,6 +118,7 @@ export async function startBridge(
     systemsManager,
     said,
     regions: () => [...regions],
+    asked: calls,
     stop: async () => {
       server.closeAllConnections();
       server.close();
