@@ -106,7 +106,12 @@ export class AwsRegion extends pulumi.ComponentResource {
     this.bucket = pulumi.all([bucket.bucket, ready]).apply(([made]) => made);
 
     const role = new Role(`${name}-machine`, { assumeRolePolicy: trustOfMachines(), tags }, parent);
-    const rights = new RolePolicy(`${name}-machine`, { role: role.name, policy: rightsOfMachines() }, parent);
+    // Their own names: what a killed run gave a role is written over, where a second one beside it would keep the role from ever going.
+    const rights = new RolePolicy(
+      `${name}-machine`,
+      { name: `${name}-machine`, role: role.name, policy: rightsOfMachines() },
+      parent,
+    );
     this.profile = new InstanceProfile(
       `${name}-machine`,
       { role: role.name, tags },
@@ -116,7 +121,7 @@ export class AwsRegion extends pulumi.ComponentResource {
     const returning = new Role(`${name}-return`, { assumeRolePolicy: trustOfSchedules(), tags }, parent);
     const brings = new RolePolicy(
       `${name}-return`,
-      { role: returning.name, policy: rightsOfSchedules(region, stack) },
+      { name: `${name}-return`, role: returning.name, policy: rightsOfSchedules(region, stack) },
       parent,
     );
     this.returns = pulumi.all([returning.arn, brings.id]).apply(([arn]) => arn);
