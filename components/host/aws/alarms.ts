@@ -58,6 +58,7 @@ export function watchMachine(
   opts: pulumi.CustomResourceOptions,
 ): void {
   const { region, instance, spot, topic, tags } = about;
+  const stack = tags["lightchain:stack"] ?? "";
   for (const { part, metricName, alarmDescription, recovers } of checks) {
     const actions = [
       ...(recovers && !spot ? [`arn:aws:automate:${region}:ec2:recover`] : []),
@@ -67,7 +68,16 @@ export function watchMachine(
     new MetricAlarm(
       `${name}-${part}`,
       {
-        ...{ region, namespace: "AWS/EC2", metricName, alarmDescription, dimensions: { InstanceId: instance }, tags },
+        // a name of its own: what a killed run made is written over, not doubled
+        ...{
+          name: `${stack} ${name}-${part}`,
+          region,
+          namespace: "AWS/EC2",
+          metricName,
+          alarmDescription,
+          dimensions: { InstanceId: instance },
+          tags,
+        },
         ...{ statistic: "Maximum", comparisonOperator: "GreaterThanThreshold", threshold: 0 },
         ...{ period: periodSeconds, evaluationPeriods: timesInARow, treatMissingData: "missing" },
         alarmActions: actions,
