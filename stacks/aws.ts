@@ -10,7 +10,9 @@ import { optional, workerFrom, type WorkerOutputs } from "./worker-stack.js";
 /** A worker of a region: its machine, and what of its settings is its own. */
 type WorkerConfig = Partial<Omit<LightchainWorkerArgs, "network" | "host">> &
   AwsChoice["aws"] &
-  Pick<AwsChoice, "contextLength" | "gpu" | "strangers" | "ollamaPort" | "bootMs"> & { readonly hostName?: string };
+  Pick<AwsChoice, "contextLength" | "gpu" | "strangers" | "ollamaPort" | "bootMs" | "bundle"> & {
+    readonly hostName?: string;
+  };
 
 /** A region, by its name: what its machines share, and its workers by their names. */
 interface RegionConfig extends Omit<AwsRegionArgs, "region" | "ready"> {
@@ -29,7 +31,7 @@ export const aws = (config: pulumi.Config): Record<string, unknown> =>
       const egressPorts = [...portsOf(endpointsOf(network)), ...(shared.egressPorts ?? [])];
       const region = new AwsRegion(name, { ...shared, region: name, egressPorts });
       for (const [worker, { types, zones, spot, ami, rootGiB, journalGiB, ...own }] of Object.entries(workers)) {
-        const { hostName, contextLength, gpu, strangers, ollamaPort, bootMs, ...settings } = own;
+        const { hostName, contextLength, gpu, strangers, ollamaPort, bootMs, bundle, ...settings } = own;
         const host: AwsChoice = {
           aws: {
             ...{ in: region, types },
@@ -46,7 +48,7 @@ export const aws = (config: pulumi.Config): Record<string, unknown> =>
           ...optional("strangers", strangers),
           ...optional("ollamaPort", ollamaPort),
           ...optional("bootMs", bootMs),
-          ...optional("bundle", config.get("bundle")),
+          ...optional("bundle", bundle ?? config.get("bundle")),
         };
         outputs[worker] = workerFrom(config, worker, host, settings);
       }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { bundleManifestSchema, type BundlePlatform } from "../../schema/bundle.js";
+import { bundleManifestSchema, type BundleManifest, type BundlePlatform } from "../../schema/bundle.js";
 import { FleetError } from "../../schema/errors.js";
 import type { Hash } from "../../schema/units.js";
 import { compiled } from "../../system/package-root.js";
@@ -26,6 +26,15 @@ export function bundleHash(folder: string): Hash {
 export async function readBundleHash(folder: string): Promise<Hash> {
   try {
     return parse(await readFile(join(folder, "manifest.json"), "utf8"));
+  } catch (error) {
+    throw new BundleMissing(folder, error);
+  }
+}
+
+/** The kind of machine that a bundle folder is for; `null`: it does not say. @throws BundleMissing */
+export function bundlePlatform(folder: string): BundleManifest["platform"] {
+  try {
+    return bundleManifestSchema.parse(JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"))).platform;
   } catch (error) {
     throw new BundleMissing(folder, error);
   }

@@ -38,3 +38,16 @@ export class ImageUnknown extends FleetError {
     });
   }
 }
+
+/** LF1804: the worker bundle is for another kind of machine than every type that was named. Nothing was made. */
+export class BundleForOthers extends FleetError {
+  constructor(host: string, types: readonly string[], platform: string) {
+    super(
+      "LF1804",
+      `Host ${host}: the worker bundle is for ${platform}, and ${types.join(", ")} are of another kind.`,
+      {
+        fix: "name a type of that kind, or set bundle to the folder of one for theirs (npm run bundle builds both; unpack dist/bundle-<platform>.tar.gz).",
+      },
+    );
+  }
+}

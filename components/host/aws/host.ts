@@ -2,14 +2,18 @@ import { Instance } from "@pulumi/aws/ec2/instance";
 import { VolumeAttachment } from "@pulumi/aws/ec2/volumeAttachment";
 import { Volume } from "@pulumi/aws/ebs/volume";
 import * as pulumi from "@pulumi/pulumi";
+import { compiled } from "../../../system/package-root.js";
 import { needsOf } from "../../models/needs.js";
 import type { HostReference } from "../../worker-reference.js";
+import { bundlePlatform } from "../bundle.js";
 import type { HostResource } from "../host-resource.js";
 import type { MachineArgs } from "../runtime-args.js";
 import { SsmHost } from "../ssm/host.js";
 import type { StatedSsmWay } from "../ssm/reference.js";
 import type { ResolvedAwsMachine } from "./args.js";
 import { watchMachine } from "./alarms.js";
+import { BundleForOthers } from "./errors.js";
+import { gpuInstanceTypes } from "./instance-types.js";
 import { JournalDisk } from "./journal-disk.js";
 import { rootGibOf } from "./preflight/cost.js";
 import { Placement } from "./placement.js";
@@ -64,9 +68,10 @@ export class AwsHost extends pulumi.ComponentResource implements HostResource {
 
   constructor(name: string, args: AwsHostArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("lightchain:fleet:AwsHost", name, {}, opts);
-    const { region: shared, machine, root, worker, ready, bootMs, ...runtime } = args;
+    const { region: shared, root, worker, ready, bootMs, ...runtime } = args;
     const { region } = shared;
     const host = args.host ?? name;
+    const machine = thatRuns(args.bundle ?? compiled("bundle"), args.machine, host);
     const parent = { parent: this, ...(opts.dependsOn === undefined ? {} : { dependsOn: opts.dependsOn }) };
     const tags = { ...shared.tags, "lightchain:worker": worker, "lightchain:host": host, Name: `lightchain ${host}` };
 
@@ -132,6 +137,17 @@ export class AwsHost extends pulumi.ComponentResource implements HostResource {
     this.ollamaUrl = made.ollamaUrl;
     this.registerOutputs({ ollamaUrl: this.ollamaUrl });
   }
+}
+
+/** The types that a bundle runs on. Reads its manifest. @throws BundleForOthers LF1804 */
+export function thatRuns(bundle: string, machine: ResolvedAwsMachine, host: string): ResolvedAwsMachine {
+  const platform = bundlePlatform(bundle);
+  const types = machine.types.filter((name) => {
+    const architecture = gpuInstanceTypes.find((type) => type.name === name)?.architecture;
+    return platform === null || platform === `linux-${architecture}`;
+  });
+  if (types.length === 0) throw new BundleForOthers(host, machine.types, platform ?? "another system");
+  return { ...machine, types };
 }
 
 /** A spot machine that AWS takes back is stopped, and started again when there is room: same disks, same worker, no transaction. */
