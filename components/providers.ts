@@ -3,6 +3,7 @@ import { registration } from "./chain/registration-provider.js";
 import { engineOf, watchEngine } from "./engine-watch.js";
 import { journalDisk } from "./host/aws/journal-disk-provider.js";
 import { placement } from "./host/aws/placement-provider.js";
+import { remnants } from "./host/aws/remnants-provider.js";
 import { dockerHost } from "./host/docker/host-provider.js";
 import { host } from "./host/host-provider.js";
 import { keys } from "./keys/keys-provider.js";
@@ -20,6 +21,7 @@ export const implementations = {
   dockerHost,
   placement,
   journalDisk,
+  remnants,
   model,
   service,
   funding,

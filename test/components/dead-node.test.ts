@@ -94,6 +94,8 @@ const stateOf = (kind: keyof Implementations): Record<string, unknown> => {
         ssm: { region: "eu-central-1", instance: "i-01234567", bucket: "bundles" },
         ...{ volume: "vol-01234567", at: "/var/lib/lightchain-fleet/workers", tags: {} },
       };
+    case "remnants":
+      return { region: "eu-central-1", name: "eu-central-1", tags: {} };
     case "model":
       return {
         ...{ host, worker: name, model: "llama3-8b", source: "llama3:8b", insecure: false, digest: "" },

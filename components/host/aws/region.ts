@@ -12,6 +12,7 @@ import type { HostResource } from "../host-resource.js";
 import { topicOf, type AlarmsTo } from "./alarms.js";
 import { AwsHost, type AwsHostArgs } from "./host.js";
 import { onlyByTls, rightsOfMachines, rightsOfSchedules, trustOfMachines, trustOfSchedules } from "./policies.js";
+import { Remnants } from "./remnants.js";
 import { Vpc, type VpcArgs } from "./vpc.js";
 
 /** A network of somebody's own. */
@@ -66,13 +67,14 @@ export class AwsRegion extends pulumi.ComponentResource {
   constructor(name: string, args: AwsRegionArgs, opts?: pulumi.ComponentResourceOptions) {
     super("lightchain:fleet:AwsRegion", name, {}, opts);
     const { region } = args;
-    const parent = { parent: this };
     this.region = region;
     this.account = args.account;
     const stack = `${pulumi.getProject()}/${pulumi.getStack()}`;
     this.tags = { ...args.tags, "lightchain:stack": stack };
     const tags = (args.ready ?? pulumi.output(undefined)).apply(() => ({ ...this.tags }));
 
+    const remnants = new Remnants(`${name}-remnants`, { region, name, tags }, { parent: this });
+    const parent = { parent: this, dependsOn: [remnants] };
     const bucket = new Bucket(`${name}-bundles`, { region, forceDestroy: true, tags }, parent);
     const closed = new BucketPublicAccessBlock(
       `${name}-bundles`,
@@ -90,7 +92,7 @@ export class AwsRegion extends pulumi.ComponentResource {
     const policy = new BucketPolicy(
       `${name}-bundles`,
       { region, bucket: bucket.bucket, policy: bucket.arn.apply(onlyByTls) },
-      { ...parent, dependsOn: [closed] }, // S3 takes one change of a bucket's rights at a time
+      { ...parent, dependsOn: [remnants, closed] }, // S3 takes one change of a bucket's rights at a time
     );
     const tidied = new BucketLifecycleConfiguration(
       `${name}-bundles`,
@@ -115,7 +117,7 @@ export class AwsRegion extends pulumi.ComponentResource {
     this.profile = new InstanceProfile(
       `${name}-machine`,
       { role: role.name, tags },
-      { ...parent, dependsOn: [rights] },
+      { ...parent, dependsOn: [remnants, rights] },
     );
 
     const returning = new Role(`${name}-return`, { assumeRolePolicy: trustOfSchedules(), tags }, parent);

@@ -82,6 +82,7 @@ describe("what is made in a region", () => {
         "MetricAlarm anna-host-hardware",
         "MetricAlarm anna-host-system",
         "Placement anna-host-placement",
+        "Remnants frankfurt-remnants",
         "Role frankfurt-machine",
         "Role frankfurt-return",
         "RolePolicy frankfurt-machine",

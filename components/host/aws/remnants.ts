@@ -1,0 +1,21 @@
+import * as pulumi from "@pulumi/pulumi";
+import { lateProvider } from "../../late-provider.js";
+
+/** Arguments of {@link Remnants}. */
+export interface RemnantsArgs {
+  readonly region: string;
+  /** What the names of what is shared in the region begin with. */
+  readonly name: string;
+  /** Tags that tell this stack's things from everybody else's. */
+  readonly tags: pulumi.Input<Readonly<Record<string, string>>>;
+}
+
+/**
+ * What runs that were killed made in a region for all of its machines, and never wrote down. It costs nothing while it is there; when everything else of the region is gone, it is
+ * taken away.
+ */
+export class Remnants extends pulumi.dynamic.Resource {
+  constructor(name: string, args: RemnantsArgs, opts?: pulumi.CustomResourceOptions) {
+    super(lateProvider("remnants"), name, { ...args }, opts, "lightchain", "Remnants");
+  }
+}
