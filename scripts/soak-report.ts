@@ -10,6 +10,8 @@ export interface SoakSuite {
   readonly title: string;
   /** Below the root. */
   readonly tests: string;
+  /** The project of Vitest's that it is in. */
+  readonly project: "real" | "aws";
   /** How often each of its situations is played. */
   readonly rounds: number;
   /** What is played, and what must hold after each round. */
@@ -21,6 +23,7 @@ export const suites = {
   kills: {
     title: "A sidecar is killed at each stage of a job",
     tests: "test/real/sidecar/kills",
+    project: "real",
     rounds: 20,
     about:
       "A chain, Ollama, and a sidecar that is killed with SIGKILL. After each the job must be completed and verified, once: one ciphertext, one blob, and exactly the four transactions that a job takes.",
@@ -28,6 +31,7 @@ export const suites = {
   holders: {
     title: "Several holders of one key",
     tests: "test/real/sidecar/holders",
+    project: "real",
     rounds: 20,
     about:
       "A worker's disk is copied in the middle of a job, an old copy restored, a second process started, a paused holder woken after another has taken over, or a new host goes on; and all of them run on. Nobody may have signed a second answer, and the answer that was delivered must verify.",
@@ -35,9 +39,18 @@ export const suites = {
   engine: {
     title: "An engine is interrupted on the way in and on the way out",
     tests: "test/real/e2e/killed/rounds.test.ts",
+    project: "real",
     rounds: 90,
     about:
       "The real engine is interrupted at one resource of an `up` and at one of a `destroy`: six resources, three moments, five signals, in ever other pairs; then `fleet repair` or plain `pulumi` takes it up again, also from another checkout. Exactly one funding, one registration and one sweep must be mined, and everything be back.",
+  },
+  aws: {
+    title: "An engine is killed wherever a worker in AWS comes into being or goes",
+    tests: "test/real/aws/interrupted.test.ts",
+    project: "aws",
+    rounds: 1,
+    about:
+      "One stack in an emulated AWS whose machines boot. Each `up` is killed where none was killed before: when a resource is begun, when it is done, and when AWS has made something and not answered yet; then each `destroy`. Exactly one funding, registration and sweep must be mined, one machine and disk be there, and in the end nothing.",
   },
 } as const satisfies Readonly<Record<string, SoakSuite>>;
 /** What `--suite` takes. */

@@ -8,7 +8,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { readIfPresent } from "../system/files.js";
 import { packageRoot } from "../system/package-root.js";
 import { startProcess } from "../system/process.js";
-import { entriesOf, renderRun, suites, withRun, type SoakRun, type SuiteName } from "./soak-report.js";
+import { entriesOf, renderRun, suites, withRun, type SoakRun, type SoakSuite, type SuiteName } from "./soak-report.js";
 
 /**
  * `npm run soak`: plays the situations that `npm test` plays once many times, each time varied by a seed, and writes what was seen to `docs/soak.md`.
@@ -63,7 +63,7 @@ async function play(name: SuiteName, options: Options): Promise<SoakRun> {
     const begun = Date.now();
     const tested = await commit();
     const shares = Array.from({ length: atOnce }, (_, share) =>
-      playShare(suites[name].tests, options, {
+      playShare(suites[name], options, {
         LF_SOAK_ROUNDS: String(rounds),
         LF_SOAK_SEED: String(seed),
         LF_SOAK_SHARE: `${share}/${atOnce}`,
@@ -88,12 +88,12 @@ async function play(name: SuiteName, options: Options): Promise<SoakRun> {
 
 /** One process's part of the rounds. @returns its exit code; `null` when a signal ended it */
 async function playShare(
-  tests: string,
+  { tests, project }: SoakSuite,
   { only }: Options,
   environment: Readonly<Record<string, string>>,
 ): Promise<number | null> {
   const filter = only === undefined ? [] : ["-t", only];
-  const child = startProcess("vitest", ["run", "--project", "real", "--reporter=verbose", tests, ...filter], {
+  const child = startProcess("vitest", ["run", "--project", project, "--reporter=verbose", tests, ...filter], {
     env: { ...(process.env as Record<string, string>), ...environment },
     stdio: "inherit",
   });

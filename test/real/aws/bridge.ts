@@ -11,6 +11,7 @@ import { text } from "node:stream/consumers";
 import { makeBucketPolicies } from "./bucket-policies.js";
 import { callOf, saysWhatItAsks, type Answer, type Handler, type Onward } from "./call.js";
 import { makeSystemsManager, type Managed, type SystemsManager } from "./systems-manager.js";
+import { actionInPath, makeWithheld, type Withheld } from "./withheld.js";
 
 /*
  * What stands before the emulated AWS and answers what that has not, or not as a machine needs it: Systems Manager whose commands are really run, and whatever else
@@ -24,6 +25,7 @@ export interface Bridge {
   /** Makes an instance known that a machine is; its agent may come then, and it takes commands at once. */
   add(id: string, tags?: Readonly<Record<string, string>>): void;
   readonly systemsManager: SystemsManager;
+  readonly withheld: Withheld;
   /** Every script that was sent to be run, and all that came back. */
   readonly said: readonly string[];
   /** The regions that were asked anything so far. */
@@ -40,14 +42,17 @@ export async function startBridge(
   const regions = new Set<string>();
   const systemsManager = makeSystemsManager(said);
   const policies = makeBucketPolicies();
+  const withheld = makeWithheld();
   const all = [systemsManager.answer, ...handlers];
 
   /** As it flows, in both directions. */
   function passOn(request: IncomingMessage, response: ServerResponse): void {
     const { method, headers, url = "/" } = request;
     const onward = httpRequest(new URL(url, aws), { method, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
+      void withheld.mayAnswer(actionInPath(request)).then(() => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+      });
     });
     onward.on("error", () => response.writeHead(502).end());
     request.pipe(onward);
@@ -95,6 +100,7 @@ export async function startBridge(
     let answer: Answer | undefined;
     for (const handler of all) if ((answer = await handler(call, onward)) !== undefined) break;
     answer ??= await onward();
+    await withheld.mayAnswer(call.action);
     response.writeHead(answer.status, { "content-type": answer.type }).end(answer.body);
   }
 
@@ -109,9 +115,11 @@ export async function startBridge(
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     add: (id, tags = {}) => systemsManager.add(id, { ...alwaysThere, tags: async () => tags }),
     systemsManager,
+    withheld,
     said,
     regions: () => [...regions],
     stop: async () => {
+      withheld.letGo();
       server.closeAllConnections();
       server.close();
       await once(server, "close").catch(() => undefined);

@@ -51,8 +51,11 @@ export interface Fleet {
   end(): Promise<void>;
 }
 
-/** @param options.spot whether the second member is on spot */
-export async function openFleet({ spot = false }: { readonly spot?: boolean } = {}): Promise<Fleet> {
+/** @param options.spot whether the second member is on spot @param options.alone whether there is the first one only */
+export async function openFleet({
+  spot = false,
+  alone = false,
+}: { readonly spot?: boolean; readonly alone?: boolean } = {}): Promise<Fleet> {
   const ends: (() => Promise<unknown>)[] = [];
   const end = async (): Promise<void> => {
     for (const one of ends.reverse()) await one().catch((error: unknown) => process.stderr.write(`${String(error)}\n`));
@@ -70,7 +73,7 @@ export async function openFleet({ spot = false }: { readonly spot?: boolean } = 
     if (one === undefined || two === undefined) throw new Error("the rehearsal network has fewer than two models");
     const members: FleetMember[] = [
       { name: "anna", region: "eu-central-1", model: one.name },
-      { name: "berta", region: "us-west-2", model: two.name },
+      ...(alone ? [] : [{ name: "berta", region: "us-west-2", model: two.name }]),
     ];
     const ports = await Promise.all(members.map(() => freePort()));
     const home = join(rehearsal.folders.root, "operator");

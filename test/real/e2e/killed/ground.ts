@@ -1,11 +1,7 @@
 import { existsSync } from "node:fs";
 import { cp, mkdir, realpath, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { decodeFunctionData, type Hex } from "viem";
 import { z } from "zod";
-import { jobRegistryAbi } from "../../../../abi/job-registry.js";
-import { sessionManagerAbi } from "../../../../abi/session-manager.js";
-import { workerRegistryAbi } from "../../../../abi/worker-registry.js";
 import { runningIn } from "../../../../devnet/background.js";
 import { compiled } from "../../../../system/package-root.js";
 import { prepareStage, type Stage } from "../../../../scripts/rehearsal/stage.js";
@@ -13,6 +9,7 @@ import type { Address } from "../../../../schema/units.js";
 import { runProcess, type ProcessResult } from "../../../../system/process.js";
 import { systemClock } from "../../../../system/clock.js";
 import type { Rehearsal } from "../rehearsal.js";
+import { lifeOnChain, type Counts } from "./life-on-chain.js";
 import { interruptedRun, type Interrupted, type Interruption } from "./interrupted-engine.js";
 
 /** One worker's stack on a rehearsal network, the ways to break its runs, and the ways to mend them. */
@@ -34,26 +31,6 @@ export interface Ground {
   address(): Promise<Address>;
   end(): Promise<void>;
 }
-
-/** What the chain shows of a worker's whole life. */
-export interface Counts {
-  /** Payments that reached the worker from the treasury. */
-  readonly fundings: number;
-  readonly registrations: number;
-  /** What the worker's own key sent, in order: the function called, or what it was for. */
-  readonly sent: readonly string[];
-  readonly balance: bigint;
-  readonly isRegistered: boolean;
-}
-
-/** What is on chain of a worker that came, had no job, and went: everything once. */
-export const wholeLife: Counts = {
-  fundings: 1,
-  registrations: 1,
-  sent: ["rehearsal", "registerWorker", "addSupportedModel", "setCapabilities", "deregisterWorker", "sweep"],
-  balance: 0n,
-  isRegistered: false,
-};
 
 /**
  * @param name the worker's; each life on one ground has its own
@@ -144,31 +121,7 @@ export async function openGround(
       return run(second, program, args);
     },
     address,
-    count: async () => {
-      const worker = await address();
-      const { client, contracts } = stage;
-      const registered = client.getContractEvents({
-        address: contracts.workerRegistry,
-        abi: workerRegistryAbi,
-        eventName: "WorkerRegistered",
-        args: { worker },
-        fromBlock: 0n,
-      });
-      const isRegistered = client.readContract({
-        address: contracts.workerRegistry,
-        abi: workerRegistryAbi,
-        functionName: "isWorkerRegistered",
-        args: [worker],
-      });
-      const mined = await everyTransaction(stage);
-      return {
-        fundings: mined.filter(({ from, to }) => isSame(from, treasury) && isSame(to, worker)).length,
-        registrations: (await registered).length,
-        sent: mined.filter(({ from }) => isSame(from, worker)).map(nameOf),
-        balance: await client.getBalance({ address: worker }),
-        isRegistered: await isRegistered,
-      };
-    },
+    count: async () => lifeOnChain(stage, await address(), treasury),
     end: async () => {
       await fetch(`${control}/fault`, { method: "DELETE" });
     },
@@ -181,20 +134,4 @@ async function checkOut(from: string, to: string): Promise<void> {
   for (const file of ["Pulumi.yaml", "Pulumi.devnet.yaml", "package.json"]) await cp(join(from, file), join(to, file));
   for (const folder of ["dist", "node_modules"])
     if (!existsSync(join(to, folder))) await symlink(await realpath(join(from, folder)), join(to, folder));
-}
-
-/** What the chain really took, block by block. */
-async function everyTransaction({ client }: Stage) {
-  const head = await client.getBlockNumber();
-  const mined = [];
-  for (let blockNumber = 0n; blockNumber <= head; blockNumber += 1n)
-    mined.push(...(await client.getBlock({ blockNumber, includeTransactions: true })).transactions);
-  return mined;
-}
-const isSame = (one: string | null, other: string): boolean => one?.toLowerCase() === other.toLowerCase();
-function nameOf({ input, from, to }: { input: Hex; from: Address; to: Address | null }): string {
-  if (input !== "0x")
-    return decodeFunctionData({ abi: [...workerRegistryAbi, ...jobRegistryAbi, ...sessionManagerAbi], data: input })
-      .functionName;
-  return isSame(to, from) ? "rehearsal" : "sweep";
 }

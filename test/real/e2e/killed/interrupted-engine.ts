@@ -120,6 +120,12 @@ async function isPending(folders: Folders, type: string): Promise<boolean> {
 export const stateFileIn = ({ state }: Pick<Folders, "state">): string =>
   join(state, ".pulumi", "stacks", "lightchain-fleet", "devnet.json");
 
+/** What the README says to do by hand when the engine cannot read its state any more. */
+export async function byHandReadable(folders: Pick<Folders, "state">): Promise<void> {
+  const attributes = `${stateFileIn(folders)}.attrs`;
+  if ((await readFile(attributes, "utf8").catch(() => "none")) === "") await rm(attributes);
+}
+
 async function strike(pid: number, how: Interruption["how"]): Promise<void> {
   if (how === "nothing") return;
   const send = (signal: NodeJS.Signals): void => {

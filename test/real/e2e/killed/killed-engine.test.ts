@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stateOf } from "../../../../scripts/ops/pending.js";
 import { systemClock } from "../../../../system/clock.js";
 import { openRehearsal, processesIn, type Rehearsal } from "../rehearsal.js";
-import { openGround, wholeLife, type Ground } from "./ground.js";
+import { openGround, type Ground } from "./ground.js";
+import { wholeLife } from "./life-on-chain.js";
 import { describeInterruption, interruptedRun, stateFileIn, type Interruption } from "./interrupted-engine.js";
 
 let rehearsal: Rehearsal;

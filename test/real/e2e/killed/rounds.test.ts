@@ -1,13 +1,13 @@
-import { readFile, rm } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { soak } from "../../soak.js";
 import { openRehearsal, type Rehearsal } from "../rehearsal.js";
-import { openGround, wholeLife, type Ground } from "./ground.js";
+import { openGround, type Ground } from "./ground.js";
+import { wholeLife } from "./life-on-chain.js";
 import {
+  byHandReadable,
   describeInterruption,
   interruptions,
   moments,
-  stateFileIn,
   types,
   type Interruption,
 } from "./interrupted-engine.js";
@@ -41,7 +41,7 @@ async function play(ground: Ground, seed: number): Promise<string[]> {
 
   await interrupt(ground, { command: "up", ...of(seed, 7) });
   if (byHand) {
-    await byHandReadable(ground);
+    await byHandReadable(ground.rehearsal.folders);
     await pulumi("cancel", "--yes"); // fails where there is nothing to unlock
     await must("up", pulumi("up", ...now));
     await must("refresh", pulumi("refresh", ...now, "--clear-pending-creates"));
@@ -55,7 +55,7 @@ async function play(ground: Ground, seed: number): Promise<string[]> {
 
   await interrupt(ground, { command: "destroy", ...of(seed, 11) });
   if (byHand) {
-    await byHandReadable(ground);
+    await byHandReadable(ground.rehearsal.folders);
     await pulumi("cancel", "--yes");
     await must("destroy", pulumi("destroy", ...now));
   } else await must("fleet destroy", fleet("destroy", "--yes"));
@@ -63,12 +63,6 @@ async function play(ground: Ground, seed: number): Promise<string[]> {
   if (JSON.stringify(end, plain) !== JSON.stringify(wholeLife, plain))
     wrong.push(`in the end: ${JSON.stringify(end, plain)}`);
   return wrong;
-}
-
-/** What the README says to do by hand when the engine cannot read its state any more. */
-async function byHandReadable({ rehearsal: { folders } }: Ground): Promise<void> {
-  const attributes = `${stateFileIn(folders)}.attrs`;
-  if ((await readFile(attributes, "utf8").catch(() => "none")) === "") await rm(attributes);
 }
 
 const plain = (_: string, value: unknown): unknown => (typeof value === "bigint" ? value.toString() : value);
