@@ -88,14 +88,14 @@ const profiles: KindIn = (region, name, isOurs) => {
   const client = new iam.IAMClient(settings(region));
   return {
     client,
-    action: "iam:ListInstanceProfiles, iam:ListInstanceProfileTags and iam:DeleteInstanceProfile",
+    action: "iam:ListInstanceProfiles, iam:GetInstanceProfile and iam:DeleteInstanceProfile",
     found: async () => {
       const found: string[] = [];
       for await (const { InstanceProfiles = [] } of iam.paginateListInstanceProfiles({ client }, {}))
         for (const { InstanceProfileName = "" } of InstanceProfiles) {
           if (!isNamed(InstanceProfileName, [`${name}-machine`])) continue;
-          const { Tags = [] } = await client.send(new iam.ListInstanceProfileTagsCommand({ InstanceProfileName }));
-          if (isOurs(Tags)) found.push(InstanceProfileName);
+          const asked = new iam.GetInstanceProfileCommand({ InstanceProfileName }); // a list has no tags
+          if (isOurs((await client.send(asked)).InstanceProfile?.Tags ?? [])) found.push(InstanceProfileName);
         }
       return found;
     },
