@@ -87,7 +87,7 @@ const stateOf = (kind: keyof Implementations): Record<string, unknown> => {
       return {
         ...{ region: "eu-central-1", worker: "home", host: "home-host", machine: { types: ["g6.xlarge"] } },
         ...{ models: [], contextTokens: 0, tags: {} },
-        ...{ type: "g6.xlarge", zone: "eu-central-1a", ami: "ami-01234567", reservation: "" },
+        ...{ type: "g6.xlarge", zone: "eu-central-1a", ami: "ami-01234567", reservation: "", token: "ab" },
       };
     case "journalDisk":
       return {

@@ -32,6 +32,9 @@ export interface Place {
   readonly zone: string;
 }
 
+/** The tag of everything that is made for one placement; its value is the placement's token. */
+export const placementTag = "lightchain:placement";
+
 /** Tags of a host's own, by which what was reserved for it is found again. */
 type Tags = Readonly<Record<string, string>>;
 

@@ -12,6 +12,7 @@ import { SsmHost } from "../ssm/host.js";
 import type { StatedSsmWay } from "../ssm/reference.js";
 import type { ResolvedAwsMachine } from "./args.js";
 import { watchMachine } from "./alarms.js";
+import { placementTag } from "./ec2.js";
 import { BundleForOthers } from "./errors.js";
 import { gpuInstanceTypes } from "./instance-types.js";
 import { JournalDisk } from "./journal-disk.js";
@@ -73,8 +74,7 @@ export class AwsHost extends pulumi.ComponentResource implements HostResource {
     const host = args.host ?? name;
     const machine = thatRuns(args.bundle ?? compiled("bundle"), args.machine, host);
     const parent = { parent: this, ...(opts.dependsOn === undefined ? {} : { dependsOn: opts.dependsOn }) };
-    const tags = { ...shared.tags, "lightchain:worker": worker, "lightchain:host": host, Name: `lightchain ${host}` };
-
+    const told = { ...shared.tags, "lightchain:worker": worker, "lightchain:host": host, Name: `lightchain ${host}` };
     const ours = { "lightchain:host": host, "lightchain:stack": shared.tags["lightchain:stack"] ?? "" };
 
     const placement = new Placement(
@@ -87,6 +87,8 @@ export class AwsHost extends pulumi.ComponentResource implements HostResource {
       },
       parent,
     );
+    const own = placement.token.apply((token) => ({ [placementTag]: token }));
+    const tags = own.apply((mark) => ({ ...told, ...mark }));
     const journals = new Volume(
       `${name}-journals`,
       { region, availabilityZone: placement.zone, type: "gp3", size: machine.journalGiB, encrypted: true, tags },
@@ -117,7 +119,7 @@ export class AwsHost extends pulumi.ComponentResource implements HostResource {
       { ...parent, ignoreChanges: ["userData"], deleteBeforeReplace: true },
     );
     const goesWithIt = { parent: this, deletedWith: instance };
-    watchMachine(name, { region, instance: instance.id, spot: machine.spot, topic: shared.topic, tags }, parent);
+    watchMachine(name, { region, instance: instance.id, spot: machine.spot, topic: shared.topic, tags: told }, parent);
     const attached = new VolumeAttachment(
       `${name}-journals`,
       { region, deviceName: "/dev/sdj", instanceId: instance.id, volumeId: journals.id },
@@ -128,7 +130,7 @@ export class AwsHost extends pulumi.ComponentResource implements HostResource {
       .apply(([id, bucket, returns]) => ({ region, instance: id, bucket, returns, bootMs }));
     const disk = new JournalDisk(
       `${name}-journals`,
-      { ssm, volume: attached.volumeId, at: `${root}/workers`, tags: ours },
+      { ssm, volume: attached.volumeId, at: `${root}/workers`, tags: own },
       goesWithIt,
     );
     const made = new SsmHost(`${name}-machine`, { ...runtime, host, root, ssm }, { ...goesWithIt, dependsOn: [disk] });

@@ -11,7 +11,7 @@ export interface JournalDiskArgs {
   /** Absolute path of the folder that it is to be. */
   readonly at: string;
   /** Tags that tell this host's machine and disks from everybody else's: another machine that has them was left by a run that was killed, and is taken away. */
-  readonly tags: Readonly<Record<string, string>>;
+  readonly tags: pulumi.Input<Readonly<Record<string, string>>>;
 }
 
 /** A volume as a folder of its machine, in each boot: with a file system of its own, which it is given once, when it is blank. */

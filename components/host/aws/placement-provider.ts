@@ -1,10 +1,11 @@
+import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { systemClock } from "../../../system/clock.js";
 import { implement } from "../../implementation.js";
 import { needsOf } from "../../models/needs.js";
 import { tell } from "../../tell.js";
 import { awsMachineSchema, regionSchema } from "./args.js";
-import { cancelReservation, reservationOf, reserve, sweep, type Place } from "./ec2.js";
+import { cancelReservation, reservationOf, placementTag, reserve, sweep, type Place } from "./ec2.js";
 import { ImageUnknown, NoCapacity, NoPlace } from "./errors.js";
 import { gpuInstanceTypes } from "./instance-types.js";
 import { candidates } from "./preflight/candidates.js";
@@ -18,7 +19,7 @@ const inputs = z.object({
   machine: awsMachineSchema,
   models: z.array(z.string()),
   contextTokens: z.number().int().nonnegative(),
-  /** That tell this host's from everybody else's. */
+  /** Of what is reserved for it. */
   tags: z.record(z.string(), z.string()),
 });
 const computed = z.object({
@@ -27,6 +28,8 @@ const computed = z.object({
   ami: z.string(),
   /** Empty: none was made. */
   reservation: z.string(),
+  /** Nobody else's, whatever others call their stacks and hosts: what is tagged with it was made for this placement. */
+  token: z.string(),
 });
 type Inputs = z.infer<typeof inputs>;
 
@@ -80,15 +83,16 @@ export const placement = implement({
     const { region, host, machine } = asked;
     const facts = await lookAtRegion(region, machine);
     const place = await choose(asked, facts);
-    return { id: `${region}:${host}`, computed: { ...place, ami: imageFor(place.type, asked, facts) } };
+    const token = randomBytes(8).toString("hex");
+    return { id: `${region}:${host}`, computed: { ...place, ami: imageFor(place.type, asked, facts), token } };
   },
   update: async (asked, before) => {
     if (asksForAnother(asked, before)) tell([stays(asked.host, before)]);
     return computed.parse(before);
   },
   // By now everything that the stack knows of the host is gone: what is left with its tags is a killed run's.
-  delete: async ({ region, reservation, tags }) => {
-    await sweep(region, tags, []);
+  delete: async ({ region, reservation, token }) => {
+    await sweep(region, { [placementTag]: token }, []);
     if (reservation !== "") await cancelReservation(region, reservation);
   },
 });

@@ -15,7 +15,7 @@ export interface PlacementArgs {
   readonly models: readonly string[];
   /** Tokens of context that they are loaded with. */
   readonly contextTokens: number;
-  /** Tags that tell this host's from everybody else's. */
+  /** Tags of what is reserved for it. */
   readonly tags: Readonly<Record<string, string>>;
 }
 
@@ -30,9 +30,11 @@ export class Placement extends pulumi.dynamic.Resource {
   declare readonly zone: pulumi.Output<string>;
   /** The image to boot, by its id. */
   declare readonly ami: pulumi.Output<string>;
+  /** Tells what was made for it from everything else in the account. */
+  declare readonly token: pulumi.Output<string>;
 
   constructor(name: string, args: PlacementArgs, opts?: pulumi.CustomResourceOptions) {
-    const computed = { type: undefined, zone: undefined, ami: undefined, reservation: undefined };
+    const computed = { type: undefined, zone: undefined, ami: undefined, reservation: undefined, token: undefined };
     super(lateProvider("placement"), name, { ...args, ...computed }, opts, "lightchain", "Placement");
   }
 }

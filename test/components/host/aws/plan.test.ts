@@ -19,7 +19,7 @@ beforeAll(async () => {
     {
       newResource: ({ type, name, inputs }) => {
         made.push({ type, name, inputs: inputs as Record<string, unknown> });
-        const chosen = { type: "g6.xlarge", zone: "eu-central-1a", ami: "ami-01234567" };
+        const chosen = { type: "g6.xlarge", zone: "eu-central-1a", ami: "ami-01234567", token: name };
         const computed = type.includes("Placement")
           ? chosen
           : { ollamaUrl: "http://127.0.0.1:11500", arn: `arn:aws:s3:::${name}`, bucket: name };
@@ -94,6 +94,16 @@ describe("what is made in a region", () => {
         "VolumeAttachment anna-host-journals",
       ]
     `);
+  });
+
+  test("and what may be taken away as a killed run's is known by the machine's own placement, whatever others call theirs", () => {
+    const { tags } = named("pulumi-nodejs:dynamic/lightchain:JournalDisk", "anna-host-journals");
+    expect(tags).toEqual({ "lightchain:placement": "anna-host-placement" });
+    for (const [type, name] of [
+      ["ec2/instance:Instance", "anna-host"],
+      ["ebs/volume:Volume", "anna-host-journals"],
+    ])
+      expect(named(`aws:${type}`, name!)["tags"]).toMatchObject(tags as object);
   });
 
   test("lets machines call the network's ports and AWS, and nothing else", () => {
