@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { workerRegistryAbi } from "../../../abi/worker-registry.js";
 import { readBundleHash } from "../../../components/host/bundle.js";
 import { modelIdOf } from "../../../protocol/model-id.js";
@@ -33,6 +33,13 @@ describe.skipIf(whyNot !== undefined)(`a worker on a computer that is reached by
     await stage.engine.run("up");
   }, 600_000);
   afterAll(() => there?.end());
+  // What went wrong on a machine that is gone by then.
+  beforeEach(({ onTestFailed }) => {
+    onTestFailed(async () => {
+      const log = await there.machine.run(["sh", "-c", "tail -n 40 /var/lib/*/workers/*/sidecar.log"]);
+      process.stderr.write(`${there.said.slice(-60).join("\n")}\n${log.stdout}\n`);
+    });
+  });
 
   const serves = async (model: string = kept): Promise<void> => {
     await there.live();
@@ -189,7 +196,7 @@ describe.skipIf(whyNot !== undefined)(`a worker on a computer that is reached by
       stage = await there.program({ generation: 2, exitMaxWaitMs: 900_000 });
       await stage.engine.run("up");
       await serves();
-    });
+    }, 600_000);
 
     test("leaves nothing on the machine but the secret that systemd encrypts with", async () => {
       await there.ground.rehearsal.network.advance(86_400 + 60);
