@@ -1,30 +1,8 @@
-import { createRequire } from "node:module";
-import type * as Ec2Module from "@aws-sdk/client-ec2";
-import { refusalOf } from "../ssm/refusal.js";
+import { inEc2 } from "../ssm/ec2.js";
 
 /*
- * What the providers of a machine in AWS ask and say. The clients are loaded by whoever has such a machine, and by nobody else.
+ * What the providers of a machine in AWS ask and say.
  */
-
-const load = createRequire(__filename);
-const settings = (region: string) => ({ region, retryMode: "adaptive", maxAttempts: 6 }) as const;
-
-const ec2 = (): typeof Ec2Module => load("@aws-sdk/client-ec2") as typeof Ec2Module;
-
-async function asking<T>(
-  action: string,
-  region: string,
-  work: (client: Ec2Module.EC2Client) => Promise<T>,
-): Promise<T> {
-  const client = new (ec2().EC2Client)(settings(region));
-  try {
-    return await work(client);
-  } catch (error) {
-    throw refusalOf(error, action, region) ?? error;
-  } finally {
-    client.destroy();
-  }
-}
 
 /** A machine of some type somewhere. */
 export interface Place {
@@ -40,9 +18,9 @@ type Tags = Readonly<Record<string, string>>;
 
 /** A reservation of before that still holds for a host. */
 export const reservationOf = (region: string, tags: Tags): Promise<(Place & { id: string }) | undefined> =>
-  asking("ec2:DescribeCapacityReservations", region, async (client) => {
+  inEc2(region, "ec2:DescribeCapacityReservations", async (client, ec2) => {
     const { CapacityReservations = [] } = await client.send(
-      new (ec2().DescribeCapacityReservationsCommand)({
+      new ec2.DescribeCapacityReservationsCommand({
         Filters: [...filtersOf(tags), { Name: "state", Values: ["active"] }],
       }),
     );
@@ -63,11 +41,11 @@ export const reserve = (
   tags: Tags,
   nowMs: number,
 ): Promise<{ id: string } | NotReserved> =>
-  asking("ec2:CreateCapacityReservation", region, async (client) => {
+  inEc2(region, "ec2:CreateCapacityReservation", async (client, ec2) => {
     const tagList = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
     try {
       const { CapacityReservation } = await client.send(
-        new (ec2().CreateCapacityReservationCommand)({
+        new ec2.CreateCapacityReservationCommand({
           InstanceType: type,
           InstancePlatform: "Linux/UNIX",
           AvailabilityZone: zone,
@@ -90,9 +68,9 @@ export const reserve = (
 
 /** Lets go of a reservation, if it still is one. */
 export const cancelReservation = (region: string, id: string): Promise<void> =>
-  asking("ec2:CancelCapacityReservation", region, async (client) => {
+  inEc2(region, "ec2:CancelCapacityReservation", async (client, ec2) => {
     try {
-      await client.send(new (ec2().CancelCapacityReservationCommand)({ CapacityReservationId: id }));
+      await client.send(new ec2.CancelCapacityReservationCommand({ CapacityReservationId: id }));
     } catch (error) {
       if (!(error instanceof Error) || !/NotFound|InvalidState/.test(error.name)) throw error;
     }
@@ -110,29 +88,27 @@ const filtersOf = (tags: Tags): { Name: string; Values: string[] }[] =>
  */
 export async function sweep(region: string, tags: Tags, kept: readonly string[]): Promise<string[]> {
   if (Object.keys(tags).length === 0) return []; // everything has no tags in common
-  const instances = await asking("ec2:DescribeInstances", region, async (client) => {
+  const instances = await inEc2(region, "ec2:DescribeInstances", async (client, ec2) => {
     const states = { Name: "instance-state-name", Values: there };
-    const asked = new (ec2().DescribeInstancesCommand)({ Filters: [...filtersOf(tags), states] });
+    const asked = new ec2.DescribeInstancesCommand({ Filters: [...filtersOf(tags), states] });
     const { Reservations = [] } = await client.send(asked);
     const found = Reservations.flatMap(({ Instances = [] }) => Instances.map(({ InstanceId = "" }) => InstanceId));
     return found.filter((id) => !kept.includes(id));
   });
   if (instances.length > 0)
-    await asking("ec2:TerminateInstances", region, async (client) => {
-      const [{ TerminateInstancesCommand, waitUntilInstanceTerminated }, of] = [ec2(), { InstanceIds: instances }];
+    await inEc2(region, "ec2:TerminateInstances", async (client, ec2) => {
+      const [{ TerminateInstancesCommand, waitUntilInstanceTerminated }, of] = [ec2, { InstanceIds: instances }];
       await client.send(new TerminateInstancesCommand(of));
       await waitUntilInstanceTerminated({ client, maxWaitTime: endsWithinSeconds }, of);
     });
-  const volumes = await asking("ec2:DescribeVolumes", region, async (client) => {
+  const volumes = await inEc2(region, "ec2:DescribeVolumes", async (client, ec2) => {
     const free = { Name: "status", Values: ["available"] };
-    const { Volumes = [] } = await client.send(
-      new (ec2().DescribeVolumesCommand)({ Filters: [...filtersOf(tags), free] }),
-    );
+    const { Volumes = [] } = await client.send(new ec2.DescribeVolumesCommand({ Filters: [...filtersOf(tags), free] }));
     return Volumes.flatMap(({ VolumeId = "" }) => (kept.includes(VolumeId) ? [] : [VolumeId]));
   });
   for (const VolumeId of volumes)
-    await asking("ec2:DeleteVolume", region, async (client) => {
-      await client.send(new (ec2().DeleteVolumeCommand)({ VolumeId }));
+    await inEc2(region, "ec2:DeleteVolume", async (client, ec2) => {
+      await client.send(new ec2.DeleteVolumeCommand({ VolumeId }));
     });
   return [...instances, ...volumes];
 }

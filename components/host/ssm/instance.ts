@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
-import type * as Ec2Module from "@aws-sdk/client-ec2";
 import type * as StsModule from "@aws-sdk/client-sts";
+import { inEc2 } from "./ec2.js";
 import { AwsRefused } from "./errors.js";
 import type { LearntSsmWay, SsmWay } from "./reference.js";
 import { refusalOf } from "./refusal.js";
@@ -22,19 +22,16 @@ export async function accountOf(region: string): Promise<string> {
 }
 
 /** A state of EC2's, such as `running` or `terminated`; `undefined`: it knows of no such instance in the account. @throws AwsRefused LF1591 */
-export async function stateOf(region: string, instance: string): Promise<string | undefined> {
-  const { EC2Client, DescribeInstancesCommand } = load("@aws-sdk/client-ec2") as typeof Ec2Module;
-  const client = new EC2Client(settings(region));
-  try {
-    const { Reservations = [] } = await client.send(new DescribeInstancesCommand({ InstanceIds: [instance] }));
-    return Reservations[0]?.Instances?.[0]?.State?.Name;
-  } catch (error) {
-    if (error instanceof Error && error.name === "InvalidInstanceID.NotFound") return undefined;
-    throw refusalOf(error, "ec2:DescribeInstances", region) ?? error;
-  } finally {
-    client.destroy();
-  }
-}
+export const stateOf = (region: string, instance: string): Promise<string | undefined> =>
+  inEc2(region, "ec2:DescribeInstances", async (client, { DescribeInstancesCommand }) => {
+    try {
+      const { Reservations = [] } = await client.send(new DescribeInstancesCommand({ InstanceIds: [instance] }));
+      return Reservations[0]?.Instances?.[0]?.State?.Name;
+    } catch (error) {
+      if (error instanceof Error && error.name === "InvalidInstanceID.NotFound") return undefined;
+      throw error;
+    }
+  });
 
 /**
  * Whether an instance is gone for good, by AWS's own word. That it knows of none is believed of the account alone that the instance was reached in once: another's does not know it

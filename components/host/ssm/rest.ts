@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
-import type * as Ec2Module from "@aws-sdk/client-ec2";
 import type * as SchedulerModule from "@aws-sdk/client-scheduler";
 import { systemClock } from "../../../system/clock.js";
+import { inEc2 } from "./ec2.js";
 import { InstanceSilent } from "./errors.js";
 import { stateOf } from "./instance.js";
 import { refusalOf } from "./refusal.js";
@@ -98,22 +98,6 @@ export async function takeBack({ region, instance }: Resting): Promise<void> {
       });
   } catch (error) {
     throw refusalOf(error, "scheduler:DeleteSchedule", region) ?? error;
-  } finally {
-    client.destroy();
-  }
-}
-
-async function inEc2(
-  region: string,
-  action: string,
-  work: (client: Ec2Module.EC2Client, ec2: typeof Ec2Module) => Promise<unknown>,
-): Promise<void> {
-  const ec2 = load("@aws-sdk/client-ec2") as typeof Ec2Module;
-  const client = new ec2.EC2Client(settings(region));
-  try {
-    await work(client, ec2);
-  } catch (error) {
-    throw refusalOf(error, action, region) ?? error;
   } finally {
     client.destroy();
   }
