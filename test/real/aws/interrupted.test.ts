@@ -147,7 +147,8 @@ describe.skipIf(whyNot !== undefined)(`a worker in AWS whose every run is killed
       async (_, action, kind) => {
         await killedAt(action);
         expect((await leftBesideSecrets()).join("\n")).toContain(` ${kind} `);
-        expect(await runs.whole("pulumi", "destroy", "--yes", "--skip-preview")).toMatchObject({ code: 0 });
+        const { code, stdout, stderr } = await runs.whole("pulumi", "destroy", "--yes", "--skip-preview");
+        expect(code, stdout + stderr).toBe(0);
         expect(await leftBesideSecrets()).toEqual([]);
       },
       600_000,
