@@ -65,8 +65,10 @@ export function createInterruptions({
     next: async (signal: AbortSignal): Promise<Interruption> => {
       for (;;) {
         const found = await look();
+        // The signal may have come while the question was on its way.
+        if (signal.aborted) return new Promise<never>(() => undefined);
         if (found !== null) return found;
-        await pause(everyMs, undefined, { signal, ref: false }).catch(() => new Promise<never>(() => undefined));
+        await pause(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
       }
     },
   };

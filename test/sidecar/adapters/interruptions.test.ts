@@ -9,12 +9,15 @@ let server: Server;
 let notice: string | null;
 let token: string;
 let asked: string[];
+/** What happens while a question for a notice is being answered. */
+let onQuestion: () => void;
 beforeEach(async () => {
-  [notice, token, asked] = [null, "one", []];
+  [notice, token, asked, onQuestion] = [null, "one", [], () => undefined];
   server = createServer((request, response) => {
     asked.push(`${request.method} ${request.url}`);
     if (request.url === "/latest/api/token") return void response.end(request.method === "PUT" ? token : "");
     if (request.headers["x-aws-ec2-metadata-token"] !== token) return void response.writeHead(401).end();
+    onQuestion();
     if (notice === null) return void response.writeHead(404).end();
     response.end(notice);
   }).listen(0, "127.0.0.1");
@@ -52,15 +55,28 @@ test("a machine of which nobody answers goes on", async () => {
   expect(await open("http://127.0.0.1:9").look()).toBeNull();
 });
 
-test("who is asked to stop is told no more", async () => {
+test("who is asked to stop while a question is on its way is told no more", async () => {
   const stopping = new AbortController();
   let told = false;
-  void open()
-    .next(stopping.signal)
-    .then(() => (told = true));
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  onQuestion = () => {
+    stopping.abort();
+    notice = stop;
+  };
+  const interruptions = open();
+  void interruptions.next(stopping.signal).then(() => (told = true));
+  // Another look takes as many turns of the loop as what is left of the first.
+  while (asked.length < 2) await interruptions.look();
+  expect([await interruptions.look(), told]).toEqual([{ what: "stop", atMs: Date.UTC(2026, 6, 20, 8, 22) }, false]);
+});
+
+test("who is asked to stop between two questions is told no more", async () => {
+  const stopping = new AbortController();
+  let told = false;
+  const interruptions = open();
+  void interruptions.next(stopping.signal).then(() => (told = true));
+  await interruptions.look();
   stopping.abort();
   notice = stop;
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  expect(told).toBe(false);
+  await interruptions.look();
+  expect([await interruptions.look(), told]).toMatchObject([{ what: "stop" }, false]);
 });
