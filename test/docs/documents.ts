@@ -2,11 +2,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../../system/package-root.js";
 
-/** What a person reads before and while using this: the README, the guide for contributors, everything in docs/. */
+/** What a person reads before and while using this: the README, the guide for contributors, the examples', everything in docs/. */
 export const documents = (): readonly { readonly name: string; readonly text: string }[] =>
-  ["README.md", "CONTRIBUTING.md", ...readdirSync(join(packageRoot(), "docs")).map((name) => join("docs", name))].map(
-    (name) => ({ name, text: readFileSync(join(packageRoot(), name), "utf8") }),
-  );
+  [
+    "README.md",
+    "CONTRIBUTING.md",
+    join("examples", "README.md"),
+    ...readdirSync(join(packageRoot(), "docs")).map((name) => join("docs", name)),
+  ].map((name) => ({ name, text: readFileSync(join(packageRoot(), name), "utf8") }));
 
 const notSources = new Set(["node_modules", "dist", "test", "docs", ".git", ".fleet"]);
 
