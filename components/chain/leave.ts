@@ -46,6 +46,24 @@ export class ExitTakesLonger extends FleetError {
     );
   }
 }
+
+/** LF1511: the machine of a worker that is leaving rests, and comes back by itself after this destroy would have ended. */
+export class StillResting extends FleetError {
+  constructor(
+    readonly worker: string,
+    untilMs: number,
+  ) {
+    const when = new Date(untilMs).toISOString();
+    super(
+      "LF1511",
+      `Worker ${worker} is leaving, and its machine is stopped until ${when}: then it comes back by itself, and leaves.`,
+      {
+        fix: `nothing. An hour after ${when}: pulumi destroy`,
+      },
+    );
+  }
+}
+
 /** So many are named: of a busy worker's jobs a line could not hold all. */
 const named = 5;
 /** Things by their ids, for a person. Pure. */
@@ -66,7 +84,7 @@ export const keepsFromLeaving = (code: string): boolean => !/^LF14[3467]\d$/.tes
  * host holds the key any more (proven, or by the operator's word) it is done here, with the key itself. Sticky: written into the key's record first, so that no later run
  * takes it back by accident.
  *
- * @throws ExitTakesLonger LF1510 when it is not gone after `maxWaitMs`, SidecarInTrouble when it got no further for `patienceMs`, HeldElsewhere LF1504 when another host,
+ * @throws ExitTakesLonger LF1510 when it is not gone after `maxWaitMs`, StillResting LF1511 when its machine is back after that only, SidecarInTrouble when it got no further for `patienceMs`, HeldElsewhere LF1504 when another host,
  *   or one that cannot be asked, may still sign, ChainSilent LF1512
  */
 export async function leave(worker: WorkerReference, maxWaitMs: number, patienceMs = defaultPatienceMs): Promise<void> {
@@ -78,7 +96,8 @@ export async function leave(worker: WorkerReference, maxWaitMs: number, patience
   // Before anything is changed, and again after a long wait: a sidecar that hears nothing of the chain would only be waited for.
   const chainAnswers = (): Promise<void> => asking(() => askForHead(worker.network));
   await chainAnswers();
-  await openHost(worker.host).wake?.();
+  const restsUntil = await openHost(worker.host).wake?.(systemClock.now() + maxWaitMs);
+  if (restsUntil !== undefined) throw new StillResting(worker.name, restsUntil);
   const server = await asking(() => serverOf(worker, leaver));
   await withRecordLock(store, leaver.ref, async () => {
     const { record, version } = await store.read(leaver.ref, "worker");

@@ -31,8 +31,11 @@ export interface Host {
   gone?(): Promise<string | undefined>;
   /** Stops the machine until then (Unix ms), where somebody brings it back. @returns whether it rests. Default: it never does */
   rest?(untilMs: number): Promise<boolean>;
-  /** Starts a machine that rests, and waits for it. Default: none rests. */
-  wake?(): Promise<void>;
+  /**
+   * Starts a machine that rests, and waits for it; not one that comes back by itself after `lastMs` (Unix ms) only. Default: none rests.
+   * @returns until when it rests; `undefined`: it does not
+   */
+  wake?(lastMs: number): Promise<number | undefined>;
 }
 
 /** A host as a program states it. Its identity is kind, name and root; another way to it makes it no other. */

@@ -38,9 +38,7 @@ export const atExpression = (ms: number): string => `at(${new Date(ms).toISOStri
  */
 export async function rest(way: Resting, backMs: number): Promise<void> {
   const { region, instance, returns } = way;
-  const scheduler = load("@aws-sdk/client-scheduler") as typeof SchedulerModule;
-  const client = new scheduler.SchedulerClient(settings(region));
-  try {
+  await inScheduler(region, "scheduler:CreateSchedule (and iam:PassRole)", async (client, scheduler) => {
     for (const kind of kinds) {
       const schedule = {
         Name: scheduleName(instance, kind),
@@ -60,22 +58,25 @@ export async function rest(way: Resting, backMs: number): Promise<void> {
         await client.send(new scheduler.UpdateScheduleCommand(schedule));
       }
     }
-  } catch (error) {
-    throw refusalOf(error, "scheduler:CreateSchedule (and iam:PassRole)", region) ?? error;
-  } finally {
-    client.destroy();
-  }
+  });
   await inEc2(region, "ec2:StopInstances", (client, ec2) =>
     client.send(new ec2.StopInstancesCommand({ InstanceIds: [instance] })),
   );
 }
 
-/** Starts an instance that rests, and waits until it takes commands; its schedules are taken back. One that runs is left alone. @throws InstanceSilent LF1590, AwsRefused LF1591 */
-export async function wake(way: Resting): Promise<void> {
+/**
+ * Starts an instance that rests, and waits until it takes commands; its schedules are taken back. One that runs is left alone, and so is one that comes back after `lastMs`
+ * (Unix ms) only.
+ * @returns when that is
+ * @throws InstanceSilent LF1590, AwsRefused LF1591
+ */
+export async function wake(way: Resting, lastMs: number): Promise<number | undefined> {
   const { region, instance } = way;
   const end = systemClock.now() + changeMs;
   let state = await stateOf(region, instance);
-  if (state !== "stopped" && state !== "stopping") return;
+  if (state !== "stopped" && state !== "stopping") return undefined;
+  const back = await backAt(way);
+  if (back !== undefined && back > lastMs) return back;
   for (; state === "stopping"; state = await stateOf(region, instance)) {
     if (systemClock.now() > end) throw new InstanceSilent(way, "it is stopping, and does not come to it");
     await systemClock.sleep(lookMs);
@@ -85,19 +86,46 @@ export async function wake(way: Resting): Promise<void> {
     client.send(new ec2.StartInstancesCommand({ InstanceIds: [instance] })),
   );
   await shellOn(way).run({ words: ["true"], waitMs: changeMs });
+  return undefined;
 }
 
+/** The moment of an {@link atExpression}. Pure. */
+export const momentOf = (expression: string): number | undefined => {
+  const ms = Date.parse(`${/^at\((.+)\)$/.exec(expression)?.[1] ?? ""}Z`);
+  return Number.isNaN(ms) ? undefined : ms;
+};
+
+/** When a schedule brings an instance back (Unix ms); `undefined`: none does. */
+const backAt = ({ region, instance }: Resting): Promise<number | undefined> =>
+  inScheduler(region, "scheduler:GetSchedule", async (client, scheduler) => {
+    const asked = new scheduler.GetScheduleCommand({ Name: scheduleName(instance, "start") });
+    const found = await client.send(asked).catch(unlessMissing);
+    return momentOf(found?.ScheduleExpression ?? "");
+  });
+
 /** Takes back what was to bring an instance back. */
-export async function takeBack({ region, instance }: Resting): Promise<void> {
-  const { SchedulerClient, DeleteScheduleCommand } = load("@aws-sdk/client-scheduler") as typeof SchedulerModule;
-  const client = new SchedulerClient(settings(region));
-  try {
+const takeBack = ({ region, instance }: Resting): Promise<void> =>
+  inScheduler(region, "scheduler:DeleteSchedule", async (client, { DeleteScheduleCommand }) => {
     for (const kind of kinds)
-      await client.send(new DeleteScheduleCommand({ Name: scheduleName(instance, kind) })).catch((error: unknown) => {
-        if (!(error instanceof Error) || error.name !== "ResourceNotFoundException") throw error;
-      });
+      await client.send(new DeleteScheduleCommand({ Name: scheduleName(instance, kind) })).catch(unlessMissing);
+  });
+
+function unlessMissing(error: unknown): undefined {
+  if (!(error instanceof Error) || error.name !== "ResourceNotFoundException") throw error;
+}
+
+/** Runs something with EventBridge Scheduler. @throws AwsRefused LF1591, which names what has to be allowed */
+async function inScheduler<T>(
+  region: string,
+  action: string,
+  work: (client: SchedulerModule.SchedulerClient, scheduler: typeof SchedulerModule) => Promise<T>,
+): Promise<T> {
+  const scheduler = load("@aws-sdk/client-scheduler") as typeof SchedulerModule;
+  const client = new scheduler.SchedulerClient(settings(region));
+  try {
+    return await work(client, scheduler);
   } catch (error) {
-    throw refusalOf(error, "scheduler:DeleteSchedule", region) ?? error;
+    throw refusalOf(error, action, region) ?? error;
   } finally {
     client.destroy();
   }

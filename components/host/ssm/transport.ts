@@ -47,9 +47,7 @@ export function openSsmHost(reference: Extract<HostReference, { kind: "ssm" }>):
       if (mayRest(reference)) await rest(reference, untilMs);
       return mayRest(reference);
     },
-    wake: async () => {
-      if (mayRest(reference)) await wake(reference);
-    },
+    wake: async (lastMs) => (mayRest(reference) ? wake(reference, lastMs) : undefined),
     present: async (bundle) => {
       const found = await shell.run({ words: lookForBundles(root, bundle) }).catch(async (error: unknown) => {
         if (error instanceof InstanceGone) return null;

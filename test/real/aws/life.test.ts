@@ -111,6 +111,8 @@ describe.skipIf(whyNot !== undefined)(`workers in two regions of AWS${because(wh
     await hasty.engine.run("up");
     await expect(hasty.engine.run("destroy")).rejects.toThrow(/LF1510: .*its machine was stopped/);
     for (const { name } of fleet.members) await fleet.cloud.becomes(await fleet.instanceOf(hasty, name), "stopped");
+    await expect(hasty.engine.run("destroy")).rejects.toThrow(/LF1511: .*stopped until/);
+    expect(fleet.cloud.instances().filter(({ state }) => state !== "stopped" && state !== "terminated")).toEqual([]);
     await fleet.rehearsal.network.advance(86_400 + 600);
     expect(await fleet.cloud.fireSchedules(new Date(Date.now() + 86_400_000 + 600_000))).toHaveLength(2);
     for (const address of Object.values(workers))
