@@ -1,5 +1,4 @@
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import type * as S3Module from "@aws-sdk/client-s3";
 import type * as PresignerModule from "@aws-sdk/s3-request-presigner";
@@ -68,10 +67,10 @@ async function store(
     // Whoever may not list a bucket is told of everything that is not there that it may not be seen. Such an answer has no body, and so no name.
     if (!(error instanceof s3.S3ServiceException) || ![403, 404].includes(error.$metadata.httpStatusCode ?? 0))
       throw error;
-    const { size } = await stat(file);
     await client.send(
       new s3.PutObjectCommand({
-        ...{ Bucket: bucket, Key: key, Body: createReadStream(file), ContentLength: size },
+        // Not as a stream, which could not be sent a second time: S3 is too busy now and then.
+        ...{ Bucket: bucket, Key: key, Body: await readFile(file) },
         ChecksumSHA256: Buffer.from(sha256, "hex").toString("base64"),
         ServerSideEncryption: "AES256",
       }),
