@@ -10,6 +10,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { makeBucketPolicies } from "./bucket-policies.js";
 import { callOf, saysWhatItAsks, type Answer, type Handler, type Onward } from "./call.js";
+import { makeRefusals, type Refusals } from "./refusals.js";
 import { makeSystemsManager, type Managed, type SystemsManager } from "./systems-manager.js";
 import { actionInPath, makeWithheld, type Withheld } from "./withheld.js";
 
@@ -26,6 +27,7 @@ export interface Bridge {
   add(id: string, tags?: Readonly<Record<string, string>>): void;
   readonly systemsManager: SystemsManager;
   readonly withheld: Withheld;
+  readonly refusals: Refusals;
   /** Every script that was sent to be run, and all that came back. */
   readonly said: readonly string[];
   /** The regions that were asked anything so far. */
@@ -46,7 +48,8 @@ export async function startBridge(
   const systemsManager = makeSystemsManager(said);
   const policies = makeBucketPolicies();
   const withheld = makeWithheld();
-  const all = [systemsManager.answer, ...handlers];
+  const refusals = makeRefusals();
+  const all = [refusals.answer, systemsManager.answer, ...handlers];
 
   /** As it flows, in both directions. */
   function passOn(request: IncomingMessage, response: ServerResponse): void {
@@ -123,6 +126,7 @@ export async function startBridge(
     add: (id, tags = {}) => systemsManager.add(id, { ...alwaysThere, tags: async () => tags }),
     systemsManager,
     withheld,
+    refusals,
     said,
     regions: () => [...regions],
     asked: calls,
