@@ -13,8 +13,9 @@ export interface Front {
   say: (action: string, region: string, body: string) => Said | undefined;
   stop(): Promise<void>;
 }
-/** An answer, or a refusal by its code. */
-export type Said = { readonly body: object } | { readonly refusal: string; readonly words?: string };
+/** An answer, as JSON or as XML, or a refusal by its code. */
+export type Said =
+  { readonly body: object } | { readonly xml: string } | { readonly refusal: string; readonly words?: string };
 
 /** @param aws the AWS behind; left out: whatever is not answered here is an error */
 export async function startFront(aws?: string): Promise<Front> {
@@ -25,6 +26,7 @@ export async function startFront(aws?: string): Promise<Front> {
     front.asked.push({ action, region });
     const said = front.say(action, region, body);
     if (said === undefined) return passOn(request, response, body);
+    if ("xml" in said) return void response.writeHead(200, { "content-type": "text/xml" }).end(said.xml);
     if ("body" in said) return void response.writeHead(200).end(JSON.stringify(said.body));
     const refused = refusalTo(call, said.refusal, said.words ?? "as AWS says it");
     response.writeHead(refused.status, { "content-type": refused.type }).end(refused.body);
