@@ -10,6 +10,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { makeBucketPolicies } from "./bucket-policies.js";
 import { callOf, saysWhatItAsks, type Answer, type Handler, type Onward } from "./call.js";
+import type { Said } from "./opened.js";
 import { makeRefusals, type Refusals } from "./refusals.js";
 import { makeSystemsManager, type Managed, type SystemsManager } from "./systems-manager.js";
 import { actionInPath, makeWithheld, type Withheld } from "./withheld.js";
@@ -29,7 +30,7 @@ export interface Bridge {
   readonly withheld: Withheld;
   readonly refusals: Refusals;
   /** Every script that was sent to be run, and all that came back. */
-  readonly said: readonly string[];
+  readonly said: readonly Said[];
   /** The regions that were asked anything so far. */
   regions(): readonly string[];
   /** What was asked so far, a line each: `<region> <service> <action>`, or the method and path where the body does not say what is asked. */
@@ -38,11 +39,7 @@ export interface Bridge {
 }
 
 /** @param aws endpoint of the emulated AWS @param handlers are asked in turn, after Systems Manager @param said gets what is said */
-export async function startBridge(
-  aws: string,
-  handlers: readonly Handler[] = [],
-  said: string[] = [],
-): Promise<Bridge> {
+export async function startBridge(aws: string, handlers: readonly Handler[] = [], said: Said[] = []): Promise<Bridge> {
   const regions = new Set<string>();
   const calls: string[] = [];
   const systemsManager = makeSystemsManager(said);

@@ -126,7 +126,7 @@ curl -sS -w ' %{http_code}' -H "X-aws-ec2-metadata-token: $token" $at/meta-data/
     expect((await described(held)).State?.Name).toBe("shutting-down");
     await cloud.becomes(held, "terminated");
     expect((await machine.run(["true"])).code).not.toBe(0);
-    expect(cloud.said.join("\n")).toContain("mkfifo /run/go");
+    expect(cloud.said.map(({ text }) => text).join("\n")).toContain("mkfifo /run/go");
   });
 
   test("boots one in another region within twenty seconds, where alone its commands are taken", async () => {
