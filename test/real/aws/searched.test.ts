@@ -19,7 +19,7 @@ import { unpacked } from "./opened.js";
 const base64 = (content: string | Buffer): string => Buffer.from(content).toString("base64");
 test.each<[how: string, pack: (key: Buffer) => string | Buffer]>([
   ["as it is", (key) => key],
-  ["compressed", (key) => gzipSync(key)],
+  ["compressed", (key) => gzipSync(`{"key":"${key.toString("hex")}"}`)],
   ["as base64 of a text with its digits", (key) => base64(`#!/bin/sh\nkey=${key.toString("hex")}\n`)],
   ["as base64 of what is compressed", (key) => base64(gzipSync(`key=${key.toString("hex")}`))],
   ["in a file that user data unpacks", (key) => base64(`content: ${base64(gzipSync(`key=${[...key].join(",")}`))}\n`)],
