@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type * as SecretsManager from "@aws-sdk/client-secrets-manager";
-import { awsFailure, codeOf, type Asked } from "./aws-failure.js";
+import { awsFailure, type Asked } from "./aws-failure.js";
+import { codeOf } from "./aws-trouble.js";
 
 /** A secret without its value. */
 export interface SecretFound {

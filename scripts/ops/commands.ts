@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { confirm } from "./confirm.js";
 import { openEngine, type Engine } from "./engine.js";
+import { clearNetworks } from "./networks.js";
 import { quoteDestroy, renderQuotes } from "./quote.js";
 import { inspect, planRepair, readyToDestroy, take } from "./repair.js";
 
@@ -28,6 +29,7 @@ export function addLifecycleCommands(program: Command): void {
         await engine.attend("preview");
         await confirm("Do this?");
       }
+      await clearNetworks(await engine.state(), say);
       await engine.attend("up", "--yes", "--skip-preview");
       if ((await engine.state()).creating.length > 0) await takeLoudly("forget creates", engine);
     },
@@ -66,5 +68,6 @@ const inWords = {
 };
 async function takeLoudly(step: keyof typeof inWords, engine: Engine): Promise<void> {
   say(inWords[step]);
+  if (step === "up") await clearNetworks(await engine.state(), say);
   await take(step, engine);
 }

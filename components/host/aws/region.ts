@@ -107,7 +107,9 @@ export class AwsRegion extends pulumi.ComponentResource {
     const ready = pulumi.all([closed.id, encrypted.id, policy.id, tidied.id]);
     this.bucket = pulumi.all([bucket.bucket, ready]).apply(([made]) => made);
 
-    const role = new Role(`${name}-machine`, { assumeRolePolicy: trustOfMachines(), tags }, parent);
+    // A right that a killed run gave it and did not write down must not keep it from going.
+    const bound = { forceDetachPolicies: true, tags };
+    const role = new Role(`${name}-machine`, { assumeRolePolicy: trustOfMachines(), ...bound }, parent);
     // Their own names: what a killed run gave a role is written over, where a second one beside it would keep the role from ever going.
     const rights = new RolePolicy(
       `${name}-machine`,
@@ -120,7 +122,7 @@ export class AwsRegion extends pulumi.ComponentResource {
       { ...parent, dependsOn: [remnants, rights] },
     );
 
-    const returning = new Role(`${name}-return`, { assumeRolePolicy: trustOfSchedules(), tags }, parent);
+    const returning = new Role(`${name}-return`, { assumeRolePolicy: trustOfSchedules(), ...bound }, parent);
     const brings = new RolePolicy(
       `${name}-return`,
       { name: `${name}-return`, role: returning.name, policy: rightsOfSchedules(region, stack) },

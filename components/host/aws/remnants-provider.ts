@@ -2,24 +2,29 @@ import { z } from "zod";
 import { implement } from "../../implementation.js";
 import { tell } from "../../tell.js";
 import { regionSchema } from "./args.js";
-import { sweepShared } from "./shared-sweep.js";
+import { stackTag } from "./sweep/kind.js";
+import { sweepNetwork, sweepShared } from "./sweep/shared-sweep.js";
 
 const inputs = z.object({
   region: regionSchema,
   name: z.string().min(1),
   /** That tell this stack's things from everybody else's. */
   tags: z.record(z.string(), z.string()),
+  /** The network whose parts are meant; none: everything that is shared. */
+  vpc: z.string().optional(),
 });
 
 /** Made before everything that a region's machines share, and deleted after it: what is there then is a killed run's. */
 export const remnants = implement({
   inputs,
   computed: z.object({}),
-  identity: ["region", "name"],
-  create: async ({ region, name }) => ({ id: `${region}:${name}`, computed: {} }),
+  identity: ["region", "name", "vpc"],
+  overlaps: true, // what is meant goes with the former one, which another one is not to hold up
+  create: async ({ region, name, vpc }) => ({ id: [region, name, vpc ?? []].flat().join(":"), computed: {} }),
   update: async () => ({}),
-  delete: async ({ region, name, tags }) => {
-    const { swept, left } = await sweepShared(region, name, tags["lightchain:stack"] ?? "");
+  delete: async ({ region, name, tags, vpc }) => {
+    const owner = { region, name, stack: tags[stackTag] ?? "", vpc };
+    const { swept, left } = await (vpc === undefined ? sweepShared(owner) : sweepNetwork(owner, []));
     if (swept.length > 0)
       tell([`taken away, as an interrupted run had made it and not written down: ${swept.join(", ")}`]);
     // It costs nothing, and must not keep a stack from going.

@@ -8,11 +8,13 @@ export interface RemnantsArgs {
   readonly name: string;
   /** Tags that tell this stack's things from everybody else's. */
   readonly tags: pulumi.Input<Readonly<Record<string, string>>>;
+  /** A network that was made for the region, of which alone what is in it is meant. Left out: everything that is shared. */
+  readonly vpc?: pulumi.Input<string>;
 }
 
 /**
  * What runs that were killed made in a region for all of its machines, and never wrote down. It costs nothing while it is there; when everything else of the region is gone, it is
- * taken away.
+ * taken away. Of a network, so much sooner: what is in it keeps it from going.
  */
 export class Remnants extends pulumi.dynamic.Resource {
   constructor(name: string, args: RemnantsArgs, opts?: pulumi.CustomResourceOptions) {

@@ -3,7 +3,9 @@ import { RouteTable } from "@pulumi/aws/ec2/routeTable";
 import { RouteTableAssociation } from "@pulumi/aws/ec2/routeTableAssociation";
 import { Subnet } from "@pulumi/aws/ec2/subnet";
 import { Vpc as AwsVpc } from "@pulumi/aws/ec2/vpc";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
+import { Remnants } from "./remnants.js";
+import { networkTag } from "./vpc-tag.js";
 
 /** A network that is made for a region's machines. */
 export interface VpcArgs {
@@ -25,17 +27,25 @@ export class Vpc {
 
   constructor(
     name: string,
-    { zones, block = 77, region, tags }: VpcArgs & { region: string; tags: pulumi.Input<Record<string, string>> },
+    {
+      zones,
+      block = 77,
+      region,
+      tags: shared,
+    }: VpcArgs & { region: string; tags: pulumi.Input<Record<string, string>> },
     opts: pulumi.CustomResourceOptions,
   ) {
+    const tags = pulumi.output(shared).apply((all) => ({ ...all, [networkTag]: name }));
     const vpc = new AwsVpc(name, { region, cidrBlock: `10.${block}.0.0/16`, enableDnsHostnames: true, tags }, opts);
-    const gateway = new InternetGateway(name, { region, vpcId: vpc.id, tags }, opts);
+    const remnants = new Remnants(`${name}-network`, { region, name, tags: shared, vpc: vpc.id }, opts);
+    const inIt = { ...opts, dependsOn: [remnants] }; // goes before what else is in it, which keeps the network from going
+    const gateway = new InternetGateway(name, { region, vpcId: vpc.id, tags }, inIt);
     const routes = new RouteTable(
       name,
       { region, vpcId: vpc.id, routes: [{ cidrBlock: "0.0.0.0/0", gatewayId: gateway.id }], tags },
-      opts,
+      inIt,
     );
-    this.id = vpc.id;
+    this.id = pulumi.all([vpc.id, remnants.id]).apply(([id]) => id);
     this.subnets = Object.fromEntries(
       zones.map((zone) => {
         const subnet = new Subnet(
@@ -44,12 +54,12 @@ export class Vpc {
             ...{ region, vpcId: vpc.id, availabilityZone: zone, cidrBlock: subnetRange(block, zone), tags },
             mapPublicIpOnLaunch: true, // its way out: nothing comes in by it
           },
-          opts,
+          inIt,
         );
         const routed = new RouteTableAssociation(
           `${name}-${zone}`,
           { region, subnetId: subnet.id, routeTableId: routes.id },
-          opts,
+          inIt,
         );
         return [zone, routed.subnetId.apply((id) => id ?? "")];
       }),

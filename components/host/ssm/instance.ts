@@ -1,23 +1,15 @@
-import { createRequire } from "node:module";
-import type * as StsModule from "@aws-sdk/client-sts";
+import { askAccount, homeOf } from "./account.js";
 import { inEc2 } from "./ec2.js";
 import { AwsRefused } from "./errors.js";
 import type { LearntSsmWay, SsmWay } from "./reference.js";
 import { refusalOf } from "./refusal.js";
 
-const load = createRequire(__filename); // by whoever has such a host, and by nobody else
-const settings = (region: string) => ({ region, retryMode: "adaptive", maxAttempts: 6 }) as const;
-
 /** The number of the account that our credentials are of. @throws AwsRefused LF1591 */
 export async function accountOf(region: string): Promise<string> {
-  const { STSClient, GetCallerIdentityCommand } = load("@aws-sdk/client-sts") as typeof StsModule;
-  const client = new STSClient(settings(region));
   try {
-    return (await client.send(new GetCallerIdentityCommand({}))).Account ?? "";
+    return (await askAccount(region)) ?? "";
   } catch (error) {
-    throw refusalOf(error, "sts:GetCallerIdentity", region) ?? error;
-  } finally {
-    client.destroy();
+    throw refusalOf(error, "sts:GetCallerIdentity", homeOf(region)) ?? error;
   }
 }
 

@@ -14,7 +14,10 @@ const propagationMs = 2 * minutes;
 /** `aws:iam/role:Role` (`iam/role.go`). */
 export const role = (inputs: ObjectShape) =>
   awsType(inputs, {
-    done: ["name", "path", "assumeRolePolicy", "description", "maxSessionDuration", "permissionsBoundary", "tags"],
+    done: [
+      ...["name", "path", "assumeRolePolicy", "description", "maxSessionDuration", "permissionsBoundary", "tags"],
+      "forceDetachPolicies",
+    ],
     computed: ["arn", "createDate", "uniqueId"],
     replaces: ["name", "namePrefix", "path"],
     seen: ["assumeRolePolicy", "description"],
@@ -79,11 +82,12 @@ export const role = (inputs: ObjectShape) =>
       if (off.length > 0) await doing(`${what} tags`, client.untagRole({ RoleName: id, TagKeys: off }));
       if (on.length > 0) await doing(`${what} tags`, client.tagRole({ RoleName: id, Tags: on }));
     },
-    remove: async (id) => {
+    remove: async (id, state) => {
       const client = await iam();
       const what = `deleting IAM Role (${id})`;
       const profiles = await doing(what, ifThere(client.listInstanceProfilesForRole({ RoleName: id }), none));
       if (profiles === undefined) return;
+      if (state["forceDetachPolicies"] === true) await doing(what, withdrawRights(id));
       for (const { InstanceProfileName = "" } of profiles.InstanceProfiles ?? [])
         await doing(what, withdrawRole(InstanceProfileName, id));
       await doing(what, ifThere(client.deleteRole({ RoleName: id }), none));
@@ -93,6 +97,15 @@ export const role = (inputs: ObjectShape) =>
 const withdrawRole = async (InstanceProfileName: string, RoleName: string): Promise<void> => {
   await ifThere((await iam()).removeRoleFromInstanceProfile({ InstanceProfileName, RoleName }), none);
 };
+
+/** Takes every right from a role, whoever gave it. */
+async function withdrawRights(RoleName: string): Promise<void> {
+  const client = await iam();
+  const { AttachedPolicies = [] } = await client.listAttachedRolePolicies({ RoleName });
+  for (const { PolicyArn } of AttachedPolicies) await client.detachRolePolicy({ RoleName, PolicyArn });
+  const { PolicyNames = [] } = await client.listRolePolicies({ RoleName });
+  for (const PolicyName of PolicyNames) await client.deleteRolePolicy({ RoleName, PolicyName });
+}
 
 /** `aws:iam/rolePolicy:RolePolicy` (`iam/role_policy.go`). Its id is the role's name and its own. */
 export const rolePolicy = (inputs: ObjectShape) => {

@@ -10,6 +10,8 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { makeBucketPolicies } from "./bucket-policies.js";
 import { callOf, saysWhatItAsks, type Answer, type Handler, type Onward } from "./call.js";
+import type { Said } from "./opened.js";
+import { makeRefusals, type Refusals } from "./refusals.js";
 import { makeSystemsManager, type Managed, type SystemsManager } from "./systems-manager.js";
 import { actionInPath, makeWithheld, type Withheld } from "./withheld.js";
 
@@ -26,8 +28,9 @@ export interface Bridge {
   add(id: string, tags?: Readonly<Record<string, string>>): void;
   readonly systemsManager: SystemsManager;
   readonly withheld: Withheld;
+  readonly refusals: Refusals;
   /** Every script that was sent to be run, and all that came back. */
-  readonly said: readonly string[];
+  readonly said: readonly Said[];
   /** The regions that were asked anything so far. */
   regions(): readonly string[];
   /** What was asked so far, a line each: `<region> <service> <action>`, or the method and path where the body does not say what is asked. */
@@ -36,17 +39,14 @@ export interface Bridge {
 }
 
 /** @param aws endpoint of the emulated AWS @param handlers are asked in turn, after Systems Manager @param said gets what is said */
-export async function startBridge(
-  aws: string,
-  handlers: readonly Handler[] = [],
-  said: string[] = [],
-): Promise<Bridge> {
+export async function startBridge(aws: string, handlers: readonly Handler[] = [], said: Said[] = []): Promise<Bridge> {
   const regions = new Set<string>();
   const calls: string[] = [];
   const systemsManager = makeSystemsManager(said);
   const policies = makeBucketPolicies();
   const withheld = makeWithheld();
-  const all = [systemsManager.answer, ...handlers];
+  const refusals = makeRefusals();
+  const all = [refusals.answer, systemsManager.answer, ...handlers];
 
   /** As it flows, in both directions. */
   function passOn(request: IncomingMessage, response: ServerResponse): void {
@@ -123,6 +123,7 @@ export async function startBridge(
     add: (id, tags = {}) => systemsManager.add(id, { ...alwaysThere, tags: async () => tags }),
     systemsManager,
     withheld,
+    refusals,
     said,
     regions: () => [...regions],
     asked: calls,

@@ -6,6 +6,8 @@ export interface Call {
   /** `ec2`, `ssm`, …, as it is signed for. */
   readonly service: string;
   readonly action: string;
+  /** How it was asked, and so how it is answered. */
+  readonly as: "form" | "json";
   /** What is asked, where it came as a form. */
   readonly form: URLSearchParams;
   /** What is asked, where it came as JSON. */
@@ -41,6 +43,7 @@ export function callOf({ headers }: IncomingMessage, body: string): Call {
   return {
     region,
     service,
+    as: isForm ? "form" : "json",
     action: isForm ? (form.get("Action") ?? "") : target.slice(target.lastIndexOf(".") + 1),
     form,
     json: isForm ? {} : JSON.parse(body === "" ? "{}" : body),
@@ -81,8 +84,8 @@ export const ec2Answer = ({ action }: Pick<Call, "action">, tree: Xml): Answer =
   body: `<?xml version="1.0" encoding="UTF-8"?><${action}Response xmlns="http://ec2.amazonaws.com/doc/2016-11-15"><requestId>of-the-tests</requestId>${xml(tree)}</${action}Response>`,
 });
 
-/** What EC2 refuses something by. @param status 500 where the fault is AWS's own, which SDKs try again */
-export const ec2Refusal = (code: string, message: string, status: 400 | 500 = 400): Answer => ({
+/** What EC2 refuses something by. @param status 500 and more where the fault is AWS's own, which SDKs try again */
+export const ec2Refusal = (code: string, message: string, status: 400 | 500 | 503 = 400): Answer => ({
   status,
   type: "text/xml;charset=UTF-8",
   body: `<?xml version="1.0" encoding="UTF-8"?><Response><Errors><Error>${xml({ Code: code, Message: message })}</Error></Errors><RequestID>of-the-tests</RequestID></Response>`,
@@ -96,7 +99,15 @@ export const jsonAnswer = (body: unknown): Answer => ({
 });
 
 /** What an API that speaks JSON refuses something by. */
-export const jsonRefusal = (type: string): Answer => ({
-  ...jsonAnswer({ __type: type, message: type }),
+export const jsonRefusal = (type: string, message = type): Answer => ({
+  ...jsonAnswer({ __type: type, message }),
   status: 400,
 });
+
+/** What any API refuses a call by that its body tells: each protocol has an envelope of its own, and EC2 says with status 503 that it is asked too often. */
+export function refusalTo({ as, service }: Pick<Call, "as" | "service">, code: string, message: string): Answer {
+  if (as === "json") return jsonRefusal(code, message);
+  if (service === "ec2") return ec2Refusal(code, message, /Throttl|RequestLimit/.test(code) ? 503 : 400);
+  const body = `<ErrorResponse><Error>${xml({ Code: code, Message: message })}</Error><RequestId>of-the-tests</RequestId></ErrorResponse>`;
+  return { status: 400, type: "text/xml", body };
+}

@@ -11,6 +11,7 @@ import { answerImageParameters, imagesForMoto } from "./images.js";
 import { makeInstances, type Instance, type Instances, type State } from "./instances.js";
 import { leftAnywhere, leftIn } from "./left.js";
 import { environmentFor, noMoto, startMoto } from "./moto.js";
+import type { Said } from "./opened.js";
 import { makeScheduler } from "./schedules.js";
 import { answerVolumes } from "./volumes.js";
 
@@ -29,7 +30,7 @@ export interface EmulatedCloud extends Omit<Capacity, "answer" | "refusal" | "ta
   readonly env: Readonly<Record<string, string>>;
   readonly bridge: Bridge;
   /** Every user data, every script that was sent to be run, and all that came back. */
-  readonly said: readonly string[];
+  readonly said: readonly Said[];
   instances(): readonly { readonly id: string; readonly region: string; readonly state: State }[];
   machineOf(id: string): Promise<InstanceMachine>;
   /** Waits until an instance is as it is asked for. */
@@ -68,9 +69,9 @@ export async function startCloud(): Promise<EmulatedCloud> {
   });
   const direct = clientsOf(aws.endpoint);
   const capacity = makeCapacity();
-  const said: string[] = [];
+  const said: Said[] = [];
   const instances: Instances = makeInstances({
-    ...{ aws: direct, capacity, said: (text) => void said.push(text) },
+    ...{ aws: direct, capacity, said: (text) => void said.push({ what: "user data", text }) },
     systemsManager: () => bridge.systemsManager,
     endpoint: () => bridge.endpoint,
   });

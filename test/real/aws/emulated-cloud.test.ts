@@ -25,6 +25,7 @@ import { clientsOf } from "./clients.js";
 import { noCloud, startCloud, type EmulatedCloud } from "./cloud.js";
 import { useEnvironment } from "./ground.js";
 import { images } from "./images.js";
+import { opened } from "./opened.js";
 import { because } from "../machines/docker-engine.js";
 
 const whyNot = noCloud();
@@ -126,7 +127,7 @@ curl -sS -w ' %{http_code}' -H "X-aws-ec2-metadata-token: $token" $at/meta-data/
     expect((await described(held)).State?.Name).toBe("shutting-down");
     await cloud.becomes(held, "terminated");
     expect((await machine.run(["true"])).code).not.toBe(0);
-    expect(cloud.said.join("\n")).toContain("mkfifo /run/go");
+    expect(Buffer.concat(opened(cloud.said)).toString()).toContain("mkfifo /run/go");
   });
 
   test("boots one in another region within twenty seconds, where alone its commands are taken", async () => {

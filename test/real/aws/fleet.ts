@@ -34,7 +34,7 @@ export interface Fleet {
   readonly store: SecretStore;
   readonly consumer: Consumer;
   /** What the engine said so far. */
-  readonly said: readonly string[];
+  readonly said: string[];
   /** The stack with this config beside what the fleet always has. */
   stage(config?: Readonly<Record<string, unknown>>, environment?: Readonly<Record<string, string>>): Promise<Stage>;
   /** The stack's settings of regions and workers. @param more further ones of members, by their names @param shared of every region */
@@ -45,6 +45,8 @@ export interface Fleet {
   instanceOf(stage: Stage, name: string): Promise<string>;
   /** Everything in the stack's state. */
   state(stage: Stage): Promise<readonly (Planned & { readonly outputs: Readonly<Record<string, unknown>> })[]>;
+  /** What an `up` would make or leave as it is, by the engine's own preview. */
+  plan(stage: Stage): Promise<readonly Planned[]>;
   /** Asks for an answer of a member's model, and verifies it. */
   answered(member: FleetMember): Promise<void>;
   needles(): Promise<SecretNeedle[]>;
@@ -115,10 +117,22 @@ export async function openFleet({
         ...{ type, inputs, outputs },
         name: urn.split("::").at(-1) ?? "",
       }));
+    const plan: Fleet["plan"] = async (stageNow) => {
+      const { code, stdout, stderr } = await runProcess(
+        "pulumi",
+        ["preview", "--json", "--show-sames", "--stack", "devnet", "--non-interactive"],
+        { cwd: rehearsal.folders.project, env: stageNow.environment },
+      );
+      if (code !== 0) throw new Error(`no plan: ${stdout}\n${stderr}`);
+      return planSchema.parse(JSON.parse(stdout)).steps.map(({ urn, newState: { type, inputs } }) => ({
+        ...{ type, inputs },
+        name: urn.split("::").at(-1) ?? "",
+      }));
+    };
     const { network, accountsFile } = await stage();
     const consumer = await consumerOf(network, accountsFile);
     return {
-      ...{ cloud, rehearsal, members, store, consumer, said, stage, regions, state, end },
+      ...{ cloud, rehearsal, members, store, consumer, said, stage, regions, state, plan, end },
       addresses: async ({ engine }) => {
         const { workers } = outputsSchema.parse(await engine.outputs());
         return Object.fromEntries(Object.entries(workers).map(([name, { worker }]) => [name, worker]));
@@ -161,4 +175,12 @@ const exportSchema = z.looseObject({
       }),
     ),
   }),
+});
+const planSchema = z.looseObject({
+  steps: z.array(
+    z.looseObject({
+      urn: z.string(),
+      newState: z.looseObject({ type: z.string(), inputs: z.record(z.string(), z.unknown()).default({}) }),
+    }),
+  ),
 });

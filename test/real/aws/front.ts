@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
+import { callOf, refusalTo } from "./call.js";
 
 /** What stands before an AWS, and may answer in its place. */
 export interface Front {
@@ -12,30 +13,23 @@ export interface Front {
   say: (action: string, region: string, body: string) => Said | undefined;
   stop(): Promise<void>;
 }
-/** An answer, or a refusal by its code. */
-export type Said = { readonly body: object } | { readonly refusal: string; readonly words?: string };
+/** An answer, as JSON or as XML, or a refusal by its code. */
+export type Said =
+  { readonly body: object } | { readonly xml: string } | { readonly refusal: string; readonly words?: string };
 
 /** @param aws the AWS behind; left out: whatever is not answered here is an error */
 export async function startFront(aws?: string): Promise<Front> {
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await text(request);
-    const target = request.headers["x-amz-target"];
-    const json = typeof target === "string";
-    const action = (json ? target.split(".").at(-1) : new URLSearchParams(body).get("Action")) ?? "";
-    const region = /Credential=[^/]+\/\d+\/([a-z0-9-]+)\//.exec(request.headers.authorization ?? "")?.[1] ?? "";
+    const call = callOf(request, body);
+    const { action, region } = call;
     front.asked.push({ action, region });
     const said = front.say(action, region, body);
     if (said === undefined) return passOn(request, response, body);
+    if ("xml" in said) return void response.writeHead(200, { "content-type": "text/xml" }).end(said.xml);
     if ("body" in said) return void response.writeHead(200).end(JSON.stringify(said.body));
-    const words = said.words ?? "as AWS says it";
-    const busy = /Throttl|RequestLimit/.test(said.refusal);
-    const status = action.startsWith("Describe") && busy ? 503 : 400;
-    response.writeHead(status, { "content-type": json ? "application/x-amz-json-1.1" : "text/xml" });
-    const error = `<Error><Code>${said.refusal}</Code><Message>${words}</Message></Error>`;
-    if (json) response.end(JSON.stringify({ __type: said.refusal, message: words }));
-    // Each of the two has an envelope of its own.
-    else if (action === "GetCallerIdentity") response.end(`<ErrorResponse>${error}</ErrorResponse>`);
-    else response.end(`<Response><Errors>${error}</Errors><RequestID>0a1b</RequestID></Response>`);
+    const refused = refusalTo(call, said.refusal, said.words ?? "as AWS says it");
+    response.writeHead(refused.status, { "content-type": refused.type }).end(refused.body);
   };
 
   function passOn({ method, headers, url = "/" }: IncomingMessage, response: ServerResponse, body: string): void {

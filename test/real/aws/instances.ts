@@ -63,6 +63,7 @@ export interface Surroundings {
   readonly systemsManager: () => SystemsManager;
   /** Where machines and programs find AWS. */
   readonly endpoint: () => string;
+  /** Called with each user data, in base64 as AWS keeps it: it may be compressed. */
   readonly said: (text: string) => void;
 }
 
@@ -134,7 +135,7 @@ export function makeInstances({ aws, capacity, systemsManager, endpoint, said }:
   async function make(instance: Instance): Promise<Computer> {
     instance.metadata = await serveMetadata((path) => fact(instance, path));
     const userData = Buffer.from((await attribute(instance, "userData")) ?? "", "base64");
-    if (userData.length > 0) said(userData.toString());
+    if (userData.length > 0) said(userData.toString("base64"));
     systemsManager().add(instance.id, {
       region: instance.wanted.region,
       isRegistered: false,

@@ -13,6 +13,8 @@ import type { Withheld } from "./withheld.js";
 export const makers = [
   ...["CreateBucket", "CreateRole", "PutRolePolicy", "CreateInstanceProfile", "CreateSecurityGroup", "PutMetricAlarm"],
   ...["CreateCapacityReservation", "CreateVolume", "RunInstances", "AttachVolume"],
+  ...["CreateVpc", "CreateSubnet", "CreateInternetGateway", "CreateRouteTable", "CreateTopic"],
+  ...["AttachInternetGateway", "AssociateRouteTable"],
 ] as const;
 
 /** How a run ended. */

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
 import { jsonAnswer, jsonRefusal, type Answer, type Handler } from "./call.js";
+import type { Said } from "./opened.js";
 
 /*
  * Systems Manager whose commands are really run, by an agent on a machine of the tests' (`instance-agent.sh`).
@@ -63,7 +64,7 @@ const sendSchema = z.object({
 const askSchema = z.object({ CommandId: z.string(), InstanceId: z.string().optional() });
 
 /** @param said is given every script and all that comes back */
-export function makeSystemsManager(said: string[]): SystemsManager {
+export function makeSystemsManager(said: Said[]): SystemsManager {
   const instances = new Map<string, Instance>();
   const commands = new Map<string, Command[]>();
 
@@ -96,7 +97,7 @@ export function makeSystemsManager(said: string[]): SystemsManager {
     if (wanted.some((id) => !takesCommands(region, id))) return jsonRefusal("InvalidInstanceId");
     const script = body.Parameters.commands.join("\n");
     if (script.length > 65_536) return jsonRefusal("MaxDocumentSizeExceeded");
-    said.push(script);
+    said.push({ what: "command", text: script });
     const id = randomUUID();
     const takenBy = Date.now() + body.TimeoutSeconds * 1_000;
     const longestMs = Number(body.Parameters.executionTimeout[0]) * 1_000;
@@ -168,7 +169,7 @@ export function makeSystemsManager(said: string[]): SystemsManager {
       if (part === "out") command.out = body;
       if (part === "err") command.err = body;
       if (part === "end" && command.state === "InProgress") command.state = body === "0" ? "Success" : "Failed";
-      if (part !== "end") said.push(body);
+      if (part !== "end") said.push({ what: "output", text: body });
     }
     response.end();
   };

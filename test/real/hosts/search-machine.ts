@@ -3,9 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { scanForSecrets } from "../../../scripts/rehearsal/scan.js";
 import { runProcess } from "../../../system/process.js";
+import type { Container } from "../machines/container.js";
 import { dockerAddress, mustDocker } from "../machines/docker-engine.js";
-import type { Machine } from "../machines/machine.js";
+
 import type { Searched } from "./searched.js";
+
+/** A machine of the tests', of whichever kind. */
+type Searchable = Pick<Container, "name" | "must">;
 
 /** What of a machine is looked through: a name for it, and the command there whose output it is. */
 const parts: Readonly<Record<string, string>> = {
@@ -21,7 +25,7 @@ const leftOut = ["proc", "sys", "dev", "usr", "run/credentials"];
 const nonetheless = "usr/local";
 
 /** A machine as a place that is searched: files in memory and on disk, journal, units as systemd holds them, arguments and environments of its processes. */
-export const wholeMachine = (machine: Machine): Searched => ({
+export const wholeMachine = (machine: Searchable): Searched => ({
   search: async (needles) => {
     const folder = await mkdtemp(join(tmpdir(), "machine-search-"));
     try {
@@ -63,14 +67,14 @@ rm ${planted.join(" ")}
 systemctl daemon-reload`;
 
 /** Where this computer's kernel shows a machine's files; `undefined` where it does not: only root may look, and an engine may count its processes differently. */
-async function diskOf({ name }: Machine): Promise<string | undefined> {
+async function diskOf({ name }: Searchable): Promise<string | undefined> {
   const disk = `/proc/${await mustDocker("container", "inspect", "--format", "{{.State.Pid}}", name)}/root`;
   const hostName = await readFile(join(disk, "etc/hostname"), "utf8").catch(() => "");
   return hostName.trim() === name ? disk : undefined;
 }
 
 /** Copies a machine's files to a folder here. `tar` ends with 1 where something changed while it read. */
-async function copyOfDisk({ name }: Machine, folder: string): Promise<string> {
+async function copyOfDisk({ name }: Searchable, folder: string): Promise<string> {
   await mkdir(folder);
   const exclude = leftOut.map((path) => `--exclude=./${path}`).join(" ");
   const files = `tar -c -C / ${exclude} . ${nonetheless} || [ $? = 1 ]`;
@@ -81,7 +85,7 @@ async function copyOfDisk({ name }: Machine, folder: string): Promise<string> {
 }
 
 /** Writes what a command prints there to a file here, byte for byte. */
-const into = (file: string, { name }: Machine, command: string): Promise<void> =>
+const into = (file: string, { name }: Searchable, command: string): Promise<void> =>
   must("sh", ["-c", 'exec docker exec "$1" sh -c "$2" > "$3"', "sh", name, command, file]);
 
 async function must(file: string, args: readonly string[]): Promise<void> {

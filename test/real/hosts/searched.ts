@@ -24,19 +24,20 @@ export interface Planted {
 
 const planted = "planted";
 
-/**
- * Holds places to having none of a worker's private keys in the open, and each search, to finding a key that lies in each kind of thing that it is to go through.
- * @param stage whose worker's keys
- */
+/** {@link expectNoneOf} a worker's private keys. @param stage whose worker's */
 export async function expectNoKeys(
   { operator, workerRef }: Pick<Stage, "operator" | "workerRef">,
   places: readonly Searched[],
 ): Promise<void> {
-  const worker = await needlesFor(operator.store, [workerRef]);
+  await expectNoneOf(await needlesFor(operator.store, [workerRef]), places);
+}
+
+/** Holds places to having none of these keys in the open, and each search, to finding a key that lies in each kind of thing that it is to go through. */
+export async function expectNoneOf(keys: readonly SecretNeedle[], places: readonly Searched[]): Promise<void> {
   for (const place of places) {
     const key = randomBytes(32);
     const put = await place.plant(key.toString("hex"));
-    const found = await place.search([...worker, needleOf(planted, key)]).finally(() => put.remove());
+    const found = await place.search([...keys, needleOf(planted, key)]).finally(() => put.remove());
     expect(found.filter(({ what }) => what !== planted)).toEqual([]);
     const where = found.map((leak) => leak.where);
     for (const kind of put.in) expect(where).toContainEqual(expect.stringContaining(kind));
@@ -54,9 +55,14 @@ export function thisComputer(folders: Folders, said: string[]): Searched {
       ...findSecrets(Buffer.from(said.join("\n")), needles).map(({ name }) => ({ where: "said", what: name })),
     ],
     plant: async (text) => {
-      const files = ["stacks", "history"].map((kind) => join(folders.state, ".pulumi", kind, "planted.json"));
+      const files = ["stacks", "history", "backups"].map((kind) =>
+        join(folders.state, ".pulumi", kind, "planted.json"),
+      );
       files.push(join(folders.logs, "planted"), join(folders.project, "planted"));
-      for (const file of files) await writeFile(file, text);
+      for (const file of files) {
+        await mkdir(dirname(file), { recursive: true }); // a stack of which there is no backup yet
+        await writeFile(file, text);
+      }
       const loud = startProcess("tail", ["-f", "/dev/null", text], { env: { PATH: "/usr/bin:/bin", PLANTED: text } });
       said.push(text);
       return {

@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import type * as Ec2Module from "@aws-sdk/client-ec2";
 import type * as QuotasModule from "@aws-sdk/client-service-quotas";
 import type * as SsmModule from "@aws-sdk/client-ssm";
-import type * as StsModule from "@aws-sdk/client-sts";
+import { askAccount, homeOf } from "../../ssm/account.js";
 import { gpuInstanceTypes } from "../instance-types.js";
 import { AwsUnclear } from "./errors.js";
 import {
@@ -43,7 +43,7 @@ export async function lookAtRegion(region: string, { types, spot }: RegionQuesti
       gpuInstanceTypes.filter(({ name }) => types.includes(name)).map(({ architecture }) => architecture),
     );
     const [account, offers, running, quotas, images, spotPrices] = await firstTroubleFirst(
-      accountOf(aws),
+      readAccount(region),
       asking({ action: "ec2:DescribeInstanceTypeOfferings", region }, () => readOffers(aws, types)),
       asking({ action: "ec2:DescribeInstances", region }, () => readRunning(aws)),
       forEach(codes, (code) => readQuota(aws, region, code)),
@@ -87,10 +87,11 @@ async function asking<T>(question: Question, work: () => Promise<T>): Promise<Fa
   }
 }
 
-async function accountOf({ sts }: Aws): Promise<string> {
-  const question = { action: "sts:GetCallerIdentity", region: sts.region, ofAccount: true };
-  const account = knownOf(await asking(question, () => sts.client.send(new sts.GetCallerIdentityCommand())))?.Account;
-  if (account === undefined) throw new AwsUnclear(question.action, sts.region, "AWS names no account");
+/** Whose the credentials are. */
+async function readAccount(of: string): Promise<string> {
+  const question = { action: "sts:GetCallerIdentity", region: homeOf(of), ofAccount: true };
+  const account = knownOf(await asking(question, () => askAccount(of)));
+  if (account === undefined) throw new AwsUnclear(question.action, question.region, "AWS names no account");
   return account;
 }
 
@@ -185,37 +186,27 @@ async function ifThere<T>(absent: string, work: () => Promise<T>): Promise<T | u
   }
 }
 
-/** Where an account may always ask whose its credentials are, in each of AWS's partitions. */
-export function homeOf(region: string): string {
-  if (region.startsWith("cn-")) return "cn-north-1";
-  return region.startsWith("us-gov-") ? "us-gov-west-1" : "us-east-1";
-}
-
 /** What a region is asked through, for one round. Loaded by whoever has a machine in AWS, and by nobody else. */
 function clientsIn(region: string) {
   const load = createRequire(__filename);
   const ec2 = load("@aws-sdk/client-ec2") as typeof Ec2Module;
   const quotas = load("@aws-sdk/client-service-quotas") as typeof QuotasModule;
   const ssm = load("@aws-sdk/client-ssm") as typeof SsmModule;
-  const sts = load("@aws-sdk/client-sts") as typeof StsModule;
   const settings = {
     region,
     retryMode: "adaptive",
     maxAttempts: 6,
     requestHandler: { connectionTimeout: 5_000, requestTimeout: 15_000 },
   } as const;
-  const home = homeOf(region);
   const clients = {
     ec2: new ec2.EC2Client(settings),
     quotas: new quotas.ServiceQuotasClient(settings),
     ssm: new ssm.SSMClient(settings),
-    sts: new sts.STSClient({ ...settings, region: home }),
   };
   return {
     ec2: { ...ec2, client: clients.ec2 },
     quotas: { ...quotas, client: clients.quotas },
     ssm: { ...ssm, client: clients.ssm },
-    sts: { ...sts, client: clients.sts, region: home },
     // or their open connections would keep the program from ending for a while
     close: () => Object.values(clients).forEach((client) => client.destroy()),
   };

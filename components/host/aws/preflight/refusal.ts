@@ -1,12 +1,4 @@
-import {
-  codeOf,
-  isDenied,
-  isNoCredentials,
-  isThrottle,
-  refusedCredentials,
-  requestOf,
-  systemCodeOf,
-} from "../../../../keystore/aws-failure.js";
+import { readAwsTrouble, requestIn } from "../../../../keystore/aws-trouble.js";
 import { describeError, type FleetError } from "../../../../schema/errors.js";
 import { AwsLoginNeeded, AwsTooBusy, AwsUnclear, NoSuchRegion, RegionNotEnabled } from "./errors.js";
 import type { Fact } from "./facts.js";
@@ -20,25 +12,22 @@ export interface Question {
   readonly ofAccount?: boolean;
 }
 
-/** What AWS says where it knows the credentials elsewhere, and has not let their account in. */
-const notLetIn = new Set(["AuthFailure", "UnrecognizedClientException", "InvalidClientTokenId", "OptInRequired"]);
-
 /** What is known after a question failed: that it may not be asked, which is for a warning. Everything else keeps a run from going on. Pure. @throws FleetError */
 export function refusalOf(error: unknown, question: Question): Fact<never> {
-  if (isDenied(error) && question.ofAccount !== true) return { denied: question.action };
+  if (readAwsTrouble(error).kind === "denied" && question.ofAccount !== true) return { denied: question.action };
   throw troubleOf(error, question);
 }
 
 function troubleOf(error: unknown, { action, region, ofAccount = false }: Question): FleetError {
-  const code = codeOf(error);
-  if (isNoCredentials(error)) return new AwsLoginNeeded("none were found", error);
-  if (!ofAccount && notLetIn.has(code)) return new RegionNotEnabled(region, code, error);
-  const refused = refusedCredentials.get(code);
-  if (refused !== undefined) return new AwsLoginNeeded(refused, error);
-  if (isThrottle(error)) return new AwsTooBusy(action, region, error);
-  const system = systemCodeOf(error);
-  if (system === "ENOTFOUND" && !ofAccount) return new NoSuchRegion(region, error);
+  const trouble = readAwsTrouble(error);
+  const { kind, code, system, credentials = code } = trouble;
+  if (kind === "no credentials") return new AwsLoginNeeded("none were found", error);
+  // Whose the credentials are is asked where every account may: elsewhere they are known, and it is the region that is not.
+  if (kind === "credentials unknown" && !ofAccount) return new RegionNotEnabled(region, code, error);
+  if (kind === "credentials unknown" || kind === "credentials refused") return new AwsLoginNeeded(credentials, error);
+  if (kind === "throttled") return new AwsTooBusy(action, region, error);
+  if (kind === "no such name" && !ofAccount) return new NoSuchRegion(region, error);
   if (system !== undefined) return new AwsUnclear(action, region, system, error);
   const [words = ""] = describeError(error).split("\n"); // the SDK adds hints for programmers
-  return new AwsUnclear(action, region, `${code}${requestOf(error)}: ${words}`, error);
+  return new AwsUnclear(action, region, `${code}${requestIn(trouble)}: ${words}`, error);
 }

@@ -5,7 +5,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { awsMachineSchema } from "../../../../components/host/aws/args.js";
 import { AwsRegion } from "../../../../components/host/aws/region.js";
-import { violations, type Planned } from "./rules.js";
+import shapes from "../../../plugins/aws/shapes.json";
+import { breaches, changedPlan, violations, type Planned } from "./rules.js";
 
 let folder: string;
 const made: Planned[] = [];
@@ -146,37 +147,20 @@ test("a machine on failing hardware is moved, and somebody told; on spot nobody 
   expect(alarmed.sort()).toEqual(["anna-host-hardware", "anna-host-system", "carla-host-hardware"]);
 });
 
-/** A plan with one thing changed. */
-const changed = (type: RegExp, change: (inputs: Record<string, unknown>) => void): Planned[] =>
-  made.map((one) => {
-    if (!type.test(one.type)) return one;
-    const inputs = structuredClone(one.inputs) as Record<string, unknown>;
-    change(inputs);
-    return { ...one, inputs };
-  });
+test.each(breaches)("%s is found by the rules", (_, type, change, said) => {
+  expect(violations(changedPlan(made, type, change)).join("\n")).toMatch(said);
+});
 
-test.each<[what: string, plan: () => Planned[], said: RegExp]>([
-  ["a port that is open", () => changed(/SecurityGroup/, (one) => (one["ingress"] = [{ fromPort: 22 }])), /a way in/],
-  ["an SSH key", () => changed(/Instance$/, (one) => (one["keyName"] = "mine")), /SSH key/],
-  ["IMDSv1", () => changed(/Instance$/, (one) => (one["metadataOptions"] = { httpTokens: "optional" })), /IMDSv1/],
-  ["a disk in the clear", () => changed(/ebs\/volume/, (one) => (one["encrypted"] = false)), /not encrypted/],
-  ["a root disk in the clear", () => changed(/Instance$/, (one) => (one["rootBlockDevice"] = {})), /root disk/],
-  [
-    "user data with a key",
-    () => changed(/Instance$/, (one) => (one["userData"] = `#!/bin/sh\n${"5e".repeat(32)}`)),
-    /too much/,
-  ],
-  ["a public bucket", () => changed(/PublicAccess/, (one) => (one["blockPublicPolicy"] = false)), /is off/],
-  ["a bucket without encryption", () => made.filter(({ type }) => !/ServerSide/.test(type)), /has no aws:s3/],
-  [
-    "a wildcard in a policy",
-    () =>
-      changed(/RolePolicy/, (one) => {
-        one["policy"] = `{"Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::mine"}]}`;
-      }),
-    /allows \*/,
-  ],
-  ["a disk without tags", () => changed(/ebs\/volume/, (one) => (one["tags"] = {})), /not tagged/],
-])("%s is found by the rules", (_, plan, said) => {
-  expect(violations(plan()).join("\n")).toMatch(said);
+test.each(
+  [...new Set(Object.keys(shapes))].filter((type) => made.some((one) => one.type === type && "tags" in one.inputs)),
+)("a %s without tags is found by the rules", (type) => {
+  const bare = changedPlan(made, new RegExp(`^${type}$`), (one) => (one["tags"] = { team: "gpu" }));
+  expect(violations(bare).join("\n")).toContain(`(${type}): is not tagged`);
+});
+
+test("a bucket without one of its guards, and what no rule knows, are found by the rules", () => {
+  for (const guard of [/ServerSide/, /PublicAccess/, /BucketPolicy/])
+    expect(violations(made.filter(({ type }) => !guard.test(type))).join("\n")).toMatch(/has no aws:s3/);
+  const further = { type: "aws:ec2/eip:Eip", name: "a", inputs: {} };
+  expect(violations([...made, further])).toEqual(["a (aws:ec2/eip:Eip): is of a type that no rule knows"]);
 });

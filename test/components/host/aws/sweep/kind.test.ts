@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isNamed } from "../../../../components/host/aws/shared-sweep.js";
+import { isNamed } from "../../../../../components/host/aws/sweep/kind.js";
 
 test.each([
   ["eu-central-1-machine-0a1b2c3", true],

@@ -1,0 +1,62 @@
+import { refusalOf } from "../../ssm/refusal.js";
+import { buckets } from "./bucket.js";
+import { firewalls, reservations } from "./ec2.js";
+import { profiles, roles } from "./iam.js";
+import type { KindOf, Owner } from "./kind.js";
+import { associations, gateways, looseGateways, networks, routeTables, subnets } from "./network.js";
+import { topics } from "./topic.js";
+
+/*
+ * What a region's machines share, as AWS has it once the stack has nothing of it any more. Each is deleted by a call that AWS refuses where the thing is used by anything:
+ * a role with rights, a profile with a role, a firewall or a subnet with machines, a bucket with objects stay; a topic, which AWS would delete all the same, where somebody
+ * is subscribed to it. And what was reserved for a machine that never came; one that did goes on without.
+ */
+
+/** What was taken away, and what could not be looked for. */
+export interface Swept {
+  readonly swept: readonly string[];
+  readonly left: readonly string[];
+}
+
+/** In this order: what uses another thing goes before it. */
+const shared: readonly KindOf[] = [
+  ...[reservations, profiles, roles, firewalls, buckets, topics],
+  ...[subnets, routeTables, gateways, looseGateways, networks],
+];
+/** What is in a network: AWS makes no other subnet or way out beside one that is there, and keeps the network as long as any of it is. */
+const parts: readonly KindOf[] = [firewalls, associations, subnets, routeTables, gateways];
+
+/** What AWS says of a thing that is used, or gone meanwhile. */
+const stays = /DeleteConflict|DependencyViolation|BucketNotEmpty|NotFound|NoSuch/;
+
+/** Takes away what nobody knows of any more, and nobody uses. */
+export const sweepShared = (owner: Owner): Promise<Swept> => sweep(owner, shared, []);
+
+/** Takes away what is in a network, and the stack does not know of. @param known the ids of everything that it does know of */
+export const sweepNetwork = (owner: Owner, known: readonly string[]): Promise<Swept> => sweep(owner, parts, known);
+
+async function sweep(owner: Owner, kinds: readonly KindOf[], known: readonly string[]): Promise<Swept> {
+  const [swept, left]: [string[], string[]] = [[], []];
+  if (owner.stack === "") return { swept, left }; // what has no stack is nobody's to take away
+  for (const kind of kinds) {
+    const { action, client, found, remove } = kind(owner);
+    try {
+      for (const one of await found()) if (!known.includes(one) && (await removed(() => remove(one)))) swept.push(one);
+    } catch (error) {
+      left.push((refusalOf(error, action, owner.region) ?? (error as Error)).message);
+    } finally {
+      client.destroy();
+    }
+  }
+  return { swept, left };
+}
+
+async function removed(remove: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await remove();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && stays.test(error.name)) return false;
+    throw error;
+  }
+}
