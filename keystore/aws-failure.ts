@@ -8,13 +8,15 @@ import {
   SecretsManagerUnavailable,
 } from "./aws-errors.js";
 
-/** What was asked of Secrets Manager when it failed. */
+/** What was asked of Secrets Manager, or of KMS for it, when it failed. */
 export interface Asked {
   /** As a policy names it: `secretsmanager:GetSecretValue`. */
   readonly action: string;
   readonly region: string;
-  /** The secret's name. */
+  /** The secret's name, or a key's. */
   readonly name: string;
+  /** What a policy would have to allow it on. Default: the secret of that name. */
+  readonly resource?: string;
 }
 
 /**
@@ -28,10 +30,10 @@ export function awsFailure(error: unknown, asked: Asked): FleetError {
   if (isNoCredentials(error)) return new AwsCredentialsUnusable(region, "none were found", cause);
   if (refusedCredentials.has(code))
     return new AwsCredentialsUnusable(region, refusedCredentials.get(code) ?? code, cause);
-  if (isDenied(error))
-    return new AwsAccessDenied(deniedAction(error, action), deniedResource(error, region, name), cause);
+  if (isDenied(error)) return new AwsAccessDenied(deniedAction(error, action), deniedResource(error, asked), cause);
   if (isThrottle(error)) return new AwsThrottled(action, region, cause);
-  if (code === "DecryptionFailure" || code === "EncryptionFailure" || /^KMS/.test(code))
+  const isOfSecret = action.startsWith("secretsmanager:");
+  if (isOfSecret && (code === "DecryptionFailure" || code === "EncryptionFailure" || /^KMS/.test(code)))
     return new SecretKeyUnusable(name, region, cause);
   const system = systemCodeOf(error);
   if (system === "ENOTFOUND" || system === "EAI_AGAIN") return new AwsRegionUnreachable(region, cause);
@@ -77,11 +79,16 @@ export const isNoCredentials = (error: unknown): boolean =>
 const deniedAction = (error: unknown, asked: string): string =>
   /not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)/.exec(wordsOf(error))?.[1] ??
   (/\bKMS\b/.test(wordsOf(error)) ? "kms:Decrypt and kms:GenerateDataKey" : asked);
-const deniedResource = (error: unknown, region: string, name: string): string =>
+const deniedResource = (error: unknown, { region, name, resource }: Asked): string =>
   /on resource: (arn:[A-Za-z0-9:/_+=.@*?-]+)/.exec(wordsOf(error))?.[1] ??
+  resource ??
   (/\bKMS\b/.test(wordsOf(error))
     ? `the KMS key of ${name}`
     : `arn:aws:secretsmanager:${region}:*:secret:${name}-??????`);
+
+/** Whether it is not this caller's policy that refuses, but the thing's own: it is somebody else's. */
+export const isRefusedByItself = (error: unknown): boolean =>
+  isDenied(error) && /no resource-based policy allows|deny in a resource-based policy/.test(wordsOf(error));
 
 const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : "");
 

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type * as SecretsManager from "@aws-sdk/client-secrets-manager";
-import { awsFailure, codeOf, type Asked } from "./aws-failure.js";
+import { asking, clientSettings, onePerRegion, type Tags } from "./aws-ask.js";
 
 /** A secret without its value. */
 export interface SecretFound {
@@ -30,7 +30,6 @@ export interface SecretsApi {
   tag(name: string, tags: Tags): Promise<void>;
   untag(name: string, keys: readonly string[]): Promise<void>;
 }
-type Tags = Readonly<Record<string, string>>;
 type Sdk = typeof SecretsManager;
 type Client = SecretsManager.SecretsManagerClient;
 
@@ -42,23 +41,17 @@ export function secretsApi(region: string): SecretsApi {
   const list = (tags: Tags): { Key: string; Value: string }[] =>
     Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
 
-  /** Runs one call. A failure that `expected` names is an answer. */
-  async function ask<T, E extends string>(
+  const ask = <T, E extends string>(
     action: string,
     name: string,
     expected: readonly E[],
     call: (client: Client, sdk: Sdk) => Promise<T>,
-  ): Promise<T | E> {
-    const asked: Asked = { action: `secretsmanager:${action}`, region, name };
-    try {
+  ): Promise<T | E> =>
+    asking({ action: `secretsmanager:${action}`, region, name }, expected, async () => {
       const sdk = await import("@aws-sdk/client-secrets-manager");
-      return await call(clientOf(region, sdk), sdk);
-    } catch (error) {
-      const code = expected.find((one) => one === codeOf(error));
-      if (code !== undefined) return code;
-      throw awsFailure(error, asked);
-    }
-  }
+      const client = clientOf(region, () => new sdk.SecretsManagerClient({ region, ...clientSettings }));
+      return call(client, sdk);
+    });
 
   const current: SecretsApi["current"] = async (name) => {
     const answer = await ask(
@@ -157,18 +150,4 @@ export function secretsApi(region: string): SecretsApi {
   };
 }
 
-/** One client a region: what it learned of AWS's rate, and its credentials, are of use to every store there. */
-const clients = new Map<string, Client>();
-
-function clientOf(region: string, { SecretsManagerClient }: Sdk): Client {
-  const known = clients.get(region);
-  if (known) return known;
-  const fresh = new SecretsManagerClient({
-    region,
-    retryMode: "adaptive",
-    maxAttempts: 6,
-    requestHandler: { connectionTimeout: 5_000, requestTimeout: 15_000 },
-  });
-  clients.set(region, fresh);
-  return fresh;
-}
+const clientOf = onePerRegion<Client>();

@@ -12,16 +12,19 @@ import {
 } from "./aws-errors.js";
 import { BackupNotKept, RecordDamaged, RecordExists, RecordMissing, VersionConflict } from "./errors.js";
 import { isBackedUp, type BackedUp } from "./kept-backup.js";
+import { kmsApi, type KmsApi } from "./kms-api.js";
 import { wipeRecord } from "./record-codec.js";
-import { checkRef, isArchived, openOrDamaged, RecordStore } from "./record-store.js";
+import { changeWaitMs, checkRef, isArchived, openOrDamaged, RecordStore } from "./record-store.js";
 import { secretsApi, type SecretsApi, type SecretValue } from "./secrets-manager-api.js";
-import { secretsManagerUrl, type SecretsManagerPlace } from "./secrets-manager-url.js";
+import { ownKms, secretsManagerUrl, type SecretsManagerPlace } from "./secrets-manager-url.js";
+import { ownKey } from "./store-key.js";
 import type { RecordRef, SecretRecord, SecretStore, Versioned } from "./store.js";
 import { decodeVersioned, encodeVersioned } from "./versioned-record.js";
 
 /**
  * The store in AWS Secrets Manager: one secret a record, encrypted with a KMS key by AWS and named `<prefix>/<record>`. Its url is `aws-sm:<region>/<prefix>`, with
- * `?kms=<id, alias or ARN>` for a key of one's own. Whoever AWS lets read the secret has the keys: there is no passphrase.
+ * `?kms=<id, alias or ARN>` for a key of one's own, or `?kms=own` for one that the store makes with its first secret (`store-key.ts`). Whoever AWS lets read the secret has
+ * the keys: there is no passphrase.
  *
  * A change is a compare-and-set by AWS itself: of two machines that change a record at the same time exactly one wins. `lock` and `turn` hold among the processes of
  * **this machine** alone; on several machines at a time run nothing that pays from one treasury. Locks and the backups that the store keeps lie in
@@ -32,10 +35,10 @@ import { decodeVersioned, encodeVersioned } from "./versioned-record.js";
 export function openSecretsManagerStore(
   place: SecretsManagerPlace,
   clock: Clock,
-  options: { readonly api?: SecretsApi; readonly folder?: string } = {},
+  options: { readonly api?: SecretsApi; readonly kms?: KmsApi; readonly folder?: string } = {},
 ): SecretStore {
-  const folder = options.folder ?? localFolder(place);
-  return new SecretsManagerStore(place, clock, options.api ?? secretsApi(place.region), folder);
+  const { api = secretsApi(place.region), kms = kmsApi(place.region), folder = localFolder(place) } = options;
+  return new SecretsManagerStore(place, clock, api, kms, folder);
 }
 
 /** The prefix as one folder, so that no two prefixes share or contain each other's files. */
@@ -56,6 +59,7 @@ class SecretsManagerStore extends RecordStore {
     private readonly place: SecretsManagerPlace,
     clock: Clock,
     private readonly api: SecretsApi,
+    private readonly kms: KmsApi,
     folder: string,
   ) {
     super(folder, clock);
@@ -112,7 +116,7 @@ class SecretsManagerStore extends RecordStore {
     const there = await this.api.describe(name);
     if (there === undefined) {
       await this.keepBackup(ref, undefined, record);
-      return this.api.create(name, text, { kms: this.place.kms, tags: { "lightchain:record": ref } });
+      return this.api.create(name, text, { kms: await this.keyOfNew(ref), tags: { "lightchain:record": ref } });
     }
     // Scheduled for deletion: keys that are in use are saved by this, and a name that is free can be used.
     if (there.deleted !== null) await this.api.restore(name);
@@ -131,6 +135,20 @@ class SecretsManagerStore extends RecordStore {
     } finally {
       wipeRecord(found.record);
     }
+  }
+
+  private async keyOfNew(ref: RecordRef): Promise<string | null> {
+    const { place, kms, clock } = this;
+    if (place.kms !== ownKms) return place.kms;
+    const alone = async <T>(work: () => Promise<T>): Promise<T> => {
+      const held = await this.take("own-key.lock", changeWaitMs, ref);
+      try {
+        return await work();
+      } finally {
+        held.release();
+      }
+    };
+    return ownKey({ place, kms, clock, alone });
   }
 
   /**
@@ -154,7 +172,7 @@ class SecretsManagerStore extends RecordStore {
   private async setAside(ref: RecordRef, { record, value }: Found): Promise<void> {
     const name = `${this.nameOf(ref)}.${record.address.toLowerCase()}.archived`;
     const tags = { "lightchain:record": ref, [archivedTag]: "true" };
-    if (await this.api.create(name, value.text, { kms: this.place.kms, tags })) return;
+    if (await this.api.create(name, value.text, { kms: await this.keyOfNew(ref), tags })) return;
     if ((await this.api.describe(name))?.deleted) await this.api.restore(name);
     const there = await this.api.current(name);
     if (there === undefined || there === "deleted") throw new RecordDamaged(ref, name, "its secret has no value");
