@@ -1,5 +1,6 @@
 /*
- * Who may do what with a store's own key, as AWS reads it. Pure. It holds beside the IAM policies of who asks.
+ * Who may do what with a store's secrets and its own key, as AWS reads it. Pure. What a policy here does not allow, or denies, holds beside the IAM policies of who asks: these
+ * say what nobody in the account may do by accident, and what no policy of another account's can give.
  */
 
 /** A policy document. */
@@ -63,3 +64,42 @@ export const keyPolicy = (
 };
 
 const domainOf = (partition: string): string => (partition === "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com");
+
+/** Fewest days between asking for a secret's deletion and its end: the most that AWS gives. */
+export const recoveryDays = 30;
+
+/**
+ * Of a secret: nothing for another account, whatever else allows it, and no deletion that could not be taken back for a month. What AWS's services do by themselves for the
+ * account comes from no account.
+ * @param account the secret's own
+ */
+export const secretPolicy = (account: string): Policy => {
+  const deny = { Effect: "Deny", Principal: "*", Resource: "*" } as const;
+  return {
+    Version: "2012-10-17",
+    Statement: [
+      {
+        ...{ Sid: "NothingForOtherAccounts", ...deny, Action: "secretsmanager:*" },
+        Condition: {
+          StringNotEquals: { "aws:PrincipalAccount": account },
+          BoolIfExists: { "aws:PrincipalIsAWSService": "false" },
+        },
+      },
+      {
+        ...{ Sid: "NoDeletionAtOnce", ...deny, Action: "secretsmanager:DeleteSecret" },
+        Condition: { Bool: { "secretsmanager:ForceDeleteWithoutRecovery": "true" } },
+      },
+      {
+        ...{ Sid: "NoDeletionWithinAMonth", ...deny, Action: "secretsmanager:DeleteSecret" },
+        Condition: { NumericLessThan: { "secretsmanager:RecoveryWindowInDays": String(recoveryDays) } },
+      },
+    ],
+  };
+};
+
+/** The account in an ARN. @throws RangeError when it names none */
+export function accountOf(arn: string): string {
+  const [, account] = /^arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:([0-9]{12}):/.exec(arn) ?? [];
+  if (account === undefined) throw new RangeError(`an ARN without an account: ${arn}`);
+  return account;
+}

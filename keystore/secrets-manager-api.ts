@@ -13,6 +13,8 @@ export interface SecretFound {
 export interface SecretValue {
   readonly versionId: string;
   readonly text: string;
+  /** The secret's own, with its account. */
+  readonly arn: string;
 }
 
 /** The few things that a store asks of Secrets Manager. Each throws a coded error (`aws-failure.ts`) when it cannot be done. */
@@ -20,8 +22,8 @@ export interface SecretsApi {
   describe(name: string): Promise<SecretFound | undefined>;
   /** @returns `undefined` when there is no such secret or it has no value; `"deleted"` when it is scheduled for deletion */
   current(name: string): Promise<SecretValue | "deleted" | undefined>;
-  /** @returns whether it was made: `false` when there is one of that name */
-  create(name: string, text: string, options: { kms: string | null; tags: Tags }): Promise<boolean>;
+  /** @returns its ARN; `undefined` when there is one of that name */
+  create(name: string, text: string, options: { kms: string | null; tags: Tags }): Promise<string | undefined>;
   /** Adds a version that nobody reads yet. @returns its id; `"full"` when there are too many versions */
   put(name: string, text: string): Promise<string>;
   /** Makes a version the current one if `from` still is. @returns whether it was */
@@ -29,6 +31,8 @@ export interface SecretsApi {
   restore(name: string): Promise<void>;
   tag(name: string, tags: Tags): Promise<void>;
   untag(name: string, keys: readonly string[]): Promise<void>;
+  /** Puts a resource policy on it, in the place of any other. @param policy as JSON */
+  guard(name: string, policy: string): Promise<void>;
 }
 type Sdk = typeof SecretsManager;
 type Client = SecretsManager.SecretsManagerClient;
@@ -63,8 +67,8 @@ export function secretsApi(region: string): SecretsApi {
     );
     if (answer === "ResourceNotFoundException") return undefined;
     if (answer === "InvalidRequestException") return "deleted"; // the only state of a secret in which reading it is no valid request
-    const { VersionId: versionId, SecretString: text } = answer;
-    return versionId === undefined || text === undefined ? undefined : { versionId, text };
+    const { VersionId: versionId, SecretString: text, ARN: arn } = answer;
+    return versionId === undefined || text === undefined || arn === undefined ? undefined : { versionId, text, arn };
   };
 
   return {
@@ -92,7 +96,7 @@ export function secretsApi(region: string): SecretsApi {
           }),
         ),
       );
-      return answer !== "ResourceExistsException";
+      return answer === "ResourceExistsException" ? undefined : answer.ARN;
     },
     put: async (name, text) => {
       const id = randomUUID();
@@ -145,6 +149,11 @@ export function secretsApi(region: string): SecretsApi {
     untag: async (name, keys) => {
       await ask("UntagResource", name, [], (client, { UntagResourceCommand }) =>
         client.send(new UntagResourceCommand({ SecretId: name, TagKeys: [...keys] })),
+      );
+    },
+    guard: async (name, policy) => {
+      await ask("PutResourcePolicy", name, [], (client, { PutResourcePolicyCommand }) =>
+        client.send(new PutResourcePolicyCommand({ SecretId: name, ResourcePolicy: policy, BlockPublicPolicy: true })),
       );
     },
   };

@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../system/clock.js";
 import { isErrno, readIfPresent } from "../system/files.js";
+import type { Tags } from "./aws-ask.js";
 import {
   longestSecretBytes,
   SecretScheduledForDeletion,
@@ -15,6 +16,7 @@ import { isBackedUp, type BackedUp } from "./kept-backup.js";
 import { kmsApi, type KmsApi } from "./kms-api.js";
 import { wipeRecord } from "./record-codec.js";
 import { changeWaitMs, checkRef, isArchived, openOrDamaged, RecordStore } from "./record-store.js";
+import { accountOf, secretPolicy } from "./secret-policies.js";
 import { secretsApi, type SecretsApi, type SecretValue } from "./secrets-manager-api.js";
 import { ownKms, secretsManagerUrl, type SecretsManagerPlace } from "./secrets-manager-url.js";
 import { ownKey } from "./store-key.js";
@@ -30,7 +32,8 @@ import { decodeVersioned, encodeVersioned } from "./versioned-record.js";
  * **this machine** alone; on several machines at a time run nothing that pays from one treasury. Locks and the backups that the store keeps lie in
  * `~/.lightchain/aws-sm/<region>/<prefix>`, readable by their owner only.
  *
- * Nothing is ever deleted: an archived record's secret is kept, with the tag `lightchain:archived`.
+ * Nothing is ever deleted: an archived record's secret is kept, with the tag `lightchain:archived`. A policy of the secret's own keeps other accounts out and a hasty deletion
+ * away (`secret-policies.ts`); it is put on when the secret is made, and again when its record is archived.
  */
 export function openSecretsManagerStore(
   place: SecretsManagerPlace,
@@ -116,7 +119,7 @@ class SecretsManagerStore extends RecordStore {
     const there = await this.api.describe(name);
     if (there === undefined) {
       await this.keepBackup(ref, undefined, record);
-      return this.api.create(name, text, { kms: await this.keyOfNew(ref), tags: { "lightchain:record": ref } });
+      return this.make(ref, name, text, { "lightchain:record": ref });
     }
     // Scheduled for deletion: keys that are in use are saved by this, and a name that is free can be used.
     if (there.deleted !== null) await this.api.restore(name);
@@ -137,6 +140,17 @@ class SecretsManagerStore extends RecordStore {
     }
   }
 
+  /**
+   * Makes a secret, with the policy of all of them. A run that is killed between the two leaves it without; the next that takes its name over or archives it puts it on.
+   * @returns `false` when there is one of that name
+   */
+  private async make(ref: RecordRef, name: string, text: string, tags: Tags): Promise<boolean> {
+    const arn = await this.api.create(name, text, { kms: await this.keyOfNew(ref), tags });
+    if (arn === undefined) return false;
+    await this.guard(name, arn);
+    return true;
+  }
+
   private async keyOfNew(ref: RecordRef): Promise<string | null> {
     const { place, kms, clock } = this;
     if (place.kms !== ownKms) return place.kms;
@@ -151,6 +165,10 @@ class SecretsManagerStore extends RecordStore {
     return ownKey({ place, kms, clock, alone });
   }
 
+  private guard(name: string, arn: string): Promise<void> {
+    return this.api.guard(name, JSON.stringify(secretPolicy(accountOf(arn))));
+  }
+
   /**
    * Makes `text` the secret's value if what was found still is. The tag never says of a record in use that it is archived.
    * @returns whether it was
@@ -158,6 +176,8 @@ class SecretsManagerStore extends RecordStore {
   private async swap(ref: RecordRef, found: Found, record: SecretRecord, text: string): Promise<boolean> {
     const name = this.nameOf(ref);
     if (isArchived(found.record) && !isArchived(record)) await this.api.untag(name, [archivedTag]);
+    // Of use most when nobody looks any more, and when the name has another's keys.
+    if (isArchived(found.record) || isArchived(record)) await this.guard(name, found.value.arn);
     if (!(await this.promote(ref, name, found.value, text))) return false;
     if (isArchived(record)) await this.api.tag(name, { [archivedTag]: "true" });
     return true;
@@ -172,10 +192,11 @@ class SecretsManagerStore extends RecordStore {
   private async setAside(ref: RecordRef, { record, value }: Found): Promise<void> {
     const name = `${this.nameOf(ref)}.${record.address.toLowerCase()}.archived`;
     const tags = { "lightchain:record": ref, [archivedTag]: "true" };
-    if (await this.api.create(name, value.text, { kms: await this.keyOfNew(ref), tags })) return;
+    if (await this.make(ref, name, value.text, tags)) return;
     if ((await this.api.describe(name))?.deleted) await this.api.restore(name);
     const there = await this.api.current(name);
     if (there === undefined || there === "deleted") throw new RecordDamaged(ref, name, "its secret has no value");
+    await this.guard(name, there.arn);
     // An interrupted create left the same; or these very keys were archived twice.
     if (there.text !== value.text) await this.promote(ref, name, there, value.text);
   }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { keyPolicy, type Policy } from "../../keystore/secret-policies.js";
+import { accountOf, keyPolicy, secretPolicy, type Policy } from "../../keystore/secret-policies.js";
 
 type Context = Readonly<Record<string, string>>;
 type Asks = readonly [principal: string, action: string, context: Context];
@@ -33,6 +33,36 @@ const patternOf = (text: string): RegExp =>
   );
 
 const account = "arn:aws:iam::123456789012:root";
+const [ours, service] = [
+  { "aws:PrincipalAccount": "123456789012", "aws:PrincipalIsAWSService": "false" },
+  { "aws:PrincipalIsAWSService": "true" },
+];
+const theirs = { "aws:PrincipalAccount": "999999999999", "aws:PrincipalIsAWSService": "false" };
+const days = (count: number): Context => ({ ...ours, "secretsmanager:RecoveryWindowInDays": String(count) });
+const read = "secretsmanager:GetSecretValue";
+const remove = "secretsmanager:DeleteSecret";
+
+test.each<[who: string, action: string, context: Context, verdict: string]>([
+  ["the account reads", read, ours, "nothing"],
+  ["another account reads", read, theirs, "deny"],
+  ["another account describes", "secretsmanager:DescribeSecret", theirs, "deny"],
+  ["another account changes the policy", "secretsmanager:PutResourcePolicy", theirs, "deny"],
+  ["nobody's credentials read", read, {}, "deny"],
+  ["a service of AWS's reads", read, service, "nothing"],
+  ["the account deletes at once", remove, { ...ours, "secretsmanager:ForceDeleteWithoutRecovery": "true" }, "deny"],
+  ["the account deletes within 7 days", remove, days(7), "deny"],
+  ["the account deletes within 29 days", remove, days(29), "deny"],
+  ["the account deletes within 30 days", remove, days(30), "nothing"],
+  ["the account deletes, as long as AWS gives by itself", remove, ours, "nothing"],
+  [
+    "a service of AWS's deletes at once",
+    remove,
+    { ...service, "secretsmanager:ForceDeleteWithoutRecovery": "true" },
+    "deny",
+  ],
+])("of a secret: where %s, its policy says %s: %o: %s", (_, action, context, verdict) => {
+  expect(judge(secretPolicy("123456789012"), [account, action, context])).toBe(verdict);
+});
 
 const policy = keyPolicy({ partition: "aws", account: "123456789012" }, { region: "eu-west-1", prefix: "light/chain" });
 const via = (service: string, secret: string): Context => ({
@@ -74,7 +104,7 @@ test.each<[what: string, action: string, context: Context, verdict: string]>([
 });
 
 test("no statement that allows has a wildcard in its action", () => {
-  const allowed = [policy].flatMap(({ Statement }) =>
+  const allowed = [policy, secretPolicy("123456789012")].flatMap(({ Statement }) =>
     Statement.filter(({ Effect }) => Effect === "Allow").flatMap(({ Action }) => Action),
   );
   expect(allowed.length).toBeGreaterThan(10);
@@ -86,4 +116,9 @@ test("elsewhere than in AWS's first partition they name that one", () => {
   expect(text).toContain("secretsmanager.cn-north-1.amazonaws.com.cn");
   expect(text).toContain("arn:aws-cn:secretsmanager:cn-north-1:1:secret:x/*");
   expect(text).not.toContain("arn:aws:");
+});
+
+test("a secret's account is read from its ARN, and an ARN without one is no account's", () => {
+  expect(accountOf("arn:aws:secretsmanager:us-east-1:123456789012:secret:x/worker-AbCdEf")).toBe("123456789012");
+  expect(() => accountOf("arn:aws:s3:::bucket")).toThrow(RangeError);
 });

@@ -12,10 +12,16 @@ import {
   ListResourceTagsCommand,
   ScheduleKeyDeletionCommand,
 } from "@aws-sdk/client-kms";
-import { DescribeSecretCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import {
+  DeleteResourcePolicyCommand,
+  DescribeSecretCommand,
+  GetResourcePolicyCommand,
+  SecretsManagerClient,
+} from "@aws-sdk/client-secrets-manager";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { kmsApi } from "../../../keystore/kms-api.js";
-import { keyPolicy } from "../../../keystore/secret-policies.js";
+import { keyPolicy, secretPolicy } from "../../../keystore/secret-policies.js";
+import { secretsApi } from "../../../keystore/secrets-manager-api.js";
 import { openSecretsManagerStore } from "../../../keystore/secrets-manager-store.js";
 import type { RecordRef } from "../../../keystore/store.js";
 import { systemClock } from "../../../system/clock.js";
@@ -69,6 +75,10 @@ describe.skipIf(whyNot !== undefined)(`what guards a store in Secrets Manager${b
       .filter(({ AliasName }) => AliasName === `alias/lightchain/${prefix}`)
       .map(({ TargetKeyId }) => TargetKeyId);
   const keyOf = async (name: string) => (await secrets.send(new DescribeSecretCommand({ SecretId: name }))).KmsKeyId;
+  const policyOf = async (name: string): Promise<unknown> => {
+    const { ResourcePolicy } = await secrets.send(new GetResourcePolicyCommand({ SecretId: name }));
+    return ResourcePolicy === undefined ? undefined : JSON.parse(ResourcePolicy);
+  };
 
   describe("a key of the store's own", () => {
     test("is made with the first secret and no sooner, and every secret has it, one that is set aside too", async () => {
@@ -190,6 +200,52 @@ describe.skipIf(whyNot !== undefined)(`what guards a store in Secrets Manager${b
       });
       expect(await store.has("worker/8200/other")).toBe(false);
       expect(await keysOf(prefix)).toHaveLength(1);
+    });
+  });
+
+  describe("the policy of a secret", () => {
+    const policy = secretPolicy(account);
+
+    test("is there from its first moment, and of one that is set aside", async () => {
+      const { store, prefix } = await freshStore();
+      const first = newWorker();
+      await store.create(ref, first);
+      expect(await policyOf(`${prefix}/${ref}`)).toEqual(policy);
+      await store.archive(ref, proof);
+      await store.create(ref, newWorker());
+      expect(await policyOf(`${prefix}/${ref}`)).toEqual(policy);
+      expect(await policyOf(`${prefix}/${ref}.${first.address.toLowerCase()}.archived`)).toEqual(policy);
+    });
+
+    test("that somebody removed is put on again when the record is archived", async () => {
+      const { store, prefix } = await freshStore();
+      await store.create(ref, newWorker());
+      await secrets.send(new DeleteResourcePolicyCommand({ SecretId: `${prefix}/${ref}` }));
+      await store.archive(ref, proof);
+      expect(await policyOf(`${prefix}/${ref}`)).toEqual(policy);
+    });
+
+    test("that a run did not come to put on is put on by the archive, and by who takes the name", async () => {
+      const { prefix, folder } = await freshStore();
+      const place = { region, prefix, kms: null };
+      const api = secretsApi(region);
+      const dying = openSecretsManagerStore(place, systemClock, {
+        api: { ...api, guard: () => Promise.reject(new Error("killed")) },
+        folder,
+      });
+      const store = openSecretsManagerStore(place, systemClock, { folder });
+      const worker = newWorker();
+      await expect(dying.create(ref, worker)).rejects.toThrow("killed");
+      expect(await policyOf(`${prefix}/${ref}`)).toBeUndefined();
+      expect((await store.read(ref, "worker")).record.address).toBe(worker.address);
+      await expect(dying.archive(ref, proof)).rejects.toThrow("killed");
+      expect((await store.read(ref, "worker")).record.archived).toBeNull(); // not archived without it
+      await store.archive(ref, proof);
+      const aside = `${prefix}/${ref}.${worker.address.toLowerCase()}.archived`;
+      await expect(dying.create(ref, newWorker())).rejects.toThrow("killed");
+      expect(await policyOf(aside)).toBeUndefined();
+      await store.create(ref, newWorker());
+      for (const name of [aside, `${prefix}/${ref}`]) expect(await policyOf(name)).toEqual(policy);
     });
   });
 });
