@@ -7,6 +7,8 @@ export interface SecretFound {
   /** The date that its deletion was asked for or is due, as AWS tells it; `null`: it is not scheduled for deletion. */
   readonly deleted: Date | null;
   readonly hasValue: boolean;
+  /** The KMS key that it is encrypted with, as it was named when it was made; `null`: AWS's own for Secrets Manager. */
+  readonly key: string | null;
 }
 
 /** A secret's current value, and which of its versions that is. */
@@ -82,7 +84,11 @@ export function secretsApi(region: string): SecretsApi {
       );
       if (answer === "ResourceNotFoundException") return undefined;
       const stages = Object.values(answer.VersionIdsToStages ?? {}).flat();
-      return { deleted: answer.DeletedDate ?? null, hasValue: stages.includes("AWSCURRENT") };
+      return {
+        deleted: answer.DeletedDate ?? null,
+        hasValue: stages.includes("AWSCURRENT"),
+        key: answer.KmsKeyId ?? null,
+      };
     },
     create: async (name, text, { kms, tags }) => {
       const answer = await ask("CreateSecret", name, ["ResourceExistsException"], (client, { CreateSecretCommand }) =>

@@ -18,9 +18,9 @@ import { wipeRecord } from "./record-codec.js";
 import { changeWaitMs, checkRef, isArchived, openOrDamaged, RecordStore } from "./record-store.js";
 import { accountOf, secretPolicy } from "./secret-policies.js";
 import { secretsApi, type SecretsApi, type SecretValue } from "./secrets-manager-api.js";
-import { ownKms, secretsManagerUrl, type SecretsManagerPlace } from "./secrets-manager-url.js";
+import { ownKeyAlias, ownKms, secretsManagerUrl, type SecretsManagerPlace } from "./secrets-manager-url.js";
 import { ownKey } from "./store-key.js";
-import type { RecordRef, SecretRecord, SecretStore, Versioned } from "./store.js";
+import type { KeptRecord, RecordRef, SecretRecord, SecretStore, Versioned } from "./store.js";
 import { decodeVersioned, encodeVersioned } from "./versioned-record.js";
 
 /**
@@ -81,6 +81,16 @@ class SecretsManagerStore extends RecordStore {
   async has(ref: RecordRef): Promise<boolean> {
     const found = await this.api.describe(this.nameOf(ref));
     return found !== undefined && (found.hasValue || found.deleted !== null);
+  }
+
+  override async kept(ref: RecordRef): Promise<KeptRecord | null> {
+    const { region, prefix, kms } = this.place;
+    const found = await this.api.describe(this.nameOf(ref));
+    if (found === undefined) return null;
+    // A secret may be older than its store's key, and then has another.
+    const alias = ownKeyAlias(prefix);
+    const isOwn = kms === ownKms && found.key !== null && (await this.kms.describe(alias))?.arn === found.key;
+    return { region, secret: this.nameOf(ref), key: found.key, ownKey: isOwn ? alias : null, deletion: found.deleted };
   }
 
   protected async open(ref: RecordRef): Promise<Found> {

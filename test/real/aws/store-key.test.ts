@@ -248,4 +248,27 @@ describe.skipIf(whyNot !== undefined)(`what guards a store in Secrets Manager${b
       for (const name of [aside, `${prefix}/${ref}`]) expect(await policyOf(name)).toEqual(policy);
     });
   });
+
+  describe("what is kept of a record", () => {
+    test("is its secret, with the store's own key by its alias", async () => {
+      const { store, prefix } = await freshStore({ kms: "own" });
+      expect(await store.kept(ref)).toBeNull();
+      await store.create(ref, newWorker());
+      const [key] = await keysOf(prefix);
+      expect(await store.kept(ref)).toEqual({
+        ...{ region, secret: `${prefix}/${ref}`, key: key!.arn },
+        ...{ ownKey: `alias/lightchain/${prefix}`, deletion: null },
+      });
+    });
+
+    test.each([
+      ["the operator's, which is not the store's own", "alias/mine", "alias/mine"],
+      ["AWS's", undefined, null],
+    ])("is its secret with its key, where that is %s", async (_, named, key) => {
+      const { store, prefix } = await freshStore(named === undefined ? {} : { kms: named });
+      await store.create(ref, newWorker());
+      const own = openSecretsManagerStore({ region, prefix, kms: "own" }, systemClock);
+      for (const one of [store, own]) expect(await one.kept(ref)).toMatchObject({ key, ownKey: null, deletion: null });
+    });
+  });
 });
