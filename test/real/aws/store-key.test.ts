@@ -1,4 +1,5 @@
 import {
+  CreateAliasCommand,
   CreateKeyCommand,
   DeleteAliasCommand,
   DescribeKeyCommand,
@@ -172,6 +173,17 @@ describe.skipIf(whyNot !== undefined)(`what guards a store in Secrets Manager${b
       expect(await aliasesOf(prefix)).toHaveLength(1);
     });
 
+    test("is no other one that has its tag and goes by a name that somebody gave it", async () => {
+      const { store, prefix } = await freshStore({ kms: "own" });
+      const Tags = [{ TagKey: "lightchain:store", TagValue: prefix }];
+      const { KeyMetadata: other } = await kms.send(new CreateKeyCommand({ Tags }));
+      const AliasName = `alias/somebody/${prefix}`;
+      await kms.send(new CreateAliasCommand({ AliasName, TargetKeyId: other!.KeyId }));
+      await store.create(ref, newWorker());
+      expect(await keyOf(`${prefix}/${ref}`)).not.toBe(other!.Arn);
+      expect(await keysOf(prefix)).toHaveLength(2);
+    });
+
     test("that is rotated no more is so again with the next secret", async () => {
       const { store, prefix } = await freshStore({ kms: "own" });
       await store.create(ref, newWorker());
@@ -267,7 +279,9 @@ describe.skipIf(whyNot !== undefined)(`what guards a store in Secrets Manager${b
     ])("is its secret with its key, where that is %s", async (_, named, key) => {
       const { store, prefix } = await freshStore(named === undefined ? {} : { kms: named });
       await store.create(ref, newWorker());
-      const own = openSecretsManagerStore({ region, prefix, kms: "own" }, systemClock);
+      const place = { region, prefix, kms: "own" };
+      const own = openSecretsManagerStore(place, systemClock, { folder: await folderOfTest() });
+      await own.create("worker/8200/other", newWorker("other")); // so that it has a key
       for (const one of [store, own]) expect(await one.kept(ref)).toMatchObject({ key, ownKey: null, deletion: null });
     });
   });
