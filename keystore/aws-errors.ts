@@ -31,7 +31,7 @@ export class AwsRegionUnreachable extends FleetError {
     readonly region: string,
     cause?: unknown,
   ) {
-    super("LF1119", `Secrets Manager in the region ${region} is not to be found.`, {
+    super("LF1119", `AWS is not to be found in the region ${region}.`, {
       fix: "aws account list-regions shows the regions that there are; if it is one of them, see to this machine's network and name service.",
       cause,
     });
@@ -112,6 +112,28 @@ export class SecretVersionsUsedUp extends FleetError {
   constructor(readonly ref: RecordRef) {
     super("LF1125", `The record ${ref} was changed too often for Secrets Manager within a day. Nothing was changed.`, {
       fix: "run the same command again tomorrow: it goes on where it stopped; keep what is changed that often in a file: store.",
+    });
+  }
+}
+
+/** LF1126: the KMS key that a store made for itself is switched off or going, so that no secret is made with it. */
+export class StoreKeyUnusable extends FleetError {
+  /** @param key its `state` as KMS calls it; when it is deleted, where that was asked for */
+  constructor(
+    readonly store: string,
+    region: string,
+    key: { readonly arn: string; readonly state: string; readonly deletion: Date | null },
+  ) {
+    const { arn } = key;
+    const when = key.deletion === null ? "" : ` (on ${key.deletion.toISOString().slice(0, 10)})`;
+    const what = key.state === "PendingDeletion" ? `scheduled for deletion${when}` : key.state.toLowerCase();
+    super("LF1126", `The KMS key ${arn} of the store ${store} is ${what}: no secret is made with it.`, {
+      fix:
+        key.state === "PendingDeletion"
+          ? `aws kms cancel-key-deletion --region ${region} --key-id ${arn} && aws kms enable-key --region ${region} --key-id ${arn}, at once, since what it encrypted is lost with it; then run the same command again.`
+          : key.state === "Disabled"
+            ? `aws kms enable-key --region ${region} --key-id ${arn}, and run the same command again.`
+            : `wait until aws kms describe-key --region ${region} --key-id ${arn} says Enabled, and run the same command again.`,
     });
   }
 }

@@ -9,13 +9,15 @@ import {
 } from "./aws-errors.js";
 import { readAwsTrouble, requestIn, type AwsTrouble } from "./aws-trouble.js";
 
-/** What was asked of Secrets Manager when it failed. */
+/** What was asked of Secrets Manager, or of KMS for it, when it failed. */
 export interface Asked {
   /** As a policy names it: `secretsmanager:GetSecretValue`. */
   readonly action: string;
   readonly region: string;
-  /** The secret's name. */
+  /** The secret's name, or a key's. */
   readonly name: string;
+  /** What a policy would have to allow it on. Default: the secret of that name. */
+  readonly resource?: string;
 }
 
 /**
@@ -34,7 +36,7 @@ export function awsFailure(error: unknown, asked: Asked): FleetError {
     case "credentials refused":
       return new AwsCredentialsUnusable(region, trouble.credentials ?? code, cause);
     case "denied":
-      return new AwsAccessDenied(deniedAction(error, action), deniedResource(error, region, name), cause);
+      return new AwsAccessDenied(deniedAction(error, action), deniedResource(error, asked), cause);
     case "throttled":
       return new AwsThrottled(action, region, cause);
     case "no such name":
@@ -43,7 +45,7 @@ export function awsFailure(error: unknown, asked: Asked): FleetError {
       if (system === "EAI_AGAIN") return new AwsRegionUnreachable(region, cause);
       break;
     case "other":
-      if (code === "DecryptionFailure" || code === "EncryptionFailure" || /^KMS/.test(code))
+      if (action.startsWith("secretsmanager:") && /^(DecryptionFailure|EncryptionFailure|KMS)/.test(code))
         return new SecretKeyUnusable(name, region, cause);
   }
   return new SecretsManagerUnavailable(action, region, `AWS says ${system ?? code}${requestIn(trouble)}`, cause);
@@ -53,11 +55,17 @@ export function awsFailure(error: unknown, asked: Asked): FleetError {
 const deniedAction = (error: unknown, asked: string): string =>
   /not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)/.exec(wordsOf(error))?.[1] ??
   (/\bKMS\b/.test(wordsOf(error)) ? "kms:Decrypt and kms:GenerateDataKey" : asked);
-const deniedResource = (error: unknown, region: string, name: string): string =>
+const deniedResource = (error: unknown, { region, name, resource }: Asked): string =>
   /on resource: (arn:[A-Za-z0-9:/_+=.@*?-]+)/.exec(wordsOf(error))?.[1] ??
+  resource ??
   (/\bKMS\b/.test(wordsOf(error))
     ? `the KMS key of ${name}`
     : `arn:aws:secretsmanager:${region}:*:secret:${name}-??????`);
+
+/** Whether it is not this caller's policy that refuses, but the thing's own: it is somebody else's. */
+export const isRefusedByItself = (error: unknown): boolean =>
+  readAwsTrouble(error).kind === "denied" &&
+  /no resource-based policy allows|deny in a resource-based policy/.test(wordsOf(error));
 
 const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : "");
 

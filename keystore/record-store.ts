@@ -8,7 +8,7 @@ import { openBackup, sealBackup } from "./backup.js";
 import { RecordDamaged, RecordLocked, StoreNotWritable } from "./errors.js";
 import { changesBackup, isBackedUp, keepBackup } from "./kept-backup.js";
 import { parseRef, refOf } from "./record-codec.js";
-import type { EmptyOnChain, RecordRef, SecretRecord, SecretStore, Versioned } from "./store.js";
+import type { EmptyOnChain, KeptRecord, RecordRef, SecretRecord, SecretStore, Versioned } from "./store.js";
 
 /** Longest a single change waits for another one: each takes milliseconds, or a few calls over the network, so a longer wait means something hangs. */
 export const changeWaitMs = 30_000;
@@ -64,6 +64,12 @@ export abstract class RecordStore implements SecretStore {
         throw new RangeError(`the proof for chain ${proof.chainId} does not fit ${ref}`);
       await this.replace(ref, version, { ...record, archived: proof });
     });
+  }
+
+  /** A file is its owner's own. */
+  async kept(ref: RecordRef): Promise<KeptRecord | null> {
+    parseRef(ref);
+    return null;
   }
 
   backupPath(ref: RecordRef): string {

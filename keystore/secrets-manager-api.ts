@@ -1,19 +1,22 @@
 import { randomUUID } from "node:crypto";
 import type * as SecretsManager from "@aws-sdk/client-secrets-manager";
-import { awsFailure, type Asked } from "./aws-failure.js";
-import { codeOf } from "./aws-trouble.js";
+import { asking, clientSettings, onePerRegion, type Tags } from "./aws-ask.js";
 
 /** A secret without its value. */
 export interface SecretFound {
   /** The date that its deletion was asked for or is due, as AWS tells it; `null`: it is not scheduled for deletion. */
   readonly deleted: Date | null;
   readonly hasValue: boolean;
+  /** The KMS key that it is encrypted with, as it was named when it was made; `null`: AWS's own for Secrets Manager. */
+  readonly key: string | null;
 }
 
 /** A secret's current value, and which of its versions that is. */
 export interface SecretValue {
   readonly versionId: string;
   readonly text: string;
+  /** The secret's own, with its account. */
+  readonly arn: string;
 }
 
 /** The few things that a store asks of Secrets Manager. Each throws a coded error (`aws-failure.ts`) when it cannot be done. */
@@ -21,8 +24,8 @@ export interface SecretsApi {
   describe(name: string): Promise<SecretFound | undefined>;
   /** @returns `undefined` when there is no such secret or it has no value; `"deleted"` when it is scheduled for deletion */
   current(name: string): Promise<SecretValue | "deleted" | undefined>;
-  /** @returns whether it was made: `false` when there is one of that name */
-  create(name: string, text: string, options: { kms: string | null; tags: Tags }): Promise<boolean>;
+  /** @returns its ARN; `undefined` when there is one of that name */
+  create(name: string, text: string, options: { kms: string | null; tags: Tags }): Promise<string | undefined>;
   /** Adds a version that nobody reads yet. @returns its id; `"full"` when there are too many versions */
   put(name: string, text: string): Promise<string>;
   /** Makes a version the current one if `from` still is. @returns whether it was */
@@ -30,8 +33,9 @@ export interface SecretsApi {
   restore(name: string): Promise<void>;
   tag(name: string, tags: Tags): Promise<void>;
   untag(name: string, keys: readonly string[]): Promise<void>;
+  /** Puts a resource policy on it, in the place of any other. @param policy as JSON */
+  guard(name: string, policy: string): Promise<void>;
 }
-type Tags = Readonly<Record<string, string>>;
 type Sdk = typeof SecretsManager;
 type Client = SecretsManager.SecretsManagerClient;
 
@@ -43,23 +47,17 @@ export function secretsApi(region: string): SecretsApi {
   const list = (tags: Tags): { Key: string; Value: string }[] =>
     Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
 
-  /** Runs one call. A failure that `expected` names is an answer. */
-  async function ask<T, E extends string>(
+  const ask = <T, E extends string>(
     action: string,
     name: string,
     expected: readonly E[],
     call: (client: Client, sdk: Sdk) => Promise<T>,
-  ): Promise<T | E> {
-    const asked: Asked = { action: `secretsmanager:${action}`, region, name };
-    try {
+  ): Promise<T | E> =>
+    asking({ action: `secretsmanager:${action}`, region, name }, expected, async () => {
       const sdk = await import("@aws-sdk/client-secrets-manager");
-      return await call(clientOf(region, sdk), sdk);
-    } catch (error) {
-      const code = expected.find((one) => one === codeOf(error));
-      if (code !== undefined) return code;
-      throw awsFailure(error, asked);
-    }
-  }
+      const client = clientOf(region, () => new sdk.SecretsManagerClient({ region, ...clientSettings }));
+      return call(client, sdk);
+    });
 
   const current: SecretsApi["current"] = async (name) => {
     const answer = await ask(
@@ -71,8 +69,8 @@ export function secretsApi(region: string): SecretsApi {
     );
     if (answer === "ResourceNotFoundException") return undefined;
     if (answer === "InvalidRequestException") return "deleted"; // the only state of a secret in which reading it is no valid request
-    const { VersionId: versionId, SecretString: text } = answer;
-    return versionId === undefined || text === undefined ? undefined : { versionId, text };
+    const { VersionId: versionId, SecretString: text, ARN: arn } = answer;
+    return versionId === undefined || text === undefined || arn === undefined ? undefined : { versionId, text, arn };
   };
 
   return {
@@ -86,7 +84,11 @@ export function secretsApi(region: string): SecretsApi {
       );
       if (answer === "ResourceNotFoundException") return undefined;
       const stages = Object.values(answer.VersionIdsToStages ?? {}).flat();
-      return { deleted: answer.DeletedDate ?? null, hasValue: stages.includes("AWSCURRENT") };
+      return {
+        deleted: answer.DeletedDate ?? null,
+        hasValue: stages.includes("AWSCURRENT"),
+        key: answer.KmsKeyId ?? null,
+      };
     },
     create: async (name, text, { kms, tags }) => {
       const answer = await ask("CreateSecret", name, ["ResourceExistsException"], (client, { CreateSecretCommand }) =>
@@ -100,7 +102,7 @@ export function secretsApi(region: string): SecretsApi {
           }),
         ),
       );
-      return answer !== "ResourceExistsException";
+      return answer === "ResourceExistsException" ? undefined : answer.ARN;
     },
     put: async (name, text) => {
       const id = randomUUID();
@@ -155,21 +157,12 @@ export function secretsApi(region: string): SecretsApi {
         client.send(new UntagResourceCommand({ SecretId: name, TagKeys: [...keys] })),
       );
     },
+    guard: async (name, policy) => {
+      await ask("PutResourcePolicy", name, [], (client, { PutResourcePolicyCommand }) =>
+        client.send(new PutResourcePolicyCommand({ SecretId: name, ResourcePolicy: policy, BlockPublicPolicy: true })),
+      );
+    },
   };
 }
 
-/** One client a region: what it learned of AWS's rate, and its credentials, are of use to every store there. */
-const clients = new Map<string, Client>();
-
-function clientOf(region: string, { SecretsManagerClient }: Sdk): Client {
-  const known = clients.get(region);
-  if (known) return known;
-  const fresh = new SecretsManagerClient({
-    region,
-    retryMode: "adaptive",
-    maxAttempts: 6,
-    requestHandler: { connectionTimeout: 5_000, requestTimeout: 15_000 },
-  });
-  clients.set(region, fresh);
-  return fresh;
-}
+const clientOf = onePerRegion<Client>();

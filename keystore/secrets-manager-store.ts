@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../system/clock.js";
 import { isErrno, readIfPresent } from "../system/files.js";
+import type { Tags } from "./aws-ask.js";
 import {
   longestSecretBytes,
   SecretScheduledForDeletion,
@@ -12,30 +13,35 @@ import {
 } from "./aws-errors.js";
 import { BackupNotKept, RecordDamaged, RecordExists, RecordMissing, VersionConflict } from "./errors.js";
 import { isBackedUp, type BackedUp } from "./kept-backup.js";
+import { kmsApi, type KmsApi } from "./kms-api.js";
 import { wipeRecord } from "./record-codec.js";
-import { checkRef, isArchived, openOrDamaged, RecordStore } from "./record-store.js";
+import { changeWaitMs, checkRef, isArchived, openOrDamaged, RecordStore } from "./record-store.js";
+import { accountOf, secretPolicy } from "./secret-policies.js";
 import { secretsApi, type SecretsApi, type SecretValue } from "./secrets-manager-api.js";
-import { secretsManagerUrl, type SecretsManagerPlace } from "./secrets-manager-url.js";
-import type { RecordRef, SecretRecord, SecretStore, Versioned } from "./store.js";
+import { ownKeyAlias, ownKms, secretsManagerUrl, type SecretsManagerPlace } from "./secrets-manager-url.js";
+import { ownKey } from "./store-key.js";
+import type { KeptRecord, RecordRef, SecretRecord, SecretStore, Versioned } from "./store.js";
 import { decodeVersioned, encodeVersioned } from "./versioned-record.js";
 
 /**
  * The store in AWS Secrets Manager: one secret a record, encrypted with a KMS key by AWS and named `<prefix>/<record>`. Its url is `aws-sm:<region>/<prefix>`, with
- * `?kms=<id, alias or ARN>` for a key of one's own. Whoever AWS lets read the secret has the keys: there is no passphrase.
+ * `?kms=<id, alias or ARN>` for a key of one's own, or `?kms=own` for one that the store makes with its first secret (`store-key.ts`). Whoever AWS lets read the secret has
+ * the keys: there is no passphrase.
  *
  * A change is a compare-and-set by AWS itself: of two machines that change a record at the same time exactly one wins. `lock` and `turn` hold among the processes of
  * **this machine** alone; on several machines at a time run nothing that pays from one treasury. Locks and the backups that the store keeps lie in
  * `~/.lightchain/aws-sm/<region>/<prefix>`, readable by their owner only.
  *
- * Nothing is ever deleted: an archived record's secret is kept, with the tag `lightchain:archived`.
+ * Nothing is ever deleted: an archived record's secret is kept, with the tag `lightchain:archived`. A policy of the secret's own keeps other accounts out and a hasty deletion
+ * away (`secret-policies.ts`); it is put on when the secret is made, and again when its record is archived.
  */
 export function openSecretsManagerStore(
   place: SecretsManagerPlace,
   clock: Clock,
-  options: { readonly api?: SecretsApi; readonly folder?: string } = {},
+  options: { readonly api?: SecretsApi; readonly kms?: KmsApi; readonly folder?: string } = {},
 ): SecretStore {
-  const folder = options.folder ?? localFolder(place);
-  return new SecretsManagerStore(place, clock, options.api ?? secretsApi(place.region), folder);
+  const { api = secretsApi(place.region), kms = kmsApi(place.region), folder = localFolder(place) } = options;
+  return new SecretsManagerStore(place, clock, api, kms, folder);
 }
 
 /** The prefix as one folder, so that no two prefixes share or contain each other's files. */
@@ -56,6 +62,7 @@ class SecretsManagerStore extends RecordStore {
     private readonly place: SecretsManagerPlace,
     clock: Clock,
     private readonly api: SecretsApi,
+    private readonly kms: KmsApi,
     folder: string,
   ) {
     super(folder, clock);
@@ -74,6 +81,16 @@ class SecretsManagerStore extends RecordStore {
   async has(ref: RecordRef): Promise<boolean> {
     const found = await this.api.describe(this.nameOf(ref));
     return found !== undefined && (found.hasValue || found.deleted !== null);
+  }
+
+  override async kept(ref: RecordRef): Promise<KeptRecord | null> {
+    const { region, prefix, kms } = this.place;
+    const found = await this.api.describe(this.nameOf(ref));
+    if (found === undefined) return null;
+    // A secret may be older than its store's key, and then has another.
+    const alias = ownKeyAlias(prefix);
+    const isOwn = kms === ownKms && found.key !== null && (await this.kms.describe(alias))?.arn === found.key;
+    return { region, secret: this.nameOf(ref), key: found.key, ownKey: isOwn ? alias : null, deletion: found.deleted };
   }
 
   protected async open(ref: RecordRef): Promise<Found> {
@@ -112,7 +129,7 @@ class SecretsManagerStore extends RecordStore {
     const there = await this.api.describe(name);
     if (there === undefined) {
       await this.keepBackup(ref, undefined, record);
-      return this.api.create(name, text, { kms: this.place.kms, tags: { "lightchain:record": ref } });
+      return this.make(ref, name, text, { "lightchain:record": ref });
     }
     // Scheduled for deletion: keys that are in use are saved by this, and a name that is free can be used.
     if (there.deleted !== null) await this.api.restore(name);
@@ -134,12 +151,43 @@ class SecretsManagerStore extends RecordStore {
   }
 
   /**
+   * Makes a secret, with the policy of all of them. A run that is killed between the two leaves it without; the next that takes its name over or archives it puts it on.
+   * @returns `false` when there is one of that name
+   */
+  private async make(ref: RecordRef, name: string, text: string, tags: Tags): Promise<boolean> {
+    const arn = await this.api.create(name, text, { kms: await this.keyOfNew(ref), tags });
+    if (arn === undefined) return false;
+    await this.guard(name, arn);
+    return true;
+  }
+
+  private async keyOfNew(ref: RecordRef): Promise<string | null> {
+    const { place, kms, clock } = this;
+    if (place.kms !== ownKms) return place.kms;
+    const alone = async <T>(work: () => Promise<T>): Promise<T> => {
+      const held = await this.take("own-key.lock", changeWaitMs, ref);
+      try {
+        return await work();
+      } finally {
+        held.release();
+      }
+    };
+    return ownKey({ place, kms, clock, alone });
+  }
+
+  private guard(name: string, arn: string): Promise<void> {
+    return this.api.guard(name, JSON.stringify(secretPolicy(accountOf(arn))));
+  }
+
+  /**
    * Makes `text` the secret's value if what was found still is. The tag never says of a record in use that it is archived.
    * @returns whether it was
    */
   private async swap(ref: RecordRef, found: Found, record: SecretRecord, text: string): Promise<boolean> {
     const name = this.nameOf(ref);
     if (isArchived(found.record) && !isArchived(record)) await this.api.untag(name, [archivedTag]);
+    // Of use most when nobody looks any more, and when the name has another's keys.
+    if (isArchived(found.record) || isArchived(record)) await this.guard(name, found.value.arn);
     if (!(await this.promote(ref, name, found.value, text))) return false;
     if (isArchived(record)) await this.api.tag(name, { [archivedTag]: "true" });
     return true;
@@ -154,10 +202,11 @@ class SecretsManagerStore extends RecordStore {
   private async setAside(ref: RecordRef, { record, value }: Found): Promise<void> {
     const name = `${this.nameOf(ref)}.${record.address.toLowerCase()}.archived`;
     const tags = { "lightchain:record": ref, [archivedTag]: "true" };
-    if (await this.api.create(name, value.text, { kms: this.place.kms, tags })) return;
+    if (await this.make(ref, name, value.text, tags)) return;
     if ((await this.api.describe(name))?.deleted) await this.api.restore(name);
     const there = await this.api.current(name);
     if (there === undefined || there === "deleted") throw new RecordDamaged(ref, name, "its secret has no value");
+    await this.guard(name, there.arn);
     // An interrupted create left the same; or these very keys were archived twice.
     if (there.text !== value.text) await this.promote(ref, name, there, value.text);
   }

@@ -86,6 +86,19 @@ export interface EmptyOnChain {
   readonly balance: bigint;
 }
 
+/** What of a record stays with whoever keeps it for us, and is billed, until a person deletes it there. */
+export interface KeptRecord {
+  readonly region: string;
+  /** The secret's name. */
+  readonly secret: string;
+  /** The key that it is encrypted with, as it was named; an ARN where the store made it itself. `null`: the keeper's own. */
+  readonly key: string | null;
+  /** The alias of that key, where the store made it itself; else `null`. */
+  readonly ownKey: string | null;
+  /** When it is deleted, where somebody asked for that; `null`: nobody did. */
+  readonly deletion: Date | null;
+}
+
 /** A record sealed to a recovery public key (X25519), as text that can be kept anywhere. */
 export type SealedBackup = string & { readonly __backup: never };
 
@@ -107,6 +120,8 @@ export interface SecretStore {
   turn(ref: RecordRef, waitMs: number): Promise<HeldLock>;
   /** Marks a worker's record as done with. Kept sealed, never deleted. */
   archive(ref: RecordRef, proof: EmptyOnChain): Promise<void>;
+  /** What stays of a record beyond machines of the operator's own; `null`: nothing. */
+  kept(ref: RecordRef): Promise<KeptRecord | null>;
   /**
    * Where the backup lies that the store keeps of a record by itself, when the record names a recovery key: of a file store a path. Kept up to date by `create`,
    * `update` and `archive`, which change nothing when it cannot be written.

@@ -6,11 +6,16 @@ import type { LightchainWorkerArgs } from "../components/worker/resolve.js";
 import { LightchainWorker } from "../components/worker/worker.js";
 
 /** What a stack tells of a worker. */
-export type WorkerOutputs = Record<"worker" | "standing" | "keys" | "backup" | "ollama", pulumi.Output<string>>;
+export interface WorkerOutputs extends Record<
+  "worker" | "standing" | "keys" | "backup" | "ollama",
+  pulumi.Output<string>
+> {
+  readonly kept?: LightchainWorker["kept"];
+}
 
 /** One worker, by what every kind of stack reads from its config. @param host what is this kind's own */
 export const workerStack = (config: pulumi.Config, host: () => LightchainWorkerArgs["host"]): Record<string, unknown> =>
-  asRunError(() => workerFrom(config, config.get("worker") ?? "home", host()));
+  asRunError(() => ({ ...workerFrom(config, config.get("worker") ?? "home", host()) }));
 
 /** @param own what is this worker's own, where a stack has several */
 export function workerFrom(
@@ -40,6 +45,7 @@ export function workerFrom(
     standing: worker.standing,
     keys: worker.keys,
     backup: worker.backup,
+    ...optional("kept", worker.kept),
     ollama: worker.ollamaUrl,
   };
 }

@@ -7,6 +7,7 @@ import { openStoreHere, withRecordLock } from "../context.js";
 import { keptUnarchived } from "../chain/silent-chain.js";
 import { implement } from "../implementation.js";
 import { tell } from "../tell.js";
+import { keptArchived } from "./kept.js";
 import { proveEmpty } from "./last-net.js";
 import { RefundToChanged } from "./refund-to.js";
 
@@ -77,8 +78,10 @@ export const keys = implement({
     if (!(await store.has(ref))) return;
     const leaver = { store, ref, network: state.network };
     const proof = await proveEmpty(leaver);
-    if (proof !== undefined) await store.archive(ref, proof);
-    else tell([keptUnarchived(state.name, leaver)]);
+    if (proof === undefined) return tell([keptUnarchived(state.name, leaver)]);
+    await store.archive(ref, proof);
+    const kept = await store.kept(ref);
+    if (kept !== null) tell([keptArchived(state.name, kept)]);
   },
 });
 

@@ -6,6 +6,7 @@ import type { HostResource } from "../host/host-resource.js";
 import { LocalHost } from "../host/local/host.js";
 import { SshHost } from "../host/ssh/host.js";
 import { SsmHost } from "../host/ssm/host.js";
+import { keptOf, type Kept } from "../keys/kept.js";
 import { Keys } from "../keys/keys.js";
 import { Model } from "../models/model.js";
 import { Service } from "../service/service.js";
@@ -39,6 +40,8 @@ export class LightchainWorker extends pulumi.ComponentResource {
   readonly keys: pulumi.Output<string>;
   /** Path of the backup of its keys; empty without a `recoveryKey`. */
   readonly backup: pulumi.Output<string>;
+  /** What of its keys stays in AWS after a destroy; `undefined` of a store that is on this machine. */
+  readonly kept: pulumi.Output<Kept> | undefined;
   /** Where its Ollama answers. */
   readonly ollamaUrl: pulumi.Output<string>;
 
@@ -59,6 +62,8 @@ export class LightchainWorker extends pulumi.ComponentResource {
     this.standing = registration.standing;
     this.keys = keys.ref;
     this.backup = keys.backup;
+    const kept = keptOf(worker.store, worker.network.chainId, worker.name);
+    this.kept = kept && keys.ref.apply(() => kept); // there is nothing to keep before there are keys
     this.ollamaUrl = host.ollamaUrl;
     this.registerOutputs({ address: this.address, standing: this.standing, keys: this.keys });
   }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { awsFailure } from "../../keystore/aws-failure.js";
+import { awsFailure, isRefusedByItself } from "../../keystore/aws-failure.js";
 
 const asked = { action: "secretsmanager:GetSecretValue", region: "us-east-1", name: "lightchain/worker/8200/home" };
 
@@ -50,6 +50,34 @@ test.each<[what: string, error: unknown, code: string, says: string]>([
   const told = awsFailure(error, asked);
   expect(told.code).toBe(code);
   expect(told.message).toContain(says);
+});
+
+test.each<[what: string, error: unknown, code: string, says: string]>([
+  [
+    "a policy that lacks something",
+    failure("AccessDeniedException", "no"),
+    "LF1118",
+    "allow kms:CreateAlias on alias/lightchain/x",
+  ],
+  ["a key in no state for it", failure("KMSInvalidStateException"), "LF1123", "kms:CreateAlias in us-east-1 failed"],
+])("of KMS itself %s is told as KMS's, and names no secret", (_, error, code, says) => {
+  const told = awsFailure(error, {
+    ...{ action: "kms:CreateAlias", region: "us-east-1" },
+    ...{ name: "alias/lightchain/x", resource: "alias/lightchain/x" },
+  });
+  expect(told.code).toBe(code);
+  expect(told.message).toContain(says);
+  expect(told.message).not.toContain("describe-secret");
+});
+
+test.each([
+  ["its own policy", "because no resource-based policy allows the kms:ListResourceTags action", true],
+  ["its own policy, outright", "with an explicit deny in a resource-based policy", true],
+  ["the caller's policy", "because no identity-based policy allows the kms:ListResourceTags action", false],
+])("a thing is told to be somebody else's when %s refuses", (_, because, isSo) => {
+  const words = `User: arn:aws:iam::1:user/me is not authorized to perform: kms:ListResourceTags on resource: arn:aws:kms:us-east-1:1:key/k ${because}`;
+  expect(isRefusedByItself(failure("AccessDeniedException", words))).toBe(isSo);
+  expect(isRefusedByItself(failure("ThrottlingException", words))).toBe(false);
 });
 
 test("nothing that AWS says of what it was asked with goes on, in message, cause or stack", () => {

@@ -17,6 +17,7 @@ export function memoryStore(ref: RecordRef, first: SecretRecord, clock: Clock, b
     create: refused,
     archive: refused,
     backup: refused,
+    kept: refused,
     restore: refused,
     turn: refused,
     has: async () => true,

@@ -53,11 +53,16 @@ export interface Fleet {
   end(): Promise<void>;
 }
 
-/** @param options.spot whether the second member is on spot @param options.alone whether there is the first one only */
+/**
+ * @param options.spot whether the second member is on spot
+ * @param options.alone whether there is the first one only
+ * @param options.ownKey whether their store makes a KMS key of its own
+ */
 export async function openFleet({
   spot = false,
   alone = false,
-}: { readonly spot?: boolean; readonly alone?: boolean } = {}): Promise<Fleet> {
+  ownKey = false,
+}: { readonly spot?: boolean; readonly alone?: boolean; readonly ownKey?: boolean } = {}): Promise<Fleet> {
   const ends: (() => Promise<unknown>)[] = [];
   const end = async (): Promise<void> => {
     for (const one of ends.reverse()) await one().catch((error: unknown) => process.stderr.write(`${String(error)}\n`));
@@ -81,7 +86,7 @@ export async function openFleet({
     const home = join(rehearsal.folders.root, "operator");
     const environment = { ...cloud.env, HOME: home };
     useEnvironment(cloud.env);
-    const place = { region: "eu-central-1", prefix: "fleet", kms: null };
+    const place = { region: "eu-central-1", prefix: "fleet", kms: ownKey ? "own" : null };
     const store = openSecretsManagerStore(place, systemClock, { folder: join(home, "reader") });
     const said: string[] = [];
 
@@ -98,7 +103,7 @@ export async function openFleet({
           return [region, { ...shared, workers: { [name]: worker } }];
         }),
       );
-    const base = { kind: "aws", ollamaRelease: ollama.release, store: "aws-sm:eu-central-1/fleet" };
+    const base = { kind: "aws", ollamaRelease: ollama.release, store: store.url };
     const stage: Fleet["stage"] = (config = {}, further = {}) =>
       prepareStage(
         ...([rehearsal.folders, rehearsal.tools, rehearsal.network, (line: string) => void said.push(line)] as const),

@@ -61,7 +61,7 @@ async function keysIn(region: string, aws: Clients): Promise<Record<string, stri
   interface Listed {
     readonly Keys: { readonly KeyId: string }[];
     readonly Aliases: { readonly AliasName: string; readonly TargetKeyId?: string }[];
-    readonly SecretList: { readonly Name: string; readonly DeletedDate?: number }[];
+    readonly SecretList: { readonly Name: string; readonly DeletedDate?: number | null }[];
   }
   const kms = (action: string, body = {}) => aws.json("kms", region, `TrentService.${action}`, body);
   const { Aliases } = (await kms("ListAliases")) as Listed;
@@ -82,7 +82,7 @@ async function keysIn(region: string, aws: Clients): Promise<Record<string, stri
     "KMS key": keys,
     alias: own.map(({ AliasName }) => AliasName),
     secret: (secrets as Listed).SecretList.map(
-      ({ Name, DeletedDate }) => `${Name}${DeletedDate === undefined ? "" : " scheduled for deletion"}`,
+      ({ Name, DeletedDate }) => `${Name}${(DeletedDate ?? null) === null ? "" : " scheduled for deletion"}`,
     ),
   };
 }

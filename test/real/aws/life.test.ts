@@ -1,4 +1,5 @@
 import { EC2Client, TerminateInstancesCommand } from "@aws-sdk/client-ec2";
+import { GetKeyRotationStatusCommand, KMSClient } from "@aws-sdk/client-kms";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Address } from "../../../schema/units.js";
 import { changed } from "../../../scripts/rehearsal/engine.js";
@@ -14,12 +15,21 @@ import { inCloud } from "./in-cloud.js";
 
 const whyNot = noCloud();
 
+/** What a destroy's line says that is kept, as the cloud lists what is left. */
+function keptIn(line: string): string[] {
+  const words =
+    /secret (\S+) in (\S+), encrypted with the store's own KMS key (\S+) \(\S+:key\/(\S+)\), no deletion date/;
+  const [, secret, region, alias, key] = words.exec(line) ?? [];
+  if (region === undefined) return [];
+  return [`${region} secret ${secret}`, `${region} alias ${alias}`, `${region} KMS key ${key} Enabled`];
+}
+
 describe.skipIf(whyNot !== undefined)(`workers in two regions of AWS${because(whyNot)}`, () => {
   let fleet: Fleet;
   let stage: Stage;
   let workers: Readonly<Record<string, Address>>;
   beforeAll(async () => {
-    fleet = await openFleet({ spot: true });
+    fleet = await openFleet({ spot: true, ownKey: true });
     stage = await fleet.stage();
   }, 600_000);
   afterAll(() => fleet?.end());
@@ -49,14 +59,27 @@ describe.skipIf(whyNot !== undefined)(`workers in two regions of AWS${because(wh
     for (const member of fleet.members) await fleet.answered(member);
   }, 900_000);
 
+  test("what of them is kept for good is told by the stack's outputs", async () => {
+    const { workers: told } = (await stage.engine.outputs()) as { workers: Record<string, { kept: unknown }> };
+    for (const name of ["anna", "berta"])
+      expect(told[name]!.kept).toEqual({
+        ...{ region: "eu-central-1", secret: `fleet/worker/${stage.network.chainId}/${name}` },
+        ...{ kmsKey: "alias/lightchain/fleet", deletion: null },
+      });
+  });
+
   test("what was made breaks no rule", async () => {
     const state = await fleet.state(stage);
     expect(state.filter(({ type }) => type === "aws:ec2/instance:Instance")).toHaveLength(2);
     expect(violations(state)).toEqual([]);
   });
 
-  test("another up changes nothing", async () => {
+  test("another up changes nothing, and asks nothing of the key", async () => {
+    const from = fleet.cloud.bridge.asked.length;
     expect(changed(await stage.engine.run("up"))).toBe(0);
+    const asked = fleet.cloud.bridge.asked.slice(from);
+    expect(asked.filter((line) => line.startsWith("eu-central-1 secretsmanager "))).not.toEqual([]);
+    expect(asked.filter((line) => / kms |PutResourcePolicy/.test(line))).toEqual([]);
   });
 
   test("a changed setting reaches them on the machines that they have, and not while no command is taken", async () => {
@@ -131,11 +154,17 @@ describe.skipIf(whyNot !== undefined)(`workers in two regions of AWS${because(wh
     for (const { name } of fleet.members) await fleet.cloud.becomes(await fleet.instanceOf(hasty, name), "stopped");
   }, 900_000);
 
-  test("a destroy then leaves nothing but the secrets that it names, and another one nothing to do", async () => {
+  test("a destroy then leaves nothing but the secrets and the key that it names, and another one nothing to do", async () => {
+    const from = fleet.said.length;
     await stage.engine.run("destroy");
-    const left = await fleet.cloud.left();
-    expect(left.filter((line) => !/secret/.test(line))).toEqual([]);
-    expect(left).toHaveLength(2);
+    const named = fleet.said.slice(from).flatMap(keptIn);
+    expect([...(await fleet.cloud.left())].sort()).toEqual([...new Set(named)].sort());
+    expect(named.filter((line) => / secret /.test(line))).toHaveLength(2);
+    expect(new Set(named).size).toBe(4); // with the one key and its alias
+    const kms = new KMSClient({ region: "eu-central-1" });
+    const rotation = await kms.send(new GetKeyRotationStatusCommand({ KeyId: "alias/lightchain/fleet" }));
+    kms.destroy();
+    expect(rotation.KeyRotationEnabled).toBe(true);
     expect(changed(await stage.engine.run("destroy"))).toBe(0);
   }, 900_000);
 
