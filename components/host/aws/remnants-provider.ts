@@ -9,6 +9,8 @@ const inputs = z.object({
   name: z.string().min(1),
   /** That tell this stack's things from everybody else's. */
   tags: z.record(z.string(), z.string()),
+  /** What is told of the region, and so may be left of it too. */
+  tells: z.object({ logs: z.boolean(), budget: z.boolean() }).default({ logs: false, budget: false }),
 });
 
 /** Made before everything that a region's machines share, and deleted after it: what is there then is a killed run's. */
@@ -18,8 +20,8 @@ export const remnants = implement({
   identity: ["region", "name"],
   create: async ({ region, name }) => ({ id: `${region}:${name}`, computed: {} }),
   update: async () => ({}),
-  delete: async ({ region, name, tags }) => {
-    const { swept, left } = await sweepShared(region, name, tags["lightchain:stack"] ?? "");
+  delete: async ({ region, name, tags, tells }) => {
+    const { swept, left } = await sweepShared(region, name, tags["lightchain:stack"] ?? "", tells);
     if (swept.length > 0)
       tell([`taken away, as an interrupted run had made it and not written down: ${swept.join(", ")}`]);
     // It costs nothing, and must not keep a stack from going.

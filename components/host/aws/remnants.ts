@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { lateProvider } from "../../late-provider.js";
+import type { Tells } from "./shared-sweep.js";
 
 /** Arguments of {@link Remnants}. */
 export interface RemnantsArgs {
@@ -8,6 +9,7 @@ export interface RemnantsArgs {
   readonly name: string;
   /** Tags that tell this stack's things from everybody else's. */
   readonly tags: pulumi.Input<Readonly<Record<string, string>>>;
+  readonly tells: Tells;
 }
 
 /**

@@ -1,8 +1,12 @@
 import { createRequire } from "node:module";
+import type * as BudgetsModule from "@aws-sdk/client-budgets";
+import type * as LogsModule from "@aws-sdk/client-cloudwatch-logs";
 import type * as Ec2Module from "@aws-sdk/client-ec2";
 import type * as IamModule from "@aws-sdk/client-iam";
 import type * as S3Module from "@aws-sdk/client-s3";
+import { accountOf } from "../ssm/instance.js";
 import { refusalOf } from "../ssm/refusal.js";
+import { budgetPrefix, isMadeUp, logGroupPrefix } from "./made-up-names.js";
 
 /*
  * What a region's machines share, as AWS has it once the stack has nothing of it any more. Each is deleted by a call that AWS refuses where the thing is used by anything:
@@ -27,12 +31,21 @@ export const isNamed = (name: string, ours: readonly string[]): boolean =>
 
 type Tags = readonly { readonly Key?: string | undefined; readonly Value?: string | undefined }[];
 
+/** What a region tells beside what its machines need: whoever has none of it may lack the rights to look for it. */
+export interface Tells {
+  readonly logs: boolean;
+  readonly budget: boolean;
+}
+
 /** @param name what the shared things' names begin with @param stack the value of their tag */
-export async function sweepShared(region: string, name: string, stack: string): Promise<Swept> {
+export async function sweepShared(region: string, name: string, stack: string, tells: Tells): Promise<Swept> {
   const isOurs = (tags: Tags): boolean => tags.some(({ Key, Value }) => Key === "lightchain:stack" && Value === stack);
   const [swept, left]: [string[], string[]] = [[], []];
   if (stack === "") return { swept, left }; // what has no stack is nobody's to take away
-  for (const kind of [reservations, profiles, roles, firewalls, buckets]) {
+  const kinds = [reservations, profiles, roles, firewalls, buckets];
+  if (tells.logs) kinds.push(logGroups(stack));
+  if (tells.budget) kinds.push(budgets(stack));
+  for (const kind of kinds) {
     const { action, client, found, remove } = kind(region, name, isOurs);
     try {
       for (const one of await found()) if (await removed(() => remove(one))) swept.push(one);
@@ -171,3 +184,44 @@ const buckets: KindIn = (region, name, isOurs) => {
     remove: (Bucket) => client.send(new s3.DeleteBucketCommand({ Bucket })),
   };
 };
+
+const logGroups =
+  (stack: string): KindIn =>
+  (region, name) => {
+    const logs = load("@aws-sdk/client-cloudwatch-logs") as typeof LogsModule;
+    const client = new logs.CloudWatchLogsClient(settings(region));
+    const beginning = logGroupPrefix(stack, name);
+    return {
+      client,
+      action: "logs:DescribeLogGroups and logs:DeleteLogGroup",
+      found: async () => {
+        const found: string[] = [];
+        const asked = { logGroupNamePrefix: beginning };
+        for await (const { logGroups: groups = [] } of logs.paginateDescribeLogGroups({ client }, asked))
+          for (const { logGroupName = "" } of groups) if (isMadeUp(logGroupName, beginning)) found.push(logGroupName);
+        return found;
+      },
+      remove: (logGroupName) => client.send(new logs.DeleteLogGroupCommand({ logGroupName })),
+    };
+  };
+
+const budgets =
+  (stack: string): KindIn =>
+  (region, name) => {
+    const api = load("@aws-sdk/client-budgets") as typeof BudgetsModule;
+    const client = new api.BudgetsClient(settings(region));
+    const beginning = budgetPrefix(stack, name);
+    return {
+      client,
+      action: "budgets:ViewBudget and budgets:ModifyBudget",
+      found: async () => {
+        const found: string[] = [];
+        const asked = { AccountId: await accountOf(region) };
+        for await (const { Budgets: page = [] } of api.paginateDescribeBudgets({ client }, asked))
+          for (const { BudgetName = "" } of page) if (isMadeUp(BudgetName, beginning)) found.push(BudgetName);
+        return found;
+      },
+      remove: async (BudgetName) =>
+        client.send(new api.DeleteBudgetCommand({ AccountId: await accountOf(region), BudgetName })),
+    };
+  };

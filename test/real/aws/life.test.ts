@@ -11,6 +11,7 @@ import { because } from "../machines/docker-engine.js";
 import { noCloud } from "./cloud.js";
 import { openFleet, type Fleet } from "./fleet.js";
 import { opened } from "./opened.js";
+import { linesIn, sumOf } from "./told.js";
 
 const whyNot = noCloud();
 
@@ -18,8 +19,12 @@ describe.skipIf(whyNot !== undefined)(`workers in two regions of AWS${because(wh
   let fleet: Fleet;
   let stage: Stage;
   let workers: Readonly<Record<string, Address>>;
+  /** What CloudWatch was told, a line each. */
+  let lines: string[];
   beforeAll(async () => {
-    fleet = await openFleet({ spot: true });
+    const somebody = { email: "me@example.org" };
+    const told = { alarms: somebody, logs: { days: 7 }, budget: { usd: 500, ...somebody } };
+    fleet = await openFleet({ spot: true, shared: told });
     stage = await fleet.stage();
   }, 600_000);
   afterAll(() => fleet?.end());
@@ -59,6 +64,17 @@ describe.skipIf(whyNot !== undefined)(`workers in two regions of AWS${because(wh
     expect(changed(await stage.engine.run("up"))).toBe(0);
   });
 
+  test("CloudWatch has each worker's heartbeats, its job, and its sidecar's lines", async () => {
+    for (const { name, region } of fleet.members) {
+      expect(await sumOf(region, name, "worker_up")).toBeGreaterThan(0);
+      expect(await sumOf(region, name, "worker_ollama_up")).toBeGreaterThan(0);
+      await expect.poll(() => sumOf(region, name, "worker_jobs_total"), { timeout: 90_000 }).toBe(1);
+      expect(await sumOf(region, name, "worker_gpu_used")).toBeUndefined(); // it was told to compute on the CPU
+    }
+    lines = (await Promise.all(fleet.members.map(({ region }) => linesIn(region)))).flat();
+    for (const address of Object.values(workers)) expect(lines.join("\n")).toContain(address);
+  }, 300_000);
+
   test("a changed setting reaches them on the machines that they have, and not while no command is taken", async () => {
     const before = await fleet.instanceOf(stage, "anna");
     const louder = { tuning: { logLevel: "debug" } };
@@ -87,6 +103,7 @@ describe.skipIf(whyNot !== undefined)(`workers in two regions of AWS${because(wh
       .toMatchObject({ stdout: expect.stringContaining("the machine will stop") as string });
     fleet.cloud.interrupt(instance);
     await fleet.cloud.becomes(instance, "stopped");
+    expect(await sumOf(spotMember().region, name, "worker_alarms_interruption")).toBe(1);
     await fleet.cloud.giveBack(instance);
     await fleet.cloud.becomes(instance, "running");
     expect(await nonces()).toEqual(sent);
@@ -130,7 +147,8 @@ describe.skipIf(whyNot !== undefined)(`workers in two regions of AWS${because(wh
   test("no private key is in state, history, logs, commands or user data, and each that is searched gives away one that is put there", async () => {
     const needles = await fleet.needles();
     expect(await scanForSecrets([fleet.rehearsal.folders.root], needles)).toEqual([]);
-    const said = opened(fleet.cloud.said);
+    expect(lines.length).toBeGreaterThan(20);
+    const said = opened([...fleet.cloud.said, ...lines]);
     expect(said.flatMap((content) => findSecrets(content, needles))).toEqual([]);
     expect(fleet.cloud.said.some((text) => text.startsWith("#!/bin/sh"))).toBe(true);
     const planted = [...said, needles[0]!.spellings[0]!.bytes];

@@ -8,6 +8,9 @@ import { createMetrics, type Metrics } from "../../../sidecar/metrics/metrics.js
 import { systemClock } from "../../../system/clock.js";
 import { createLogger, type Branching, type Logger } from "../../../system/log.js";
 
+/** An SDK is loaded with the first call of its kind. */
+const soon = { timeout: 15_000 };
+
 /** A call as it came over the wire. */
 interface Call {
   readonly action: string;
@@ -55,8 +58,8 @@ afterEach(async () => {
   server.close();
 });
 
-function start({ dimensions = { Worker: "anna" }, logGroup = "/lightchain/a" } = {}) {
-  const cloudwatch = { region: "eu-central-1", dimensions, gpu: false, logGroup };
+function start(dimensions: Readonly<Record<string, string>> | null = { Worker: "anna" }) {
+  const cloudwatch = { region: "eu-central-1", dimensions, gpu: false, logGroup: "/lightchain/a" };
   const settings = { worker: "anna", cloudwatch };
   open = startCloudWatch({ settings, registry: metrics.registry, lines, log, clock: systemClock, everyMs: 20 });
   return open;
@@ -69,7 +72,7 @@ const linesSent = (): string[] =>
 
 test("metrics go out at once, in the worker's own name and in no name space but ours", async () => {
   start();
-  await expect.poll(() => called("PutMetricData")).toHaveLength(1);
+  await expect.poll(() => called("PutMetricData"), soon).toHaveLength(1);
   expect(called("PutMetricData")[0]!.asked).toMatchObject({
     Namespace: "Lightchain",
     MetricData: [{ MetricName: "worker_up", Value: 1, Dimensions: [{ Name: "Worker", Value: "anna" }] }],
@@ -79,7 +82,7 @@ test("metrics go out at once, in the worker's own name and in no name space but 
 test("lines of the log go to a stream of this run's, in their order", async () => {
   start();
   for (const word of ["one", "two", "three"]) log.info(word);
-  await expect.poll(linesSent).toEqual(["CloudWatch is told", "one", "two", "three"]);
+  await expect.poll(linesSent, soon).toEqual(["CloudWatch is told", "one", "two", "three"]);
   const [{ asked: made }] = called("CreateLogStream") as [Call];
   expect(made["logGroupName"]).toBe("/lightchain/a");
   expect(made["logStreamName"]).toMatch(/^anna\/\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ$/);
@@ -88,15 +91,16 @@ test("lines of the log go to a stream of this run's, in their order", async () =
 });
 
 test("where only lines are wanted no metric is sent", async () => {
-  start({ dimensions: null });
-  await expect.poll(linesSent).toEqual(["CloudWatch is told"]);
+  start(null);
+  await expect.poll(linesSent, soon).toEqual(["CloudWatch is told"]);
   await open!.close();
   expect(called("PutMetricData")).toEqual([]);
 });
 
 test("at the end there is a last point, and the last line goes out", async () => {
   const watched = start();
-  await expect.poll(() => called("PutMetricData")).toHaveLength(1);
+  await expect.poll(() => called("PutMetricData"), soon).toHaveLength(1);
+  await expect.poll(linesSent, soon).toHaveLength(1);
   metrics.jobDone("llama3-8b", "ok", "", 1);
   log.info("the last word");
   await watched.close();
@@ -109,7 +113,7 @@ test("at the end there is a last point, and the last line goes out", async () =>
 test("an end waits two seconds at most for a CloudWatch that does not answer", async () => {
   refusal = () => "never";
   const watched = start();
-  await expect.poll(() => calls.length).toBeGreaterThan(0);
+  await expect.poll(() => calls.length, soon).toBeGreaterThan(0);
   const begun = systemClock.now();
   await watched.close();
   expect(systemClock.now() - begun).toBeLessThan(3_000);
@@ -119,31 +123,31 @@ test("a refusal is said once for each, and what was not taken goes out when it i
   refusal = () => "AccessDeniedException";
   start();
   log.info("one");
-  await expect.poll(() => called("CreateLogStream").length).toBeGreaterThan(3);
+  await expect.poll(() => called("CreateLogStream").length, soon).toBeGreaterThan(3);
   expect(said.filter((line) => line.includes("CloudWatch does not get"))).toHaveLength(2);
   refusal = () => undefined;
-  await expect.poll(linesSent).toContain("one");
+  await expect.poll(linesSent, soon).toContain("one");
   expect(linesSent().filter((line) => line === "one")).toHaveLength(1);
 });
 
 test("a stream that somebody took away is made again, and one that is there already is taken", async () => {
   start();
-  await expect.poll(linesSent).toHaveLength(1);
+  await expect.poll(linesSent, soon).toHaveLength(1);
   refusal = (action) => (action === "PutLogEvents" ? "ResourceNotFoundException" : "ResourceAlreadyExistsException");
   log.info("lost?");
-  await expect.poll(() => called("CreateLogStream").length).toBeGreaterThan(1);
+  await expect.poll(() => called("CreateLogStream").length, soon).toBeGreaterThan(1);
   refusal = (action) => (action === "CreateLogStream" ? "ResourceAlreadyExistsException" : undefined);
   const before = linesSent().length;
-  await expect.poll(() => linesSent().slice(before)).toContain("lost?");
+  await expect.poll(() => linesSent().slice(before), soon).toContain("lost?");
 });
 
 test("lines that CloudWatch will never take do not stand before the others, and are counted", async () => {
   start();
-  await expect.poll(linesSent).toHaveLength(1);
+  await expect.poll(linesSent, soon).toHaveLength(1);
   refusal = (action) => (action === "PutLogEvents" ? "InvalidParameterException" : undefined);
   log.info("not for you");
-  await expect.poll(() => linesSent().at(-1)).toMatch(/does not get/);
+  await expect.poll(() => linesSent().at(-1), soon).toMatch(/does not get/);
   refusal = () => undefined;
   log.info("for you");
-  await expect.poll(linesSent).toContain("log lines did not get to CloudWatch");
+  await expect.poll(linesSent, soon).toContain("log lines did not get to CloudWatch");
 });

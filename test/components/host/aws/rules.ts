@@ -9,8 +9,16 @@ export interface Planned {
   readonly inputs: Readonly<Record<string, unknown>>;
 }
 
-/** Allow statements that may say `*`: AWS lets the first's actions be allowed on everything alone; the second's are bound by the stack's tag. */
-const documentedWildcards = ["TakeCommands", "BringMachinesBack"];
+/**
+ * Allow statements that may say `*`: AWS lets the first's actions be allowed on everything alone; the second's are bound by the stack's tag, the third's by our name space, the
+ * fourth's by one log group, whose streams are named later.
+ */
+const documentedWildcards = ["TakeCommands", "BringMachinesBack", "TellMetrics", "TellLogLines"];
+/** What binds those that name everything. */
+const bound: Readonly<Record<string, RegExp>> = {
+  TellMetrics: /"Condition":\{"StringEquals":\{"cloudwatch:namespace":"Lightchain"\}\}/,
+  TellLogLines: /"Resource":"arn:aws:logs:[^*]*[^*:]:\*"/,
+};
 
 /** Types that can be tagged, by the SDK. */
 const tagged = [
@@ -18,7 +26,7 @@ const tagged = [
   ...["aws:ec2/securityGroup:SecurityGroup", "aws:ec2/instance:Instance", "aws:ebs/volume:Volume"],
   ...["aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet", "aws:ec2/internetGateway:InternetGateway"],
   ...["aws:ec2/routeTable:RouteTable", "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:sns/topic:Topic"],
-  ...["aws:kms/key:Key", "aws:cloudwatch/logGroup:LogGroup"],
+  ...["aws:kms/key:Key", "aws:cloudwatch/logGroup:LogGroup", "aws:budgets/budget:Budget"],
 ];
 
 /** Everything in a plan that breaks a rule, one line each. Pure. */
@@ -74,6 +82,11 @@ export function violations(plan: readonly Planned[]): string[] {
         one,
         `allows * (${statement.Sid ?? "no Sid"})`,
       );
+  for (const one of plan.filter(({ inputs }) => typeof inputs["policy"] === "string"))
+    for (const statement of allowed(String(one.inputs["policy"])))
+      rule(bound[statement.Sid ?? ""]?.test(JSON.stringify(statement)) ?? true, one, `${statement.Sid} is not bound`);
+  for (const one of of("aws:sns/topic:Topic"))
+    rule(one.inputs["kmsMasterKeyId"] !== "alias/aws/sns", one, "its key lets no alarm publish");
   for (const one of plan.filter(({ type }) => tagged.includes(type)))
     rule(at(one.inputs, "tags", "lightchain:stack") !== undefined, one, "is not tagged");
   return broken;
