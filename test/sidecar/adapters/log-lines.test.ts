@@ -40,6 +40,12 @@ test("whatever is written, no call is more than CloudWatch takes, and nothing is
   );
 });
 
+test("a megabyte is one call, with what each line counts beside its text", () => {
+  const lines = createLogLines();
+  for (let at = 0; at < 40; at++) lines.add("x".repeat(60_000), 0);
+  expect([lines.take(), lines.take(), lines.take()].map(({ length }) => length)).toEqual([17, 17, 6]);
+});
+
 test("ten thousand lines are one call, one more is another", () => {
   const lines = createLogLines(10 * most.bytes);
   for (let at = 0; at <= most.lines; at++) lines.add("a", at);
