@@ -1,12 +1,9 @@
 import { createRequire } from "node:module";
-import type * as BudgetsModule from "@aws-sdk/client-budgets";
-import type * as LogsModule from "@aws-sdk/client-cloudwatch-logs";
 import type * as Ec2Module from "@aws-sdk/client-ec2";
 import type * as IamModule from "@aws-sdk/client-iam";
 import type * as S3Module from "@aws-sdk/client-s3";
-import { accountOf } from "../ssm/instance.js";
 import { refusalOf } from "../ssm/refusal.js";
-import { budgetPrefix, isMadeUp, logGroupPrefix } from "./made-up-names.js";
+import { budgets, logGroups } from "./sweep/told.js";
 
 /*
  * What a region's machines share, as AWS has it once the stack has nothing of it any more. Each is deleted by a call that AWS refuses where the thing is used by anything:
@@ -43,8 +40,8 @@ export async function sweepShared(region: string, name: string, stack: string, t
   const [swept, left]: [string[], string[]] = [[], []];
   if (stack === "") return { swept, left }; // what has no stack is nobody's to take away
   const kinds = [reservations, profiles, roles, firewalls, buckets];
-  if (tells.logs) kinds.push(logGroups(stack));
-  if (tells.budget) kinds.push(budgets(stack));
+  if (tells.logs) kinds.push(() => logGroups({ region, name, stack }));
+  if (tells.budget) kinds.push(() => budgets({ region, name, stack }));
   for (const kind of kinds) {
     const { action, client, found, remove } = kind(region, name, isOurs);
     try {
@@ -184,44 +181,3 @@ const buckets: KindIn = (region, name, isOurs) => {
     remove: (Bucket) => client.send(new s3.DeleteBucketCommand({ Bucket })),
   };
 };
-
-const logGroups =
-  (stack: string): KindIn =>
-  (region, name) => {
-    const logs = load("@aws-sdk/client-cloudwatch-logs") as typeof LogsModule;
-    const client = new logs.CloudWatchLogsClient(settings(region));
-    const beginning = logGroupPrefix(stack, name);
-    return {
-      client,
-      action: "logs:DescribeLogGroups and logs:DeleteLogGroup",
-      found: async () => {
-        const found: string[] = [];
-        const asked = { logGroupNamePrefix: beginning };
-        for await (const { logGroups: groups = [] } of logs.paginateDescribeLogGroups({ client }, asked))
-          for (const { logGroupName = "" } of groups) if (isMadeUp(logGroupName, beginning)) found.push(logGroupName);
-        return found;
-      },
-      remove: (logGroupName) => client.send(new logs.DeleteLogGroupCommand({ logGroupName })),
-    };
-  };
-
-const budgets =
-  (stack: string): KindIn =>
-  (region, name) => {
-    const api = load("@aws-sdk/client-budgets") as typeof BudgetsModule;
-    const client = new api.BudgetsClient(settings(region));
-    const beginning = budgetPrefix(stack, name);
-    return {
-      client,
-      action: "budgets:ViewBudget and budgets:ModifyBudget",
-      found: async () => {
-        const found: string[] = [];
-        const asked = { AccountId: await accountOf(region) };
-        for await (const { Budgets: page = [] } of api.paginateDescribeBudgets({ client }, asked))
-          for (const { BudgetName = "" } of page) if (isMadeUp(BudgetName, beginning)) found.push(BudgetName);
-        return found;
-      },
-      remove: async (BudgetName) =>
-        client.send(new api.DeleteBudgetCommand({ AccountId: await accountOf(region), BudgetName })),
-    };
-  };
