@@ -31,7 +31,7 @@ export function createModelServer(parts: Pick<Parts, "ports" | "settings" | "clo
       missing = settings.models.filter((model) => !names.has(model));
       setTrouble(missing[0] === undefined ? null : new ModelMissing(missing[0]));
       metrics.ollamaUp.set(1);
-      metrics.gpuUsed(await ports.inference.usesGpu().catch(() => null));
+      void ports.inference.usesGpu().then(metrics.gpuUsed, () => metrics.gpuUsed(null)); // nothing waits for it
     } catch (error) {
       missing = settings.models;
       setTrouble(error instanceof Error ? error : new Error(String(error)));

@@ -14,6 +14,7 @@ import { opened } from "./opened.js";
 import { linesIn, sumOf } from "./told.js";
 
 const whyNot = noCloud();
+const isHeartbeat = (line: string): boolean => /alarm .*-heartbeat$/.test(line);
 
 describe.skipIf(whyNot !== undefined)(`workers in two regions of AWS${because(whyNot)}`, () => {
   let fleet: Fleet;
@@ -66,13 +67,15 @@ describe.skipIf(whyNot !== undefined)(`workers in two regions of AWS${because(wh
 
   test("CloudWatch has each worker's heartbeats, its job, and its sidecar's lines", async () => {
     for (const { name, region } of fleet.members) {
-      expect(await sumOf(region, name, "worker_up")).toBeGreaterThan(0);
-      expect(await sumOf(region, name, "worker_ollama_up")).toBeGreaterThan(0);
+      // the first point knows of neither yet
       await expect.poll(() => sumOf(region, name, "worker_jobs_total"), { timeout: 90_000 }).toBe(1);
+      for (const level of ["worker_up", "worker_ollama_up"])
+        expect(await sumOf(region, name, level)).toBeGreaterThan(0);
       expect(await sumOf(region, name, "worker_gpu_used")).toBeUndefined(); // it was told to compute on the CPU
     }
     lines = (await Promise.all(fleet.members.map(({ region }) => linesIn(region)))).flat();
     for (const address of Object.values(workers)) expect(lines.join("\n")).toContain(address);
+    expect((await fleet.cloud.left()).filter(isHeartbeat)).toHaveLength(2);
   }, 300_000);
 
   test("a changed setting reaches them on the machines that they have, and not while no command is taken", async () => {
@@ -127,6 +130,7 @@ describe.skipIf(whyNot !== undefined)(`workers in two regions of AWS${because(wh
     const hasty = await fleet.stage({ exitMaxWaitMs: 5_000 });
     await hasty.engine.run("up");
     await expect(hasty.engine.run("destroy")).rejects.toThrow(/LF1510: .*its machine was stopped/);
+    expect((await fleet.cloud.left()).filter(isHeartbeat)).toEqual([]); // nobody is told that a machine at rest is silent
     for (const { name } of fleet.members) await fleet.cloud.becomes(await fleet.instanceOf(hasty, name), "stopped");
     await fleet.rehearsal.network.advance(86_400 + 600);
     expect(await fleet.cloud.fireSchedules(new Date(Date.now() + 86_400_000 + 600_000))).toHaveLength(2);
