@@ -2,6 +2,9 @@ import { impossible } from "../schema/errors.js";
 import { wei, type Wei } from "../schema/units.js";
 import type { StepKind } from "./types.js";
 
+/** Whether a reserve for gas is half used, so that it is filled up again; a smaller dent is no reason to move money. Pure. */
+export const isHalfUsed = (balance: Wei, reserve: Wei): boolean => balance * 2n < reserve;
+
 /** How much of a step there is, where its gas depends on it. */
 export interface StepSize {
   /** Jobs in a release. Default 1. */

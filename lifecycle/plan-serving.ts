@@ -1,7 +1,7 @@
 import { addWei, shortfall, wei, type ModelId, type Wei } from "../schema/units.js";
 import { GenerationLeft, KeyMismatch, ModelDisabled, ModelNotWhitelisted, StakeAbovePolicy } from "./errors.js";
 import { StakeBelowMinimum, StakePolicyTooLow, blockerFor } from "./errors.js";
-import { gasBound, gasCost } from "./gas.js";
+import { gasBound, gasCost, isHalfUsed } from "./gas.js";
 import { lcai } from "./money.js";
 import { purposeId } from "./purpose.js";
 import { releases } from "./releases.js";
@@ -76,8 +76,7 @@ function planKeeping(desired: Serving, observed: Observed, registration: Registr
   const gas = costOf(steps, observed.gasPrice);
   const firstGas = changes.find((change) => change.gas > 0n)?.gas ?? 0n;
   const needed = firstGas === 0n ? wei(0n) : addWei(topUp, gasCost(firstGas, observed.gasPrice));
-  // A reserve that is half used is filled up again; a smaller dent is no reason to move money.
-  const kept = observed.balance * 2n < desired.gasReserve ? desired.gasReserve : gas;
+  const kept = isHalfUsed(observed.balance, desired.gasReserve) ? desired.gasReserve : gas;
   return draft(afterFunds(steps, needed, observed), {
     blockers: [...blockers, ...blockersOfModels(added, observed)],
     toStake: topUp,

@@ -33,6 +33,21 @@ const identity = {
   }),
 };
 
+/** What goes to CloudWatch. A new field has a default: a host's bundle may be older than the program, or newer. */
+const cloudwatch = {
+  /** For instance `eu-central-1`. */
+  region: z.string().min(1),
+  /** What this worker's metrics are told apart by; `null` sends none. */
+  dimensions: z.record(z.string(), z.string()).nullable().default(null),
+  /** Whether its models are meant to compute on a GPU. */
+  gpu: z.boolean().default(false),
+  /** Where its log lines go; `null` sends none. */
+  logGroup: z.string().min(1).nullable().default(null),
+};
+const aboutCloudwatch: About = {
+  doc: "Metrics and log lines also go to CloudWatch, by the machine's own role: `region`, `dimensions`, `gpu`, `logGroup`; null sends none.",
+};
+
 /** Where it keeps and offers things. Absolute paths. */
 const places = {
   stateFolder: about(z.string().min(1), { doc: "Folder of the journal, the control socket and its token; mode 0700." }),
@@ -43,6 +58,7 @@ const places = {
   interruptions: about(z.enum(["none", "ec2"]).default("none"), {
     doc: "Who may take the machine back: `ec2` heeds a spot machine's notice of two minutes.",
   }),
+  cloudwatch: about(z.object(cloudwatch).nullable().default(null), aboutCloudwatch),
   logLevel: about(z.enum(["debug", "info", "warn", "error"]).default("info"), { doc: "Log level.", env: "LOG_LEVEL" }),
 };
 
@@ -178,6 +194,7 @@ export const tuningSchema = z
   .strictObject({
     metricsPort: places.metricsPort,
     interruptions: places.interruptions,
+    cloudwatch: z.strictObject(cloudwatch).nullable(),
     logLevel: places.logLevel,
     chain: z.strictObject(chain),
     jobs: z.strictObject(jobs),

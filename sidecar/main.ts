@@ -13,10 +13,12 @@ import { journalName, sidecarLockName } from "../system/control-client.js";
 import { type Exit, ownExit } from "../system/exit.js";
 import { ensureFolder } from "../system/files.js";
 import { tryLock } from "../system/lock.js";
-import { createLogger, type Logger } from "../system/log.js";
+import { branching, type Branching, createLogger, type Logger } from "../system/log.js";
 import { createBlobs } from "./adapters/blobs.js";
 import { connectChain } from "./adapters/chain.js";
+import { startCloudWatch } from "./adapters/cloudwatch.js";
 import { serveControl } from "./adapters/control-socket.js";
+import { leastFree } from "./adapters/disks.js";
 import { connectGateway } from "./adapters/gateway.js";
 import { startMetricsServer } from "./adapters/metrics-server.js";
 import { createInterruptions, type Interruption } from "./adapters/interruptions.js";
@@ -26,6 +28,7 @@ import { createChainTime } from "./chain-time.js";
 import { WrongKey } from "./errors.js";
 import type { Journal } from "./journal.js";
 import { openJournal } from "./journal/sqlite-journal.js";
+import { MachineTakenBack } from "./lifecycle/troubles.js";
 import { createMetrics } from "./metrics/metrics.js";
 import type { Identity, Parts } from "./parts.js";
 import type { KeyUse, Transactions } from "./ports.js";
@@ -40,13 +43,14 @@ const closeMs = 20_000;
 
 /** The sidecar as a program: `node main.js --settings FILE --secrets fd:3|file:PATH`. Exit codes: docs/sidecar.md. */
 async function main(): Promise<void> {
-  const log = createLogger("sidecar");
+  const lines = branching();
+  const log = createLogger("sidecar", { destination: lines.destination });
   const exit = ownExit(log, closeMs);
   try {
     const { settingsPath, secretSource } = readCommandLine();
     const settings = readSettings(settingsPath);
     log.level = settings.logLevel;
-    await run(settings, readCredentials(secretSource, settings), exit, log);
+    await run(settings, readCredentials(secretSource, settings), exit, log, lines);
   } catch (error) {
     const code = exitCodeFor(error);
     if (error instanceof FleetError) log.fatal({ code: error.code, fix: error.fix, exit: code }, error.summary);
@@ -79,20 +83,33 @@ function readSettings(path: string): Settings {
   throw badSettings(path, settings.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
 }
 
-async function run(settings: Settings, credentials: Credentials, exit: Exit, log: Logger): Promise<void> {
+async function run(
+  settings: Settings,
+  credentials: Credentials,
+  exit: Exit,
+  log: Logger,
+  lines: Branching,
+): Promise<void> {
   const { secret, signingKey, encryption } = credentials;
   await ensureFolder(settings.stateFolder, "private");
   const held = tryLock(join(settings.stateFolder, sidecarLockName));
   if (held === undefined) throw alreadyRunning(settings.stateFolder);
   exit.onLeave(() => held.release());
 
+  const clock = systemClock;
+  const metrics = createMetrics({ diskFree: () => leastFree([settings.stateFolder, "/"]) }); // the root has logs and models
+  const { cloudwatch } = settings;
+  if (cloudwatch !== null) {
+    const about = { worker: settings.worker, cloudwatch };
+    const told = startCloudWatch({ settings: about, registry: metrics.registry, lines, log, clock });
+    exit.onLeave(() => told.close());
+  }
   const notices = settings.interruptions === "ec2" ? createInterruptions({ log }) : undefined;
   const due = await notices?.look();
   // The machine is about to go: whoever began now would be cut off. It is tried again, in case that it does not.
   if (due != null) return leaveBecause(due, exit, log);
 
   const key = hexToBytes(signingKey);
-  const clock = systemClock;
   const { network } = settings;
   const late: { journal?: Journal; transactions?: Transactions } = {};
   const use = async (): Promise<KeyUse> => (await late.transactions?.useOfKey()) ?? "unclear";
@@ -116,7 +133,6 @@ async function run(settings: Settings, credentials: Credentials, exit: Exit, log
   late.journal = journal;
   exit.onLeave(() => journal.close());
 
-  const metrics = createMetrics();
   if (settings.metricsPort !== null) {
     const server = await startMetricsServer(metrics.registry, settings.metricsPort, log);
     exit.onLeave(() => server?.close());
@@ -201,7 +217,9 @@ async function run(settings: Settings, credentials: Credentials, exit: Exit, log
     interrupted,
   ]);
   if ("what" in end) {
-    log.warn({ event: "interruption", what: end.what, at: new Date(end.atMs).toISOString() }, "the machine will stop");
+    const at = new Date(end.atMs).toISOString();
+    log.warn({ event: "interruption", what: end.what, at }, "the machine will stop");
+    parts.ports.alarm.raise("LF1464", new MachineTakenBack(settings.worker, end.what, at).summary);
     await sidecar.drain(Math.max(0, Math.min(settings.jobs.shutdownMs, end.atMs - Date.now() - flushMs)));
     return leaveBecause(end, exit, log);
   }

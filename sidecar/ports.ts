@@ -233,6 +233,8 @@ export interface Inference {
   answer(prompt: InferencePrompt, model: ModelName, signal: AbortSignal): AsyncIterable<Delta>;
   /** Names it has, exactly as it lists them. @throws InferenceUnavailable */
   models(): Promise<readonly string[]>;
+  /** Whether a model that is loaded now is on a GPU, wholly or in part; `null` while none is loaded. @throws InferenceUnavailable */
+  usesGpu(): Promise<boolean | null>;
 }
 /** A prompt as it was decoded, with the turns before it; `protocol/ollama-request.ts` makes the one right call of it. */
 export interface InferencePrompt {

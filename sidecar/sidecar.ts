@@ -13,6 +13,7 @@ import { createSessionKeys } from "./jobs/session-keys.js";
 import { createSlots } from "./jobs/slots.js";
 import type { Selection } from "./ports.js";
 import { createCourse, type Mode } from "./lifecycle/course.js";
+import { createGasWatch } from "./lifecycle/gas-watch.js";
 import { createGatewayLink } from "./lifecycle/gateway-link.js";
 import { createOffences } from "./lifecycle/offences.js";
 import { configuredModels, type Parts } from "./parts.js";
@@ -58,6 +59,7 @@ export function createSidecar(parts: Parts): Sidecar {
 
   const staleness = createStaleness(parts);
   const offences = createOffences(parts);
+  const gas = createGasWatch(parts);
   const server = createModelServer(parts);
   const keys = createSessionKeys(parts);
   const calls = dailyCalls(parts);
@@ -98,6 +100,7 @@ export function createSidecar(parts: Parts): Sidecar {
     changed: () => {
       if (course.observed !== null) {
         offences.see(course.observed);
+        gas.see(course.observed, course.intent);
         if (started) void watchKey(course.observed);
       }
       adjustLink();

@@ -1,4 +1,4 @@
-import { pino, type DestinationStream, type Logger } from "pino";
+import { multistream, pino, type DestinationStream, type Logger } from "pino";
 
 export type { Logger } from "pino";
 
@@ -40,6 +40,20 @@ export function lasting(fd: number): DestinationStream {
   const destination = pino.destination({ dest: fd, sync: true, maxLength: keptCharacters });
   destination.on("error", () => undefined); // there is nowhere to say it
   return destination;
+}
+
+/** A log's lines in several places: each gets what is as grave as it asks for. One that takes a line must not throw. */
+export interface Branching {
+  /** For {@link createLogger}. */
+  readonly destination: DestinationStream;
+  /** From now on a line of `level` or above goes there too. */
+  also(level: "info", branch: DestinationStream): void;
+}
+
+/** Standard error, and whatever is added to it later. */
+export function branching(): Branching {
+  const streams = multistream([{ level: "trace", stream: lasting(2) }]);
+  return { destination: streams, also: (level, stream) => void streams.add({ level, stream }) };
 }
 
 const secretFields = ["privateKey", "signingKey", "encryptionKey", "sessionKey", "passphrase", "token", "secret"];

@@ -3,11 +3,17 @@ import type { SettingsInput } from "../../schema/settings.js";
 import { lateProvider } from "../late-provider.js";
 import type { WorkerReference } from "../worker-reference.js";
 
+/** What goes to CloudWatch. Where the log lines go is known once the group is there. */
+export type CloudWatchSetting = Omit<NonNullable<SettingsInput["cloudwatch"]>, "logGroup"> & {
+  readonly logGroup?: pulumi.Input<string | null>;
+};
+
 /** What an operator may tune of the sidecar; the rest follows from the worker. */
 export type ServiceTuning = Pick<
   SettingsInput,
   "metricsPort" | "interruptions" | "logLevel" | "chain" | "jobs" | "services"
 > & {
+  readonly cloudwatch?: CloudWatchSetting | null;
   readonly inference?: Omit<SettingsInput["inference"], "ollamaUrl">;
 };
 

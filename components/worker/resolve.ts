@@ -103,6 +103,7 @@ export function resolveWorker(name: string, args: LightchainWorkerArgs): Resolve
   const host = resolveHost(args.host, check);
   // A spot machine is told before it is taken back; on any other one nobody would answer.
   const interruptions = "aws" in host && host.aws.spot ? ({ interruptions: "ec2" } as const) : {};
+  const cloudwatch = "aws" in host ? host.in.told({ worker: name, gpu: host.gpu !== "none" }) : null;
   return {
     name: check("its name", nameSchema, name),
     network: check("network", writtenNetworkSchema, args.network),
@@ -124,7 +125,7 @@ export function resolveWorker(name: string, args: LightchainWorkerArgs): Resolve
     },
     exitMaxWaitMs: check("exitMaxWaitMs", z.number().int().positive(), args.exitMaxWaitMs ?? 900_000),
     patienceMs: check("patienceMs", z.number().int().positive(), args.patienceMs ?? defaultPatienceMs),
-    tuning: { ...interruptions, ...args.tuning },
+    tuning: { ...interruptions, ...(cloudwatch === null ? {} : { cloudwatch }), ...args.tuning },
   };
 }
 

@@ -55,6 +55,7 @@ export class LightchainWorker extends pulumi.ComponentResource {
     const reference = referTo(worker, keys, host);
     const models = worker.models.map((model) => createModel(this, worker, host, model));
     const service = createService(this, worker, reference, host, models);
+    watch(this, worker, host, service);
     const funding = createFunding(this, worker, reference, service);
     const registration = createRegistration(this, worker, reference, [funding, service, ...models]);
 
@@ -149,6 +150,14 @@ function createService(
     },
     { parent, dependsOn: [...models] },
   );
+}
+
+/** Once its sidecar runs: whoever is told otherwise would be told of a worker that is only being made. */
+function watch(parent: LightchainWorker, worker: ResolvedWorker, host: HostResource, service: Service): void {
+  if (!("aws" in worker.host)) return;
+  const { aws, gpu, in: region } = worker.host;
+  const about = { worker: worker.name, gpu: gpu !== "none", spot: aws.spot, leaving: worker.leaving };
+  region.watch(about, host, { parent, dependsOn: [service] });
 }
 
 function createFunding(

@@ -76,6 +76,14 @@ export function createOllama(settings: Settings["inference"], log: Logger): Infe
         throw new InferenceUnavailable(url, error);
       }
     },
+    usesGpu: async () => {
+      try {
+        const { models } = await client(url).ps();
+        return models.length === 0 ? null : models.some(({ size_vram }) => size_vram > 0);
+      } catch (error) {
+        throw new InferenceUnavailable(url, error);
+      }
+    },
   };
 }
 

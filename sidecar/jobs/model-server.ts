@@ -31,10 +31,12 @@ export function createModelServer(parts: Pick<Parts, "ports" | "settings" | "clo
       missing = settings.models.filter((model) => !names.has(model));
       setTrouble(missing[0] === undefined ? null : new ModelMissing(missing[0]));
       metrics.ollamaUp.set(1);
+      void ports.inference.usesGpu().then(metrics.gpuUsed, () => metrics.gpuUsed(null)); // nothing waits for it
     } catch (error) {
       missing = settings.models;
       setTrouble(error instanceof Error ? error : new Error(String(error)));
       metrics.ollamaUp.set(0);
+      metrics.gpuUsed(null);
     }
   };
   const setTrouble = (next: Error | null): void => {

@@ -1,7 +1,8 @@
+import { lcai } from "../../lifecycle/money.js";
 import { describeError, FleetError } from "../../schema/errors.js";
 import type { Problem } from "../../schema/control.js";
 import type { Identity } from "../parts.js";
-import type { ModelName } from "../../schema/units.js";
+import type { ModelName, Wei } from "../../schema/units.js";
 
 /** LF1412: the key was used where this journal did not see it. */
 export class JournalStale extends FleetError {
@@ -31,6 +32,24 @@ export class OffenceSeen extends FleetError {
       `The chain counts ${count} offence(s) of ${worker}, ${count - acknowledged} of them new: no session is claimed any more.`,
       { fix: "find out why a job was missed (log, `npx fleet status`), repair it, then `npx fleet resume`." },
     );
+  }
+}
+
+/** LF1463: more than half of what the worker is to have for gas is used. It serves for as long as the rest lasts. */
+export class GasLow extends FleetError {
+  constructor(worker: string, balance: Wei, reserve: Wei) {
+    super("LF1463", `${worker} has ${lcai(balance)} LCAI left of the ${lcai(reserve)} that it is to have for gas.`, {
+      fix: "pulumi up sends what is missing from the treasury, within its caps.",
+    });
+  }
+}
+
+/** LF1464: the machine is taken back by whom it was rented from. The worker claims nothing more, and finishes what can be finished. */
+export class MachineTakenBack extends FleetError {
+  constructor(worker: string, what: string, at: string) {
+    super("LF1464", `The machine of ${worker} will be taken back (${what}) at ${at}.`, {
+      fix: "nothing: it comes back by itself when AWS has room again. pulumi up --refresh makes another one where it was terminated.",
+    });
   }
 }
 

@@ -38,8 +38,14 @@ const delivery = "gateway";
 /** What the sidecar measures about itself, under the names that dashboards of the reference worker know. */
 export type Metrics = ReturnType<typeof createMetrics>;
 
+/** What is measured when it is asked for. */
+export interface Measured {
+  /** Free share of the fullest disk that is written to; `null`: not known. */
+  readonly diskFree: () => Promise<number | null>;
+}
+
 /** Makes an empty set of metrics; several sidecars in one process (tests) never share any. */
-export function createMetrics() {
+export function createMetrics({ diskFree }: Measured = { diskFree: async () => null }) {
   const registers = [new Registry()];
   const [registry] = registers as [Registry];
   const histogram = (name: string, help: string, labelNames: string[], buckets: number[]) =>
@@ -87,11 +93,24 @@ export function createMetrics() {
     model,
   });
 
+  gauge("worker_up", "1 while the sidecar runs").set(1);
+  /** What is not known is not there, which says another thing than 0. */
+  const known = (metric: Gauge, value: number | null): void => (value === null ? metric.remove() : metric.set(value));
+  const gpuUsed = gauge("worker_gpu_used", "1 while a loaded model is on a GPU, 0 while all are on the CPU");
+  const ollamaUp = gauge("worker_ollama_up", "1 while Ollama answers");
+  for (const metric of [gpuUsed, ollamaUp]) known(metric, null);
+  const free: Gauge = new Gauge({
+    ...{ name: "worker_disk_free_ratio", help: "Free share of the fullest disk that is written to", registers },
+    collect: async () => known(free, await diskFree()),
+  });
+
   return {
     registry,
+    ollamaUp,
+    /** @param used whether a loaded model is on a GPU; `null`: none is loaded, or nobody says */
+    gpuUsed: (used: boolean | null): void => known(gpuUsed, used === null ? null : Number(used)),
     maxJobs: gauge("worker_max_jobs", "Most jobs worked on at once"),
     activeJobs: gauge("worker_active_jobs", "Jobs in the pipeline"),
-    ollamaUp: gauge("worker_ollama_up", "1 while Ollama answers"),
     heartbeat: gauge("worker_heartbeat_last_emit_timestamp_seconds", "Last heartbeat that the gateway took"),
     releasePending: gauge("worker_release_pending", "Completed jobs that are not released"),
     releaseSuccess: gauge("worker_release_last_success_timestamp_seconds", "Last release that was mined"),

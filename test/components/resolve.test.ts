@@ -71,6 +71,11 @@ describe("a worker's arguments", () => {
     ["a misspelt field of a network", { network: misspelt }, /network .*beacn/],
     ["a setting that there is none of", { tuning: { jobs: { maxJobs: 3 } as object } }, /tuning .*maxJobs/],
     ["a setting with a wrong value", { tuning: { chain: { pollMs: -1 } } }, /tuning/],
+    [
+      "a misspelt setting of CloudWatch",
+      { tuning: { cloudwatch: { region: "eu-central-1", group: "a" } } as object },
+      /tuning .*group/,
+    ],
   ])("are refused in one coded line: %s", (_, change, named) => {
     const attempt = (): unknown => resolveWorker("home", { ...args, ...change });
     expect(attempt).toThrow(BadWorkerArgument);

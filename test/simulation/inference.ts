@@ -53,6 +53,7 @@ export function createSimulatedInference(clock: Clock, behaviour: ModelBehaviour
       };
       yield { kind: "done", counts, maxTokens: 1024 };
     },
+    usesGpu: async () => null,
     models: async () => {
       if (!behaviour.up) throw new InferenceUnavailable("sim", new Error("down"));
       return [modelName(`${model}:latest`)];

@@ -141,6 +141,7 @@ export function createSimulation(options: { seed?: number; jobs?: Partial<Settin
           inference: {
             models: () => gate.around("inference", createSimulatedInference(processClock, behaviour)).models(),
             answer: (...args) => createSimulatedInference(processClock, behaviour).answer(...args),
+            usesGpu: () => createSimulatedInference(processClock, behaviour).usesGpu(),
           },
           signer: gate.around("signer", {
             ...signer,

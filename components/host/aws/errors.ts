@@ -51,3 +51,12 @@ export class BundleForOthers extends FleetError {
     );
   }
 }
+
+/** LF1805: an argument of a region makes no sense. Nothing was made. */
+export class BadRegionArgument extends FleetError {
+  constructor(region: string, argument: string, why: string) {
+    super("LF1805", `Region ${region}: ${argument} is wrong (${why}).`, {
+      fix: `correct "${argument}" and run pulumi up again.`,
+    });
+  }
+}

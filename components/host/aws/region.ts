@@ -8,11 +8,13 @@ import { InstanceProfile } from "@pulumi/aws/iam/instanceProfile";
 import { Role } from "@pulumi/aws/iam/role";
 import { RolePolicy } from "@pulumi/aws/iam/rolePolicy";
 import * as pulumi from "@pulumi/pulumi";
+import type { CloudWatchSetting } from "../../service/service.js";
 import type { HostResource } from "../host-resource.js";
-import { topicOf, type AlarmsTo } from "./alarms.js";
+import { dimensionsOf, topicOf, watchWorker, type AlarmsTo, type WatchedWorker } from "./alarms.js";
 import { AwsHost, type AwsHostArgs } from "./host.js";
 import { onlyByTls, rightsOfMachines, rightsOfSchedules, trustOfMachines, trustOfSchedules } from "./policies.js";
 import { Remnants } from "./remnants.js";
+import { budgetOf, checkTelling, logGroupOf, type Logs, type RegionBudget } from "./telling.js";
 import { Vpc, type VpcArgs } from "./vpc.js";
 
 /** A network of somebody's own. */
@@ -32,8 +34,12 @@ export interface AwsRegionArgs {
   readonly network?: "default" | VpcArgs | GivenNetwork;
   /** TCP ports beside 443 that machines may call: those of a network's endpoints. Default: none. */
   readonly egressPorts?: readonly number[];
-  /** Who is told when a machine fails AWS's checks. Default: nobody. */
+  /** Who is told when a machine fails AWS's checks, or something is wrong with its worker. Default: nobody, and CloudWatch gets no metrics. */
   readonly alarms?: AlarmsTo;
+  /** Sidecars' log lines go to CloudWatch too, and how long they stay there. Default: they stay on the machine. */
+  readonly logs?: Logs;
+  /** Who is told of what the region costs. Default: nobody. */
+  readonly budget?: RegionBudget;
   /** Tags on everything that is made. */
   readonly tags?: Readonly<Record<string, string>>;
   /** What has to be over before anything is made. Default: nothing. */
@@ -62,18 +68,21 @@ export class AwsRegion extends pulumi.ComponentResource {
   private readonly returns: pulumi.Output<string>;
   private readonly firewall: SecurityGroup;
   private readonly topic: pulumi.Input<string> | undefined;
+  private readonly logGroup: pulumi.Output<string> | undefined;
   private readonly subnetOf: ((zone: pulumi.Output<string>) => pulumi.Output<string>) | undefined;
 
   constructor(name: string, args: AwsRegionArgs, opts?: pulumi.ComponentResourceOptions) {
     super("lightchain:fleet:AwsRegion", name, {}, opts);
     const { region } = args;
+    checkTelling(name, { alarms: args.alarms, logs: args.logs, budget: args.budget });
     this.region = region;
     this.account = args.account;
     const stack = `${pulumi.getProject()}/${pulumi.getStack()}`;
     this.tags = { ...args.tags, "lightchain:stack": stack };
     const tags = (args.ready ?? pulumi.output(undefined)).apply(() => ({ ...this.tags }));
 
-    const remnants = new Remnants(`${name}-remnants`, { region, name, tags }, { parent: this });
+    const tells = { logs: args.logs !== undefined, budget: args.budget !== undefined };
+    const remnants = new Remnants(`${name}-remnants`, { region, name, tags, tells }, { parent: this });
     const parent = { parent: this, dependsOn: [remnants] };
     const bucket = new Bucket(`${name}-bundles`, { region, forceDestroy: true, tags }, parent);
     const closed = new BucketPublicAccessBlock(
@@ -107,13 +116,23 @@ export class AwsRegion extends pulumi.ComponentResource {
     const ready = pulumi.all([closed.id, encrypted.id, policy.id, tidied.id]);
     this.bucket = pulumi.all([bucket.bucket, ready]).apply(([made]) => made);
 
+    const whole = { region, stack, tags };
+    const group = args.logs && logGroupOf(name, args.logs, whole, parent);
+    this.logGroup = group?.name;
+    if (args.budget !== undefined) budgetOf(name, args.budget, whole, parent);
+
     // A right that a killed run gave it and did not write down must not keep it from going.
     const bound = { forceDetachPolicies: true, tags };
     const role = new Role(`${name}-machine`, { assumeRolePolicy: trustOfMachines(), ...bound }, parent);
     // Their own names: what a killed run gave a role is written over, where a second one beside it would keep the role from ever going.
     const rights = new RolePolicy(
       `${name}-machine`,
-      { name: `${name}-machine`, role: role.name, policy: rightsOfMachines() },
+      {
+        ...{ name: `${name}-machine`, role: role.name },
+        policy: pulumi
+          .output(group?.arn)
+          .apply((logGroup) => rightsOfMachines({ metrics: args.alarms !== undefined, logGroup })),
+      },
       parent,
     );
     this.profile = new InstanceProfile(
@@ -160,6 +179,23 @@ export class AwsRegion extends pulumi.ComponentResource {
     );
     this.topic = args.alarms && topicOf(name, args.alarms, { region, tags }, parent);
     this.registerOutputs({ bucket: this.bucket });
+  }
+
+  /** What a worker's sidecar tells CloudWatch; `null`: nothing. */
+  told({ worker, gpu }: { readonly worker: string; readonly gpu: boolean }): CloudWatchSetting | null {
+    if (this.topic === undefined && this.logGroup === undefined) return null;
+    const dimensions = this.topic === undefined ? null : dimensionsOf(this.tags["lightchain:stack"] ?? "", worker);
+    return { region: this.region, dimensions, gpu, logGroup: this.logGroup ?? null };
+  }
+
+  /** Watches a worker that has a machine here, where somebody is to be told. @param opts.dependsOn what has its sidecar run */
+  watch(about: WatchedWorker, host: HostResource, opts: pulumi.CustomResourceOptions): void {
+    const { region, topic, tags } = this;
+    if (topic === undefined) return;
+    const instance = host.reference.apply((way) =>
+      way.kind === "ssm" && typeof way.instance === "string" ? way.instance : "",
+    );
+    watchWorker({ ...about, region, instance, topic, tags }, opts);
   }
 
   /** Makes a machine here, for a worker. */

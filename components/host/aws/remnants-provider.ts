@@ -12,6 +12,8 @@ const inputs = z.object({
   tags: z.record(z.string(), z.string()),
   /** The network whose parts are meant; none: everything that is shared. */
   vpc: z.string().optional(),
+  /** What is told of the region, and so may be left of it too. */
+  tells: z.object({ logs: z.boolean(), budget: z.boolean() }).default({ logs: false, budget: false }),
 });
 
 /** Made before everything that a region's machines share, and deleted after it: what is there then is a killed run's. */
@@ -22,9 +24,9 @@ export const remnants = implement({
   overlaps: true, // what is meant goes with the former one, which another one is not to hold up
   create: async ({ region, name, vpc }) => ({ id: [region, name, vpc ?? []].flat().join(":"), computed: {} }),
   update: async () => ({}),
-  delete: async ({ region, name, tags, vpc }) => {
+  delete: async ({ region, name, tags, vpc, tells }) => {
     const owner = { region, name, stack: tags[stackTag] ?? "", vpc };
-    const { swept, left } = await (vpc === undefined ? sweepShared(owner) : sweepNetwork(owner, []));
+    const { swept, left } = await (vpc === undefined ? sweepShared(owner, tells) : sweepNetwork(owner, []));
     if (swept.length > 0)
       tell([`taken away, as an interrupted run had made it and not written down: ${swept.join(", ")}`]);
     // It costs nothing, and must not keep a stack from going.

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { lateProvider } from "../../late-provider.js";
+import type { Tells } from "./sweep/shared-sweep.js";
 
 /** Arguments of {@link Remnants}. */
 export interface RemnantsArgs {
@@ -10,6 +11,8 @@ export interface RemnantsArgs {
   readonly tags: pulumi.Input<Readonly<Record<string, string>>>;
   /** A network that was made for the region, of which alone what is in it is meant. Left out: everything that is shared. */
   readonly vpc?: pulumi.Input<string>;
+  /** What is told of the region, and so may be left of it too. Default: nothing. */
+  readonly tells?: Tells;
 }
 
 /**

@@ -2,6 +2,7 @@ import type { ArgumentsType } from "../sdk-shapes.js";
 
 /** The resources that the stand-in has, and where the SDK has the type of their arguments. One module each: the package's whole index takes twice as long to check. */
 export const awsArguments = {
+  "aws:budgets/budget:Budget": ["@pulumi/aws/budgets/budget.js", "BudgetArgs"],
   "aws:cloudwatch/logGroup:LogGroup": ["@pulumi/aws/cloudwatch/logGroup.js", "LogGroupArgs"],
   "aws:cloudwatch/metricAlarm:MetricAlarm": ["@pulumi/aws/cloudwatch/metricAlarm.js", "MetricAlarmArgs"],
   "aws:ebs/volume:Volume": ["@pulumi/aws/ebs/volume.js", "VolumeArgs"],

@@ -143,6 +143,14 @@ function nameFor({ property, longest, change = (name) => name }: AutoName, { nam
   return whole;
 }
 
+let counted = 0;
+/** The name that was given, or one that nothing has (Terraform's `PrefixedUniqueId`): the time to the tenth of a millisecond, and a counter. */
+export function uniqueName({ name, namePrefix = "terraform-" }: Properties): string {
+  if (typeof name === "string") return name;
+  const time = new Date().toISOString().replace(/\D/g, "").padEnd(18, "0");
+  return `${String(namePrefix)}${time}${(++counted).toString(16).padStart(8, "0")}`;
+}
+
 /** The same text for the same value, however its keys are ordered. */
 export function keyOf(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(keyOf).join()}]`;

@@ -70,6 +70,13 @@ export const snsIn = (place: string) =>
     return tellAsRealOne("SNS", new SNS({ region: place }));
   });
 
+/** Budgets have no regions either. */
+export const budgets = () =>
+  once("budgets", async () => {
+    const { Budgets } = await import("@aws-sdk/client-budgets");
+    return tellAsRealOne("Budgets", new Budgets({ region: defaultRegion() }));
+  });
+
 /** IAM has no regions; a client needs one all the same. */
 export const iam = () =>
   once("iam", async () => {

@@ -3,6 +3,7 @@ import type { ObjectShape } from "../engine/shape.js";
 import type { awsArguments } from "./arguments.js";
 import { bucketEncryption, bucketLifecycle, bucketPolicy, publicAccessBlock } from "./bucket-settings.js";
 import { bucket } from "./bucket.js";
+import { budget } from "./budgets.js";
 import { instanceProfile, role, rolePolicy } from "./iam.js";
 import { instance } from "./instance.js";
 import { kmsAlias, kmsKey } from "./kms.js";
@@ -15,6 +16,7 @@ import { internetGateway, subnet, vpc } from "./vpc.js";
 import { logGroup, metricAlarm } from "./watching.js";
 
 const made: Readonly<Record<keyof typeof awsArguments, (inputs: ObjectShape) => ResourceType>> = {
+  "aws:budgets/budget:Budget": budget,
   "aws:cloudwatch/logGroup:LogGroup": logGroup,
   "aws:cloudwatch/metricAlarm:MetricAlarm": metricAlarm,
   "aws:ebs/volume:Volume": volume,

@@ -2,7 +2,7 @@ import type { CloudWatch, ComparisonOperator, StandardUnit, Statistic } from "@a
 import type { CloudWatchLogs } from "@aws-sdk/client-cloudwatch-logs";
 import type { ObjectShape } from "../engine/shape.js";
 import type { Properties } from "../engine/values.js";
-import { awsType, named } from "./aws-type.js";
+import { awsType, named, uniqueName } from "./aws-type.js";
 import { cloudWatchIn, logsIn } from "./clients.js";
 import { doing, ifThere } from "./refusals.js";
 import { listed, retagging, tagsIn, unlisted } from "./tags.js";
@@ -84,13 +84,13 @@ const logsOf = ({ region }: Properties): Promise<CloudWatchLogs> => logsIn(Strin
 /** `aws:cloudwatch/logGroup:LogGroup` (`logs/group.go`). */
 export const logGroup = (inputs: ObjectShape) =>
   awsType(inputs, {
-    done: ["name", "kmsKeyId", "retentionInDays", "skipDestroy", "tags"],
-    computed: ["arn"],
+    done: ["name", "namePrefix", "kmsKeyId", "retentionInDays", "skipDestroy", "tags"],
+    computed: ["arn", "name"],
     replaces: ["logGroupClass", "name", "namePrefix"],
     seen: ["retentionInDays"],
     autoName: named,
     make: async (given) => {
-      const id = String(given["name"]);
+      const id = uniqueName(given);
       const asked = (await logsOf(given)).createLogGroup({
         logGroupName: id,
         kmsKeyId: given["kmsKeyId"] as string | undefined,
@@ -106,7 +106,7 @@ export const logGroup = (inputs: ObjectShape) =>
       if (found === undefined) return undefined;
       const arn = (found.arn ?? "").replace(/:\*$/, "");
       const { tags = {} } = await logs.listTagsForResource({ resourceArn: arn });
-      return { arn, retentionInDays: found.retentionInDays ?? 0, tags };
+      return { arn, name: id, retentionInDays: found.retentionInDays ?? 0, tags };
     },
     change: async (id, given, before) => {
       const logs = await logsOf(given);

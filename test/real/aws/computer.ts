@@ -17,6 +17,8 @@ export interface ComputerOptions {
   readonly userData: Uint8Array;
   /** Where it learns of itself. */
   readonly metadata: string;
+  /** Where its programs find AWS. */
+  readonly aws: string;
   /** Called when it goes off and was not told to from outside. */
   readonly onPowerOff: () => void;
 }
@@ -139,16 +141,19 @@ interface File {
 const devicesFile = "/etc/instance-devices";
 
 /** What an instance finds on its disk when it boots for the first time. */
-function filesOf({ instance, userData, metadata }: ComputerOptions): (File | { path: string; from: string })[] {
-  const endpoint = `AWS_EC2_METADATA_SERVICE_ENDPOINT=${metadata}`;
+function filesOf({ instance, userData, metadata, aws }: ComputerOptions): (File | { path: string; from: string })[] {
+  const endpoints = [`AWS_EC2_METADATA_SERVICE_ENDPOINT=${metadata}`, `AWS_ENDPOINT_URL=${aws}`];
   const seed = "/var/lib/cloud/seed/nocloud";
   return [
     { path: "/usr/local/sbin/instance-boot", from: "instance-boot.sh" },
     { path: "/usr/local/sbin/instance-devices", from: "instance-devices.sh" },
     { path: "/usr/local/sbin/amazon-ssm-agent", from: "instance-agent.sh" },
     { path: "/etc/systemd/system/amazon-ssm-agent.service", text: agentUnit },
-    { path: "/etc/systemd/system.conf.d/metadata.conf", text: `[Manager]\nDefaultEnvironment=${endpoint}\n` },
-    { path: "/etc/environment", text: `${endpoint}\n` },
+    {
+      path: "/etc/systemd/system.conf.d/metadata.conf",
+      text: `[Manager]\nDefaultEnvironment=${endpoints.join(" ")}\n`,
+    },
+    { path: "/etc/environment", text: `${endpoints.join("\n")}\n` },
     { path: "/etc/cloud/cloud.cfg.d/99-instance.cfg", text: cloudConfig },
     { path: `${seed}/meta-data`, text: `instance-id: ${instance}\n` },
     { path: `${seed}/user-data`, text: userData, mode: 0o600 },

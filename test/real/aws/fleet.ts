@@ -57,12 +57,19 @@ export interface Fleet {
  * @param options.spot whether the second member is on spot
  * @param options.alone whether there is the first one only
  * @param options.ownKey whether their store makes a KMS key of its own
+ * @param options.shared settings of every region
  */
 export async function openFleet({
   spot = false,
   alone = false,
   ownKey = false,
-}: { readonly spot?: boolean; readonly alone?: boolean; readonly ownKey?: boolean } = {}): Promise<Fleet> {
+  shared: always = {},
+}: {
+  readonly spot?: boolean;
+  readonly alone?: boolean;
+  readonly ownKey?: boolean;
+  readonly shared?: object;
+} = {}): Promise<Fleet> {
   const ends: (() => Promise<unknown>)[] = [];
   const end = async (): Promise<void> => {
     for (const one of ends.reverse()) await one().catch((error: unknown) => process.stderr.write(`${String(error)}\n`));
@@ -90,7 +97,7 @@ export async function openFleet({
     const store = openSecretsManagerStore(place, systemClock, { folder: join(home, "reader") });
     const said: string[] = [];
 
-    const regions: Fleet["regions"] = (more = {}, shared = {}) =>
+    const regions: Fleet["regions"] = (more = {}, shared = always) =>
       Object.fromEntries(
         members.map(({ name, region, model }, at) => {
           const pulled = models.find((known) => known.name === model)!;

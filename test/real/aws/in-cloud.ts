@@ -15,6 +15,7 @@ import { clientsOf, textsOf, type Clients } from "./clients.js";
 import type { EmulatedCloud } from "./cloud.js";
 import { images } from "./images.js";
 import { unpacked } from "./opened.js";
+import { linesIn } from "./told.js";
 
 /* Everything in an AWS that is not meant for secrets, as a place in which keys are looked for, and put to see that they are found. */
 
@@ -55,6 +56,12 @@ const regional: readonly Tell[] = [
     }));
     return Promise.all(asked);
   },
+  async (aws, region) =>
+    Object.entries(await linesIn(region, aws)).map(([group, lines]) => ({
+      where: `lines in ${group}`,
+      content: lines.join("\n"),
+    })),
+  async (aws, region) => [{ where: "metrics", content: await ask(aws, region, "monitoring", "ListMetrics") }],
   async (aws, region) => {
     const ssm = (action: string, body: object): Promise<unknown> =>
       aws.json("ssm", region, `AmazonSSM.${action}`, body);
@@ -147,7 +154,7 @@ async function tellOfBuckets(aws: Clients): Promise<readonly Told[]> {
 }
 
 /**
- * An emulated AWS: user data, commands and what they print, parameters, objects, and what is said of everything else in tags, descriptions and policies.
+ * An emulated AWS: user data, commands and what they print, parameters, objects, log lines, and what is said of everything else in tags, descriptions and policies.
  * @param agent an instance that takes commands, for what is planted
  */
 export const inCloud = (cloud: EmulatedCloud, agent?: { readonly region: string; readonly id: string }): Searched => ({
@@ -215,6 +222,11 @@ export const inCloud = (cloud: EmulatedCloud, agent?: { readonly region: string;
       EvaluationPeriods: "1",
     };
     await ask(aws, region, "monitoring", "PutMetricAlarm", { ...alarm, ...watched });
+    const logs = (action: string, body: object): Promise<unknown> =>
+      aws.json("logs", region, `Logs_20140328.${action}`, { logGroupName: name, ...body });
+    await logs("CreateLogGroup", {});
+    await logs("CreateLogStream", { logStreamName: name });
+    await logs("PutLogEvents", { logStreamName: name, logEvents: [{ timestamp: Date.now(), message: text }] });
     const tag = { "Tags.member.1.Key": "planted", "Tags.member.1.Value": text };
     const topic = textsOf(await ask(aws, region, "sns", "CreateTopic", { Name: name, ...tag }), "TopicArn")[0] ?? "";
     await aws.scheduler(region).send(
@@ -243,7 +255,15 @@ export const inCloud = (cloud: EmulatedCloud, agent?: { readonly region: string;
     return {
       in: [
         ...["said: user data", "said: command", "said: output", ...machines.map((one) => `user data of ${one}`)],
-        ...[`parameter /${name}`, "tags in EC2", "alarms", `:${name}`, `schedule ${name}`, `description of ${name}`],
+        ...[
+          `parameter /${name}`,
+          "tags in EC2",
+          "alarms",
+          `:${name}`,
+          `schedule ${name}`,
+          `description of ${name}`,
+          `lines in ${name}`,
+        ],
         ...[`policy of ${name}`, `tags of ${name}`, `policy ${name} of ${name}`, `tagging of ${name}`],
         ...[`object ${name}/plain`, `object ${name}/packed`],
       ],
@@ -252,6 +272,7 @@ export const inCloud = (cloud: EmulatedCloud, agent?: { readonly region: string;
         await ssm("DeleteParameter", { Name: `/${name}` });
         await ask(aws, region, "ec2", "DeleteTags", { "ResourceId.1": id, "Tag.1.Key": name });
         await ask(aws, region, "monitoring", "DeleteAlarms", { "AlarmNames.member.1": name });
+        await logs("DeleteLogGroup", {});
         await ask(aws, region, "sns", "DeleteTopic", { TopicArn: topic });
         await aws.scheduler(region).send(new DeleteScheduleCommand({ Name: name }));
         await sm("DeleteSecret", { ForceDeleteWithoutRecovery: true });

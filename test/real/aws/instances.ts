@@ -147,6 +147,7 @@ export function makeInstances({ aws, capacity, systemsManager, endpoint, said }:
       instance: instance.id,
       userData,
       metadata: instance.metadata.endpoint,
+      aws: endpoint(),
       onPowerOff: () => then(instance, () => wentOff(instance)),
     });
   }

@@ -50,7 +50,10 @@ export async function leftAnywhere(aws: Clients): Promise<string[]> {
   const buckets = await fetch(aws.endpoint, {
     headers: { authorization: "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260101/us-east-1/s3/aws4_request" },
   });
+  const AccountId = "123456789012"; // moto's
+  const budgets = await aws.json("budgets", "us-east-1", "AWSBudgetServiceGateway.DescribeBudgets", { AccountId });
   return linesOf("global", {
+    budget: (budgets as { Budgets: { BudgetName: string }[] }).Budgets.map((one) => one.BudgetName),
     role: textsOf(await iam("ListRoles"), "RoleName"),
     "instance profile": textsOf(await iam("ListInstanceProfiles"), "InstanceProfileName"),
     bucket: [...(await buckets.text()).matchAll(/<Bucket>.*?<Name>(.*?)<\/Name>/gs)].map(([, name]) => name),

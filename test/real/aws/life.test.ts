@@ -11,9 +11,12 @@ import { expectNoneOf, thisComputer } from "../hosts/searched.js";
 import { because } from "../machines/docker-engine.js";
 import { noCloud } from "./cloud.js";
 import { openFleet, type Fleet } from "./fleet.js";
+import { clientsOf } from "./clients.js";
 import { inCloud } from "./in-cloud.js";
+import { linesIn, sumOf } from "./told.js";
 
 const whyNot = noCloud();
+const isHeartbeat = (line: string): boolean => /alarm .*-heartbeat$/.test(line);
 
 /** What a destroy's line says that is kept, as the cloud lists what is left. */
 function keptIn(line: string): string[] {
@@ -29,7 +32,9 @@ describe.skipIf(whyNot !== undefined)(`workers in two regions of AWS${because(wh
   let stage: Stage;
   let workers: Readonly<Record<string, Address>>;
   beforeAll(async () => {
-    fleet = await openFleet({ spot: true, ownKey: true });
+    const somebody = { email: "me@example.org" };
+    const told = { alarms: somebody, logs: { days: 7 }, budget: { usd: 500, ...somebody } };
+    fleet = await openFleet({ spot: true, ownKey: true, shared: told });
     stage = await fleet.stage();
   }, 600_000);
   afterAll(() => fleet?.end());
@@ -82,6 +87,21 @@ describe.skipIf(whyNot !== undefined)(`workers in two regions of AWS${because(wh
     expect(asked.filter((line) => / kms |PutResourcePolicy/.test(line))).toEqual([]);
   });
 
+  test("CloudWatch has each worker's heartbeats, its job, and its sidecar's lines", async () => {
+    for (const { name, region } of fleet.members) {
+      // the first point knows of neither yet
+      await expect.poll(() => sumOf(region, name, "worker_jobs_total"), { timeout: 90_000 }).toBe(1);
+      for (const level of ["worker_up", "worker_ollama_up"])
+        expect(await sumOf(region, name, level)).toBeGreaterThan(0);
+      expect(await sumOf(region, name, "worker_gpu_used")).toBeUndefined(); // it was told to compute on the CPU
+    }
+    const aws = clientsOf(fleet.cloud.endpoint);
+    const lines = await Promise.all(fleet.members.map(({ region }) => linesIn(region, aws)));
+    aws.close();
+    for (const address of Object.values(workers)) expect(JSON.stringify(lines)).toContain(address);
+    expect((await fleet.cloud.left()).filter(isHeartbeat)).toHaveLength(2);
+  }, 300_000);
+
   test("a changed setting reaches them on the machines that they have, and not while no command is taken", async () => {
     const before = await fleet.instanceOf(stage, "anna");
     const louder = { tuning: { logLevel: "debug" } };
@@ -110,6 +130,7 @@ describe.skipIf(whyNot !== undefined)(`workers in two regions of AWS${because(wh
       .toMatchObject({ stdout: expect.stringContaining("the machine will stop") as string });
     fleet.cloud.interrupt(instance);
     await fleet.cloud.becomes(instance, "stopped");
+    expect(await sumOf(spotMember().region, name, "worker_alarms_interruption")).toBe(1);
     await fleet.cloud.giveBack(instance);
     await fleet.cloud.becomes(instance, "running");
     expect(await nonces()).toEqual(sent);
@@ -140,9 +161,10 @@ describe.skipIf(whyNot !== undefined)(`workers in two regions of AWS${because(wh
   }, 900_000);
 
   test("a destroy that would have to wait puts the machines to rest, and schedules bring them back to leave by themselves", async () => {
-    const hasty = await fleet.stage({ exitMaxWaitMs: 5_000 });
+    const hasty = await fleet.stage({ exitMaxWaitMs: 30_000 });
     await hasty.engine.run("up");
     await expect(hasty.engine.run("destroy")).rejects.toThrow(/LF1510: .*its machine was stopped/);
+    expect((await fleet.cloud.left()).filter(isHeartbeat)).toEqual([]); // nobody is told that a machine at rest is silent
     for (const { name } of fleet.members) await fleet.cloud.becomes(await fleet.instanceOf(hasty, name), "stopped");
     await expect(hasty.engine.run("destroy")).rejects.toThrow(/LF1511: .*stopped until/);
     expect(fleet.cloud.instances().filter(({ state }) => state !== "stopped" && state !== "terminated")).toEqual([]);

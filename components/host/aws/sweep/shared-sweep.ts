@@ -4,6 +4,7 @@ import { firewalls, reservations } from "./ec2.js";
 import { profiles, roles } from "./iam.js";
 import type { KindOf, Owner } from "./kind.js";
 import { associations, gateways, looseGateways, networks, routeTables, subnets } from "./network.js";
+import { budgets, logGroups } from "./told.js";
 import { topics } from "./topic.js";
 
 /*
@@ -18,6 +19,12 @@ export interface Swept {
   readonly left: readonly string[];
 }
 
+/** What a region tells beside what its machines need: whoever has none of it may lack the rights to look for it. */
+export interface Tells {
+  readonly logs: boolean;
+  readonly budget: boolean;
+}
+
 /** In this order: what uses another thing goes before it. */
 const shared: readonly KindOf[] = [
   ...[reservations, profiles, roles, firewalls, buckets, topics],
@@ -30,7 +37,8 @@ const parts: readonly KindOf[] = [firewalls, associations, subnets, routeTables,
 const stays = /DeleteConflict|DependencyViolation|BucketNotEmpty|NotFound|NoSuch/;
 
 /** Takes away what nobody knows of any more, and nobody uses. */
-export const sweepShared = (owner: Owner): Promise<Swept> => sweep(owner, shared, []);
+export const sweepShared = (owner: Owner, { logs, budget }: Tells = { logs: false, budget: false }): Promise<Swept> =>
+  sweep(owner, [...shared, ...(logs ? [logGroups] : []), ...(budget ? [budgets] : [])], []);
 
 /** Takes away what is in a network, and the stack does not know of. @param known the ids of everything that it does know of */
 export const sweepNetwork = (owner: Owner, known: readonly string[]): Promise<Swept> => sweep(owner, parts, known);

@@ -40,6 +40,19 @@ const documentedWildcards: Readonly<Record<string, { readonly why: string; withi
       listOf(Resource).every((resource) => /^arn:aws:ec2:[a-z0-9-]+:\*:instance\/\*$/.test(resource)) &&
       typeof Condition?.["StringEquals"]?.["aws:ResourceTag/lightchain:stack"] === "string",
   },
+  TellMetrics: {
+    why: "AWS knows no resource of a metric's: it is bound to our name space",
+    within: ({ Action, Resource, Condition }) =>
+      Action === "cloudwatch:PutMetricData" &&
+      Resource === "*" &&
+      Condition?.["StringEquals"]?.["cloudwatch:namespace"] === "Lightchain",
+  },
+  TellLogLines: {
+    why: "a group's streams are named later: it is bound to that one group",
+    within: ({ Action, Resource }) =>
+      listOf(Action).every((action) => /^logs:(CreateLogStream|PutLogEvents)$/.test(action)) &&
+      listOf(Resource).every((resource) => /^arn:aws:logs:[^*]*[^*:]:\*$/.test(resource)),
+  },
 };
 
 /** What the SDK says of each type that we make. */
@@ -78,8 +91,6 @@ export function violations(plan: readonly Planned[]): string[] {
     rule(!/[0-9a-f]{40}|AKIA|https?:/i.test(String(one.inputs["userData"])), one, "its user data says too much");
   }
   for (const one of of("aws:ebs/volume:Volume")) rule(one.inputs["encrypted"] === true, one, "is not encrypted");
-  for (const one of of("aws:sns/topic:Topic"))
-    rule(typeof one.inputs["kmsMasterKeyId"] === "string", one, "is not encrypted");
   for (const one of of("aws:kms/key:Key")) rule(one.inputs["enableKeyRotation"] === true, one, "is never rotated");
 
   const guards = [
@@ -123,6 +134,8 @@ export function violations(plan: readonly Planned[]): string[] {
     if (canBeTagged(one.type) && tags !== notKnownYet)
       rule(at(tags, "lightchain:stack") !== undefined, one, "is not tagged");
   }
+  for (const one of of("aws:sns/topic:Topic"))
+    rule(one.inputs["kmsMasterKeyId"] !== "alias/aws/sns", one, "its key lets no alarm publish");
   return broken;
 }
 
@@ -186,7 +199,12 @@ export const breaches: readonly (readonly [
   ["a root disk in the clear", /:Instance$/, (one) => (one["rootBlockDevice"] = {}), /root disk/],
   ["user data with a key", /:Instance$/, (one) => (one["userData"] = `#!/bin/sh\n${"5e".repeat(32)}`), /says too much/],
   ["user data of another program", /:Instance$/, (one) => (one["userData"] = "#cloud-config"), /another's/],
-  ["a topic in the clear", /:Topic$/, (one) => delete one["kmsMasterKeyId"], /Topic\): is not encrypted/],
+  [
+    "a topic with AWS's own key",
+    /:Topic$/,
+    (one) => (one["kmsMasterKeyId"] = "alias/aws/sns"),
+    /lets no alarm publish/,
+  ],
   ["a public bucket", /PublicAccess/, (one) => (one["blockPublicPolicy"] = false), /blockPublicPolicy is off/],
   ["a bucket with an acl", /:Bucket$/, (one) => (one["acl"] = "public-read"), /lets others in/],
   ["a bucket that encrypts nothing", /ServerSide/, (one) => (one["rules"] = []), /encrypts nothing/],
@@ -208,6 +226,19 @@ export const breaches: readonly (readonly [
     /:RolePolicy$/,
     (one) => (one["policy"] = String(one["policy"]).replace(/"Condition":\{.*?\}\}/, '"Condition":{}')),
     /allows \* \(BringMachinesBack\)/,
+  ],
+  [
+    "a role that may tell any name space",
+    /:RolePolicy$/,
+    (one) => (one["policy"] = allowing({ Sid: "TellMetrics", Action: "cloudwatch:PutMetricData", Resource: "*" })),
+    /allows \* \(TellMetrics\)/,
+  ],
+  [
+    "a role that may write to every log",
+    /:RolePolicy$/,
+    (one) =>
+      (one["policy"] = allowing({ Sid: "TellLogLines", Action: "logs:PutLogEvents", Resource: "arn:aws:logs:*:*:*" })),
+    /allows \* \(TellLogLines\)/,
   ],
   ["all but one action", /:RolePolicy$/, (one) => (one["policy"] = allowing({ NotAction: "s3:a" })), /all but/],
   [

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { Budgets } from "@aws-sdk/client-budgets";
 import { CloudWatch } from "@aws-sdk/client-cloudwatch";
 import { CloudWatchLogs } from "@aws-sdk/client-cloudwatch-logs";
 import { EC2 } from "@aws-sdk/client-ec2";
@@ -47,6 +48,8 @@ export async function openGround(): Promise<Ground> {
     s3: () => new S3(at("us-east-1")),
     everything: async () => {
       const regional = await Promise.all(Object.keys(places).map((region) => inRegion(at(region))));
+      const AccountId = "123456789012"; // moto's
+      const { Budgets: made = [] } = await new Budgets(at("us-east-1")).describeBudgets({ AccountId });
       const [buckets, roles, profiles] = await Promise.all([
         new S3(at("us-east-1")).listBuckets({}),
         new IAM(at("us-east-1")).listRoles({}),
@@ -54,6 +57,7 @@ export async function openGround(): Promise<Ground> {
       ]);
       return [
         ...regional.flat(),
+        ...made.map(({ BudgetName }) => `budget ${BudgetName ?? ""}`),
         ...(buckets.Buckets ?? []).map(({ Name }) => `bucket ${Name ?? ""}`),
         ...(roles.Roles ?? []).map(({ RoleName }) => `role ${RoleName ?? ""}`),
         ...(profiles.InstanceProfiles ?? []).map(({ InstanceProfileName }) => `profile ${InstanceProfileName ?? ""}`),

@@ -29,7 +29,7 @@ describe.skipIf(whyNot !== undefined)(`every type of the aws stand-in, in two re
   test("is previewed without a call that changes anything", async () => {
     const { code, steps } = await ground.stack.preview(everyType(ground.image));
     expect(code).toBe(0);
-    expect(steps).toHaveLength(43);
+    expect(steps).toHaveLength(46);
     expect(ground.recorder.changes()).toEqual([]);
     expect(await ground.everything()).toEqual([]);
   });
@@ -57,7 +57,7 @@ describe.skipIf(whyNot !== undefined)(`every type of the aws stand-in, in two re
     expect(new Set((await ground.everything()).map((line) => line.replace(/ \S+$/, "")))).toEqual(
       new Set([
         ...["vpc", "subnet", "group", "gateway", "volume", "instance", "key", "alias", "topic", "subscription"],
-        ...["log group", "alarm", "bucket", "role", "profile"],
+        ...["budget", "log group", "alarm", "bucket", "role", "profile"],
       ]),
     );
   });
@@ -67,7 +67,7 @@ describe.skipIf(whyNot !== undefined)(`every type of the aws stand-in, in two re
     expect((await ground.stack.done(everyType(ground.image))).steps).toEqual([]);
     expect(await ground.stack.refresh()).toMatchObject({
       code: 0,
-      said: expect.stringContaining("44 unchanged") as string,
+      said: expect.stringContaining("47 unchanged") as string,
     });
     expect((await ground.stack.done(everyType(ground.image))).steps).toEqual([]);
     expect(ground.recorder.changes()).toEqual([]);

@@ -20,6 +20,9 @@ export const everyType = (image: string, options: Options = {}): string => {
   return `
 const policy = (statement) => JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", ...statement }] });
 const tags = { colour: "${colour}" };
+new aws.budgets.Budget("budget", { namePrefix: "of-", budgetType: "COST", limitAmount: "10", limitUnit: "USD", timeUnit: "MONTHLY", tags: { colour: "red" },
+  costFilters: [{ name: "Region", values: ["${places["us-east-1"]}"] }],
+  notifications: [{ notificationType: "ACTUAL", comparisonOperator: "GREATER_THAN", threshold: 80, thresholdType: "PERCENTAGE", subscriberEmailAddresses: ["someone@example.com"] }] });
 const role = new aws.iam.Role("role", {
   assumeRolePolicy: policy({ Action: "sts:AssumeRole", Principal: { Service: "ec2.amazonaws.com" } }), tags,
 });
@@ -55,6 +58,7 @@ function place(prefix, zone, region) {
   const topic = new aws.sns.Topic(name("topic"), { tags, ...where });
   new aws.sns.TopicSubscription(name("subscription"), { topic: topic.arn, protocol: "email", endpoint: "someone@example.com", ...where });
   new aws.cloudwatch.LogGroup(name("log"), { retentionInDays: ${retentionDays}, tags, ...where });
+  new aws.cloudwatch.LogGroup(name("prefixed"), { namePrefix: "/of/" + prefix + "-", ...where });
   new aws.cloudwatch.MetricAlarm(name("alarm"), {
     comparisonOperator: "GreaterThanThreshold", evaluationPeriods: 1, metricName: "StatusCheckFailed", namespace: "AWS/EC2", period: 60,
     statistic: "Maximum", threshold: 0, dimensions: { InstanceId: instance.id }, alarmActions: [topic.arn], tags, ...where,
