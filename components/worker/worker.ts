@@ -55,9 +55,9 @@ export class LightchainWorker extends pulumi.ComponentResource {
     const reference = referTo(worker, keys, host);
     const models = worker.models.map((model) => createModel(this, worker, host, model));
     const service = createService(this, worker, reference, host, models);
-    watch(this, worker, host, service);
     const funding = createFunding(this, worker, reference, service);
     const registration = createRegistration(this, worker, reference, [funding, service, ...models]);
+    watch(this, worker, host, registration);
 
     this.address = keys.address;
     this.standing = registration.standing;
@@ -152,12 +152,12 @@ function createService(
   );
 }
 
-/** Once its sidecar runs: whoever is told otherwise would be told of a worker that is only being made. */
-function watch(parent: LightchainWorker, worker: ResolvedWorker, host: HostResource, service: Service): void {
+/** From when it is live, so that nobody is told of one that is only being made, until it begins to leave: after that its machine may rest. */
+function watch(parent: LightchainWorker, worker: ResolvedWorker, host: HostResource, registration: Registration): void {
   if (!("aws" in worker.host)) return;
   const { aws, gpu, in: region } = worker.host;
   const about = { worker: worker.name, gpu: gpu !== "none", spot: aws.spot, leaving: worker.leaving };
-  region.watch(about, host, { parent, dependsOn: [service] });
+  region.watch(about, host, { parent, dependsOn: [registration] });
 }
 
 function createFunding(

@@ -164,7 +164,7 @@ export const dimensionsOf = (stack: string, worker: string): Record<string, stri
 });
 
 /**
- * Watches a worker by what its sidecar tells CloudWatch. Made once that runs, so that nobody is told of a machine that is only being made.
+ * Watches a worker by what its sidecar tells CloudWatch. Made once the worker is live, so that nobody is told of a machine that is only being made.
  *
  * **Cost**: USD 0.10 an alarm and month: six, one more with a GPU, one more on spot.
  */

@@ -188,7 +188,7 @@ export class AwsRegion extends pulumi.ComponentResource {
     return { region: this.region, dimensions, gpu, logGroup: this.logGroup ?? null };
   }
 
-  /** Watches a worker that has a machine here, where somebody is to be told. @param opts.dependsOn what has its sidecar run */
+  /** Watches a worker that has a machine here, where somebody is to be told. @param opts.dependsOn what takes it on to the network, and off it */
   watch(about: WatchedWorker, host: HostResource, opts: pulumi.CustomResourceOptions): void {
     const { region, topic, tags } = this;
     if (topic === undefined) return;
