@@ -54,8 +54,10 @@ export function clientsOf(endpoint: string): Clients {
         "application/x-www-form-urlencoded",
         new URLSearchParams({ Version: version, ...params }).toString(),
       ),
-    json: async (service, region, target, body) =>
-      JSON.parse(await post(service, region, "application/x-amz-json-1.1", JSON.stringify(body), target)) as unknown,
+    json: async (service, region, target, body) => {
+      const answer = await post(service, region, "application/x-amz-json-1.1", JSON.stringify(body), target);
+      return (answer === "" ? {} : JSON.parse(answer)) as unknown; // some have nothing to say
+    },
     close: () => {
       for (const client of made.values()) client.destroy();
     },

@@ -68,7 +68,11 @@ test("throttling is waited out, and told when it goes on", async () => {
 
 test("a secret with too many versions of one day is told as such, and stays as it is", async () => {
   const worker = newWorker();
-  const current = { VersionId: "a".repeat(32), SecretString: encodeVersioned({ version: 1, record: worker }) };
+  const current = {
+    ARN: "arn:aws:secretsmanager:ap-south-1:123456789012:secret:home-AbCdEf",
+    VersionId: "a".repeat(32),
+    SecretString: encodeVersioned({ version: 1, record: worker }),
+  };
   answer = (count) =>
     count === 1
       ? { status: 200, body: current }
