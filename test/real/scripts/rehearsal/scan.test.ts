@@ -73,7 +73,8 @@ test("what is left out is not gone into, and what is named of it nonetheless is"
 
 const textual = spellings.filter(([name]) => name !== "raw");
 test.each(textual)("a key in a process's arguments is found as %s", async (_, spell) => {
-  const child = startProcess(process.execPath, ["-e", "setInterval(() => {}, 1000)", spell(key).toString()], {
+  // After a "--": a key may begin with a dash.
+  const child = startProcess(process.execPath, ["-e", "setInterval(() => {}, 1000)", "--", spell(key).toString()], {
     env: {},
   });
   try {
