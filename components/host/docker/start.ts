@@ -42,7 +42,7 @@ export async function inContainer(
   let how = "it ends as soon as it is started";
   for (const end = systemClock.now() + startMs; ; await systemClock.sleep(200)) {
     const ended = await run();
-    if (ended.stdout !== "" && !isRuntimes(ended)) return ended;
+    if (ended.stdout !== "" && !isEngines(ended.stdout)) return ended;
     const there = await inspectContainer(engine, container);
     if (there !== undefined && !runs(there)) how = describe(there);
     await startIfStopped(engine, container, mayStart);
@@ -64,9 +64,10 @@ const describe = ({ State }: InspectedContainer): string =>
     ? `it ends again and again, last with exit code ${State.ExitCode}`
     : `it was stopped, or ended with exit code ${State.ExitCode}`;
 
-/** The engine's own word, or a process that went down with its container: killed, or before it had said anything to anybody. */
-const isRefusal = (ended: ProcessResult): boolean =>
-  ended.code === 137 || ended.stderr.trim() === "" || /^Error/m.test(ended.stderr) || isRuntimes(ended);
+/** The engine's own word, or a process that went down with its container: killed, or before it had said anything to anybody. Pure. */
+export const isRefusal = ({ code, stdout, stderr }: Pick<ProcessResult, "code" | "stdout" | "stderr">): boolean =>
+  code === 137 || stderr.trim() === "" || isEngines(stderr) || isEngines(stdout);
 
-/** What runs containers for the engine says on standard output, as the program would, that there is none to run it in. */
-const isRuntimes = ({ stdout }: ProcessResult): boolean => stdout.startsWith("OCI runtime ");
+/** How the engine, its client and what runs containers for it say that there is none to run it in: on either output. */
+const isEngines = (text: string): boolean =>
+  /^(Error|OCI runtime |cannot exec in a stopped |unable to upgrade to tcp)/m.test(text);
