@@ -18,7 +18,7 @@ import { patienceWith } from "./reconcile-patience.js";
 import { openRoot, removeRoot } from "./root.js";
 import { ensureModel, removeModel } from "./sections/model.js";
 import { FormerOllamaBack, OllamaSilent } from "./sections/ollama-errors.js";
-import { ollamaUnitName, ollamaUrl } from "./sections/ollama-unit.js";
+import { modelsOf, ollamaUnitName, ollamaUrl } from "./sections/ollama-unit.js";
 import { ensureRuntime } from "./sections/runtime.js";
 import { ensureService, removeService, sidecarUnitName } from "./sections/service.js";
 import { lookForStrangers } from "./sections/strangers.js";
@@ -177,7 +177,8 @@ async function applyModel(request: ReconcileRequest, after: HostDocument, machin
   if (Object.keys(after.runtime).length === 0) throw new NoRuntime(request.desired.name);
   const runtime = await applyRuntime(after, machine); // it may have died since
   const { gpu = "none" } = Object.values(after.runtime)[0] ?? {};
-  const { report, changes } = await ensureModel(request.desired, urlOf(after), machine.layout.modelsLock, gpu);
+  const ollama = { url: urlOf(after), models: modelsOf(machine.layout) };
+  const { report, changes } = await ensureModel(request.desired, ollama, machine.layout.modelsLock, gpu);
   return { ...nothing, changes: [...runtime.changes, ...changes], model: report };
 }
 

@@ -1,4 +1,5 @@
 import type { Ollama } from "ollama";
+import { forgetBrokenDownloads, isBrokenDownload } from "./broken-download.js";
 import { asideName, isSameModel } from "./model-names.js";
 
 /** A model as Ollama holds it. */
@@ -22,20 +23,27 @@ export const findModel = async (ollama: Ollama, name: string): Promise<HeldModel
  *
  * Ollama's own pull replaces at once whatever stood under the source's name, which may be a model that serves jobs. So that one is kept aside
  * until the new one is accepted, and {@link undoInterrupted} brings it back when this process does not get that far.
+ * @param pull.models the folder of Ollama's models, where it is one of ours
  * @returns what came
  */
 export async function pullAccepted(
   ollama: Ollama,
-  pull: { source: string; name: string; insecure: boolean },
+  pull: { source: string; name: string; insecure: boolean; models: string },
   accept: (digest: string) => boolean,
 ): Promise<HeldModel> {
-  const { source, name, insecure } = pull;
+  const { source, name, insecure, models } = pull;
   const aside = asideName(source, "before");
   if (await findModel(ollama, source)) await ollama.copy({ source, destination: aside });
   let accepted = false;
   try {
-    // Streamed: without a stream the answer's first byte comes after the whole download, long after fetch has given up.
-    await toItsEnd(await ollama.pull({ model: source, insecure, stream: true }));
+    const pulled = async (): Promise<void> => {
+      // Streamed: without a stream the answer's first byte comes after the whole download, long after fetch has given up.
+      await toItsEnd(await ollama.pull({ model: source, insecure, stream: true }));
+    };
+    await pulled().catch(async (error: unknown) => {
+      if (!isBrokenDownload(error) || !(await forgetBrokenDownloads(models))) throw error;
+      await pulled();
+    });
     const came = await findModel(ollama, source);
     if (came === undefined) throw new Error(`Ollama pulled ${source} and does not list it`);
     accepted = accept(came.digest);

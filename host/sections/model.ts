@@ -4,6 +4,7 @@ import { FleetError } from "../../schema/errors.js";
 import type { Gpu, ModelReport, ModelSection } from "../../schema/host.js";
 import { toJson } from "../../schema/json.js";
 import { readIfPresent, writeAtomically } from "../../system/files.js";
+import { isBrokenDownload } from "./broken-download.js";
 import { isSameModel } from "./model-names.js";
 import { digestsAtSource } from "./registry.js";
 import {
@@ -41,7 +42,9 @@ export class ModelFailed extends FleetError {
       "LF1308",
       `Model ${model} could not be ${doing}: ${cause instanceof Error ? cause.message : String(cause)}.`,
       {
-        fix: "check the model's source and the free disk and memory of the host, then run pulumi up again.",
+        fix: isBrokenDownload(cause)
+          ? "restart its Ollama, which then forgets what a full disk left of a download, and run pulumi up again."
+          : "check the model's source and the free disk and memory of the host, then run pulumi up again.",
         cause,
       },
     );
@@ -71,7 +74,7 @@ const lockSchema = z.record(z.string(), z.string());
 /** Pulls, aliases, checks, loads and tries a model. What already holds is not done again. @throws InsecureRegistry, ModelMoved, ModelFailed, NotOnGpu */
 export async function ensureModel(
   section: ModelSection,
-  url: string,
+  { url, models }: { readonly url: string; readonly models: string },
   lockFile: string,
   gpu: Gpu,
 ): Promise<{ report: ModelReport; changes: string[] }> {
@@ -87,7 +90,7 @@ export async function ensureModel(
         ? null
         : { digest: locked, by: lockFile };
 
-  const { there, changes } = await attempt(section.name, "set up", () => bringIn(ollama, section, held));
+  const { there, changes } = await attempt(section.name, "set up", () => bringIn(ollama, { ...section, models }, held));
   if (locked !== there.digest) {
     await writeAtomically(lockFile, toJson({ ...lock, [lockKey(section)]: there.digest }), "private");
     changes.push(`locked model ${section.name} to ${there.digest.slice(0, 12)}`);
@@ -103,7 +106,7 @@ export async function ensureModel(
 /** Sees to it that the name stands for the model it is held to, at the least cost: it does, another name does, or it is pulled. */
 async function bringIn(
   ollama: Ollama,
-  { name, source, insecure }: ModelSection,
+  { name, source, insecure, models }: ModelSection & { readonly models: string },
   held: { digest: string; by: string } | null,
 ): Promise<{ there: HeldModel; changes: string[] }> {
   const fits = (digest: string): boolean => held === null || digest === held.digest;
@@ -115,7 +118,7 @@ async function bringIn(
     await alias(ollama, twin.name, name);
     return { there: twin, changes: [`gave model ${twin.name} the name ${name}`] };
   }
-  const came = await pullAccepted(ollama, { source, name, insecure }, fits);
+  const came = await pullAccepted(ollama, { source, name, insecure, models }, fits);
   if (held && !fits(came.digest)) throw new ModelMoved(name, held, came.digest);
   return { there: came, changes: [`pulled model ${name}`] };
 }

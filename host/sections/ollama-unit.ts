@@ -32,6 +32,9 @@ export interface ConfinedOllama {
   readonly memoryMaxBytes: number;
 }
 
+/** The folder of an Ollama's models. Pure. */
+export const modelsOf = (layout: Layout): string => join(layout.ollama, "models");
+
 /** Ollama as a unit: on loopback, models and home in the host's folder, no prompt in any log, nothing sent to any cloud. Pure. */
 export function ollamaUnit(section: OwnRuntime, layout: Layout, version: string, confined?: ConfinedOllama): Unit {
   const { ollama } = section;
@@ -43,7 +46,7 @@ export function ollamaUnit(section: OwnRuntime, layout: Layout, version: string,
       PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       HOME: join(layout.ollama, "home"),
       OLLAMA_HOST: `127.0.0.1:${section.port}`,
-      OLLAMA_MODELS: join(layout.ollama, "models"),
+      OLLAMA_MODELS: modelsOf(layout),
       OLLAMA_KEEP_ALIVE: "-1",
       OLLAMA_NO_CLOUD: "1",
       OLLAMA_NOHISTORY: "1",

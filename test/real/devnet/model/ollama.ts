@@ -29,5 +29,5 @@ export async function startOllama(program: string) {
     await stop();
     throw error;
   }
-  return { url, client, stop };
+  return { url, client, models: join(folder, "models"), stop };
 }
