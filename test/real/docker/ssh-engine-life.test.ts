@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { changed } from "../../../scripts/rehearsal/engine.js";
 import { outputsSchema, type Stage } from "../../../scripts/rehearsal/stage.js";
 import type { Address } from "../../../schema/units.js";
@@ -33,6 +33,12 @@ describe.skipIf(whyNot !== undefined)(
     }, 300_000);
     const made = async (): Promise<string[]> =>
       (await everythingOf(ground.prefix)).filter((one) => !one.includes(`${ground.prefix}-test-`));
+
+    // What the engine said is the only word of what went wrong on a machine that is gone by then.
+    beforeEach(({ onTestFailed }) => {
+      const from = ground.said.length;
+      onTestFailed(() => void process.stderr.write(`${ground.said.slice(from).slice(-120).join("\n")}\n`));
+    });
 
     test("begins with nothing as long as the machine's key is not known", async () => {
       await ssh.knows("another");
