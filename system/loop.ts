@@ -40,3 +40,22 @@ export function startLoop(options: {
     },
   };
 }
+
+/** Ends a loop with one round more, in so many milliseconds at most. Never rejects. */
+export async function stopWithLast(
+  loop: Loop,
+  {
+    round,
+    withinMs,
+    clock,
+    onError,
+  }: {
+    readonly round: () => Promise<void>;
+    readonly withinMs: number;
+    readonly clock: Clock;
+    readonly onError: (error: unknown) => void;
+  },
+): Promise<void> {
+  const last = loop.stop().then(round).catch(onError);
+  await Promise.race([last, clock.sleep(withinMs)]);
+}

@@ -2,7 +2,7 @@ import type { Registry } from "prom-client";
 import type { Settings } from "../../schema/settings.js";
 import type { Clock } from "../../system/clock.js";
 import type { Branching, Logger } from "../../system/log.js";
-import { startLoop } from "../../system/loop.js";
+import { startLoop, stopWithLast } from "../../system/loop.js";
 import type { Point } from "../metrics/published.js";
 import { startPublisher } from "../metrics/publisher.js";
 import { seldom } from "../metrics/seldom.js";
@@ -137,13 +137,7 @@ function startShipper(
   };
   const loop = startLoop({ round, pauseMs: everyMs, clock, onError: failed });
   return {
-    stop: async (withinMs: number): Promise<void> => {
-      const last = loop
-        .stop()
-        .then(round)
-        .catch((error: unknown) => failed(error));
-      await Promise.race([last, clock.sleep(withinMs)]);
-    },
+    stop: (withinMs: number): Promise<void> => stopWithLast(loop, { round, withinMs, clock, onError: failed }),
   };
 }
 

@@ -31,15 +31,16 @@ export interface LogLines {
 
 /** None yet. @param kept most that is kept (bytes) */
 export function createLogLines(kept: number = keptBytes): LogLines {
-  let waiting: LogLine[] = [];
+  const waiting: LogLine[] = [];
   let bytes = 0;
   let lost = 0;
   const make = (more: readonly LogLine[], at: "front" | "end"): void => {
-    waiting = at === "end" ? [...waiting, ...more] : [...more, ...waiting];
+    if (at === "end") waiting.push(...more);
+    else waiting.unshift(...more);
     for (const line of more) bytes += sizeOf(line);
     let surplus = 0;
     for (; bytes > kept && surplus < waiting.length; surplus += 1) bytes -= sizeOf(waiting[surplus]);
-    if (surplus > 0) waiting = waiting.slice(surplus);
+    waiting.splice(0, surplus);
     lost += surplus;
   };
   return {
@@ -58,7 +59,7 @@ export function createLogLines(kept: number = keptBytes): LogLines {
         taken.push(line);
         bytes -= sizeOf(line);
       }
-      waiting = waiting.slice(taken.length);
+      waiting.splice(0, taken.length);
       return taken.sort((one, other) => one.timestamp - other.timestamp);
     },
     putBack: (lines) => make(lines, "front"),

@@ -1,6 +1,6 @@
 import type { Registry } from "prom-client";
 import type { Clock } from "../../system/clock.js";
-import { startLoop } from "../../system/loop.js";
+import { startLoop, stopWithLast } from "../../system/loop.js";
 import { pointsOf, type Point, type Totals } from "./published.js";
 
 /** Between two points (ms). */
@@ -32,13 +32,5 @@ export function startPublisher(given: {
     sent = totals;
   };
   const loop = startLoop({ round, pauseMs: pointMs, clock, onError: failed });
-  return {
-    stop: async (withinMs) => {
-      const last = loop
-        .stop()
-        .then(round)
-        .catch((error: unknown) => failed(error));
-      await Promise.race([last, clock.sleep(withinMs)]);
-    },
-  };
+  return { stop: (withinMs) => stopWithLast(loop, { round, withinMs, clock, onError: failed }) };
 }

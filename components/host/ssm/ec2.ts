@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import type * as Ec2Module from "@aws-sdk/client-ec2";
-import { refusalOf } from "./refusal.js";
+import { asking } from "./refusal.js";
 
 /**
  * Asks EC2, by a client that is there for this alone; it is loaded by whoever has a machine there, and by nobody else.
@@ -14,11 +14,5 @@ export async function inEc2<T>(
 ): Promise<T> {
   const ec2 = createRequire(__filename)("@aws-sdk/client-ec2") as typeof Ec2Module;
   const client = new ec2.EC2Client({ region, retryMode: "adaptive", maxAttempts: 6 });
-  try {
-    return await work(client, ec2);
-  } catch (error) {
-    throw refusalOf(error, action, region) ?? error;
-  } finally {
-    client.destroy();
-  }
+  return asking(client, { action, region }, () => work(client, ec2));
 }

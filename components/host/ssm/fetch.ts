@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import type * as S3Module from "@aws-sdk/client-s3";
 import type * as PresignerModule from "@aws-sdk/s3-request-presigner";
 import type { Hash } from "../../../schema/units.js";
-import { refusalOf } from "./refusal.js";
+import { asking } from "./refusal.js";
 import { archiveFile, sha256Of } from "../bundle-archive.js";
 import type { RemoteShell } from "../shell/remote-shell.js";
 import { script } from "../shell/command-line.js";
@@ -42,18 +42,14 @@ export async function deliverBundle(
   const file = await archiveFile(source);
   const sha256 = await sha256Of(file);
   const Key = bundleKey(hash, sha256);
-  try {
+  await asking(client, { action: `s3:PutObject or s3:GetObject on ${bucket}/${Key}`, region }, async () => {
     await store(s3, client, { bucket, key: Key, file, sha256 });
     const link = await getSignedUrl(client, new s3.GetObjectCommand({ Bucket: bucket, Key }), {
       expiresIn: fetchWithinSeconds,
     });
     const { code, stderr } = await shell.run({ words: fetchScript(archive, sha256), input: `${link}\n` });
     if (code !== 0) throw new UploadFailed(instanceName(way), root, reasonIn(stderr));
-  } catch (error) {
-    throw refusalOf(error, `s3:PutObject or s3:GetObject on ${bucket}/${Key}`, region) ?? error;
-  } finally {
-    client.destroy();
-  }
+  });
 }
 
 async function store(

@@ -1,6 +1,25 @@
 import { readAwsTrouble } from "../../../keystore/aws-trouble.js";
 import { AwsRefused } from "./errors.js";
 
+/**
+ * Asks AWS by a client that is there for this alone.
+ * @param asked.action what has to be allowed, for whoever is refused
+ * @throws AwsRefused LF1591, and whatever else AWS says as its client throws it
+ */
+export async function asking<C extends { destroy(): void }, T>(
+  client: C,
+  { action, region }: { readonly action: string; readonly region: string },
+  work: (client: C) => Promise<T>,
+): Promise<T> {
+  try {
+    return await work(client);
+  } catch (error) {
+    throw refusalOf(error, action, region) ?? error;
+  } finally {
+    client.destroy();
+  }
+}
+
 /** What is wrong when AWS refuses, and what to do; `undefined`: it is no refusal of AWS's. Pure. */
 export function refusalOf(error: unknown, action: string, region: string): AwsRefused | undefined {
   if (!(error instanceof Error)) return undefined;

@@ -4,7 +4,7 @@ import { systemClock } from "../../../system/clock.js";
 import { inEc2 } from "./ec2.js";
 import { InstanceSilent } from "./errors.js";
 import { stateOf } from "./instance.js";
-import { refusalOf } from "./refusal.js";
+import { asking } from "./refusal.js";
 import type { SsmWay } from "./reference.js";
 import { shellOn } from "./shell.js";
 
@@ -122,11 +122,5 @@ async function inScheduler<T>(
 ): Promise<T> {
   const scheduler = load("@aws-sdk/client-scheduler") as typeof SchedulerModule;
   const client = new scheduler.SchedulerClient(settings(region));
-  try {
-    return await work(client, scheduler);
-  } catch (error) {
-    throw refusalOf(error, action, region) ?? error;
-  } finally {
-    client.destroy();
-  }
+  return asking(client, { action, region }, () => work(client, scheduler));
 }

@@ -32,17 +32,19 @@ export const budgets: KindOf = ({ region, name, stack }) => {
   const api = load("@aws-sdk/client-budgets") as typeof BudgetsModule;
   const client = new api.BudgetsClient(settings(region));
   const beginning = budgetPrefix(stack, name);
+  let account: Promise<string> | undefined;
+  const own = (): Promise<string> => (account ??= accountOf(region));
   return {
     client,
     action: "budgets:ViewBudget and budgets:ModifyBudget",
     found: async (): Promise<string[]> => {
       const found: string[] = [];
-      const asked = { AccountId: await accountOf(region) };
+      const asked = { AccountId: await own() };
       for await (const { Budgets: page = [] } of api.paginateDescribeBudgets({ client }, asked))
         for (const { BudgetName = "" } of page) if (isMadeUp(BudgetName, beginning)) found.push(BudgetName);
       return found;
     },
     remove: async (BudgetName: string) =>
-      client.send(new api.DeleteBudgetCommand({ AccountId: await accountOf(region), BudgetName })),
+      client.send(new api.DeleteBudgetCommand({ AccountId: await own(), BudgetName })),
   };
 };
