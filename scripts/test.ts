@@ -54,7 +54,9 @@ async function runTests(project: string, before: Tally): Promise<{ tally: Tally;
   }
 }
 
+/** Whoever sees only the end of a long run's output sees what failed in it. */
 function finish(tally: Tally): void {
+  if (tally.failures.length > 0) process.stdout.write(`\nFailed:\n\n${tally.failures.join("\n")}`);
   if (tally.skipped.length > 0) {
     process.stdout.write(`\nNot run on this machine:\n${tally.skipped.map((name) => `  ${name}\n`).join("")}`);
   }

@@ -24,3 +24,19 @@ test("what did not run is named and not counted", () => {
   expect(summary(tally)).toBe("1 passed, 0 failed");
   expect(tally.skipped).toEqual(["test 1", "test 2", "test 3"]);
 });
+
+test("what failed is told again in a few lines, by file and name", () => {
+  const failed = {
+    ...(file("failed") as object),
+    assertionResults: [
+      { fullName: "a test", status: "failed", failureMessages: [`Error: why\n\n${"    at a line\n".repeat(50)}`] },
+      { fullName: "another", status: "passed", failureMessages: [] },
+    ],
+  };
+  const unloaded = { name: "b.test.ts", status: "failed", message: "x".repeat(5000), assertionResults: [] };
+  const [first, second, ...rest] = addReport(nothingYet, { testResults: [failed, unloaded] }).failures;
+  expect(first).toMatch(/^a\.test\.ts: a test\n {2}Error: why\n {6}at a line\n/);
+  expect(first?.split("\n").length).toBeLessThan(20);
+  expect(second).toBe(`b.test.ts\n  ${"x".repeat(400)}\n`);
+  expect(rest).toEqual([]);
+});
