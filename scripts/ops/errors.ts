@@ -75,3 +75,21 @@ export class StoppedAsAsked extends FleetError {
     });
   }
 }
+
+/** LF1609: the stack has no such worker, or none yet. */
+export class NoSuchWorker extends FleetError {
+  constructor(stack: string, name: string | undefined, there: readonly string[]) {
+    super("LF1609", `Stack ${stack} has no worker${name === undefined ? "" : ` ${name}`} with a sidecar.`, {
+      fix: there.length > 0 ? `name one that it has: --worker ${there.join(" or ")}.` : "pulumi up, which makes it.",
+    });
+  }
+}
+
+/** LF1610: the stack has several workers, and this is about one. */
+export class WorkerNotNamed extends FleetError {
+  constructor(stack: string, there: readonly string[]) {
+    super("LF1610", `Stack ${stack} has the workers ${there.join(", ")}, and which is meant was not said.`, {
+      fix: `the same command with --worker ${there[0] ?? "<name>"}.`,
+    });
+  }
+}

@@ -117,7 +117,7 @@ const signs: readonly Sign[] = [
   {
     ...{ part: "heartbeat", metricName: "worker_up", raised: { below: 1 }, minutes: 5, orSilent: true },
     says: (worker, session) =>
-      `The sidecar of ${worker} has not been heard for five minutes: open sessions may go unanswered, which is slashed. Next: npx fleet status; if the machine is on, ${session}, then journalctl -n 100.`,
+      `The sidecar of ${worker} has not been heard for five minutes: open sessions may go unanswered, which is slashed. Next: npx fleet status --worker ${worker}; if the machine is on, ${session}, then journalctl -n 100.`,
   },
   {
     ...{ part: "ollama", metricName: "worker_ollama_up", raised: { below: 1 }, minutes: 5 },
@@ -142,18 +142,18 @@ const signs: readonly Sign[] = [
   {
     ...{ part: "offence", metricName: "worker_alarms_offence", raised: "once it has happened", minutes: 1 },
     says: (worker) =>
-      `The chain counts a new offence of ${worker}, which claims nothing any more (LF1461). Next: npx fleet status; once it is mended, npx fleet resume.`,
+      `The chain counts a new offence of ${worker}, which claims nothing any more (LF1461). Next: npx fleet status --worker ${worker}; once it is mended, npx fleet resume --worker ${worker}.`,
   },
   {
     ...{ part: "interruption", metricName: "worker_alarms_interruption", raised: "once it has happened", minutes: 1 },
     where: ({ spot }) => spot,
     says: (worker) =>
-      `AWS takes the spot machine of ${worker} back, and starts it again when there is room (LF1464). Next: npx fleet status, later; for good: spot: false with another hostName.`,
+      `AWS takes the spot machine of ${worker} back, and starts it again when there is room (LF1464). Next: npx fleet status --worker ${worker}, later; for good: spot: false with another hostName.`,
   },
   {
     ...{ part: "other", metricName: "worker_alarms_other", raised: "once it has happened", minutes: 1 },
     says: (worker) =>
-      `The sidecar of ${worker} has raised an alarm: its journal cannot be written (LF1404), or its key was used elsewhere (LF1412). Next: npx fleet status, which says which.`,
+      `The sidecar of ${worker} has raised an alarm: its journal cannot be written (LF1404), or its key was used elsewhere (LF1412). Next: npx fleet status --worker ${worker}, which says which.`,
   },
 ];
 

@@ -5,6 +5,7 @@ import type { Address } from "../../../schema/units.js";
 import { changed } from "../../../scripts/rehearsal/engine.js";
 import type { Stage } from "../../../scripts/rehearsal/stage.js";
 import { violations } from "../../components/host/aws/rules.js";
+import { fleetHere, statusesOf } from "../e2e/fleet-command.js";
 import { isRegistered } from "../e2e/registered.js";
 import { wholeMachine } from "../hosts/search-machine.js";
 import { expectNoneOf, thisComputer } from "../hosts/searched.js";
@@ -64,6 +65,16 @@ describe.skipIf(whyNot !== undefined)(`workers in two regions of AWS${because(wh
     for (const member of fleet.members) await fleet.answered(member);
   }, 900_000);
 
+  test("fleet status asks each of them on its machine, and resume wants to know which", async () => {
+    const { folders } = fleet.rehearsal;
+    expect(await statusesOf(folders, stage)).toEqual({ anna: "live", berta: "live" });
+    expect((await fleetHere(folders, stage, "resume")).stderr).toMatch(/LF1610: .*anna, berta/);
+    expect(await fleetHere(folders, stage, "resume", "--worker", "berta")).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(workers["berta"]!) as string,
+    });
+  });
+
   test("what of them is kept for good is told by the stack's outputs", async () => {
     const { workers: told } = (await stage.engine.outputs()) as { workers: Record<string, { kept: unknown }> };
     for (const name of ["anna", "berta"])
@@ -108,6 +119,7 @@ describe.skipIf(whyNot !== undefined)(`workers in two regions of AWS${because(wh
     const changedStage = await fleet.stage({ regions: fleet.regions({ anna: louder }) });
     fleet.cloud.agentOff(before);
     await expect(changedStage.engine.run("up")).rejects.toThrow(/LF1590/);
+    expect(await statusesOf(fleet.rehearsal.folders, stage)).toEqual({ anna: "LF1590", berta: "live" });
     fleet.cloud.agentOn(before);
     await changedStage.engine.run("up");
     expect(await fleet.instanceOf(changedStage, "anna")).toBe(before);

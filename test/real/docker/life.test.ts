@@ -8,6 +8,7 @@ import { changed } from "../../../scripts/rehearsal/engine.js";
 import { outputsSchema, type Stage } from "../../../scripts/rehearsal/stage.js";
 import { compiled } from "../../../system/package-root.js";
 import { systemClock } from "../../../system/clock.js";
+import { statusesOf } from "../e2e/fleet-command.js";
 import { expectNoKeys } from "../hosts/searched.js";
 import { because, mustDocker } from "../machines/docker-engine.js";
 import { everythingOf, logsOf, whyNoContainers } from "./engine.js";
@@ -89,6 +90,10 @@ describe.skipIf(whyNot !== undefined)(`a worker in containers, on the real engin
   }
 
   test("serves: a job is answered and verified", () => answered("Tell me about the stars."));
+
+  test("fleet status asks it in its container", async () => {
+    expect(await statusesOf(ground.rehearsal.folders, stage)).toEqual({ home: "live" });
+  });
 
   test("an up that changes nothing changes nothing", async () => {
     expect(outputsSchema.parse(await stage.engine.outputs()).ollama).toBe("http://ollama:11434");

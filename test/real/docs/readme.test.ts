@@ -6,6 +6,12 @@ import { runProcess } from "../../../system/process.js";
 import { blockUnder, documents, sourcesBelow } from "../../docs/documents.js";
 import { openRehearsal, type Rehearsal } from "../e2e/rehearsal.js";
 
+/** Only the default folder makes the checkout itself the Pulumi project, with a selected stack and our own `fleet`; and nobody is here to press "yes". */
+const typedIn = (line: string): string =>
+  line
+    .replace(/^npx pulumi .*/, "$& --yes --stack devnet")
+    .replace(/^npx fleet (.*)/, `node ${compiled("scripts/fleet.js")} $1 --stack devnet`);
+
 describe("the README's way by hand, line by line, after `npm start -- --keep`", () => {
   let rehearsal: Rehearsal | undefined;
   afterAll(() => rehearsal?.end());
@@ -21,11 +27,8 @@ describe("the README's way by hand, line by line, after `npm start -- --keep`", 
     expect(lines.length).toBeGreaterThan(4);
     const said: string[] = [];
     for (const line of lines) {
-      // Only the default folder makes the checkout itself the Pulumi project; and nobody is here to press "yes".
-      const isPulumi = line.startsWith("npx pulumi");
-      const command = isPulumi ? `${line} --yes --stack devnet` : line;
-      const { code, stdout, stderr } = await runProcess("sh", ["-c", `${environment} && ${command}`], {
-        cwd: isPulumi ? folders.project : packageRoot(),
+      const { code, stdout, stderr } = await runProcess("sh", ["-c", `${environment} && ${typedIn(line)}`], {
+        cwd: line.startsWith("npx ") ? folders.project : packageRoot(),
         env: {
           ...(process.env as Record<string, string>),
           PATH: `${join(tools.node, "..")}:${process.env["PATH"] ?? ""}`,
@@ -37,6 +40,7 @@ describe("the README's way by hand, line by line, after `npm start -- --keep`", 
     const all = said.join("\n");
     expect(all).toMatch(/verified/);
     expect(all).toMatch(/unchanged/);
+    expect(all).toMatch(/live, claiming/);
     expect(all).toMatch(/deleted/);
   }, 300_000);
 });

@@ -10,6 +10,7 @@ import { modelIdOf } from "../../../protocol/model-id.js";
 import { changed } from "../../../scripts/rehearsal/engine.js";
 import { outputsSchema, prepareStage, type Stage } from "../../../scripts/rehearsal/stage.js";
 import { systemClock } from "../../../system/clock.js";
+import { fleetHere } from "./fleet-command.js";
 import { consumerOf, openRehearsal, processesIn, type Rehearsal } from "./rehearsal.js";
 
 const [kept, removed] = ["tiny-poet:1b", "tiny-echo"] as const;
@@ -69,6 +70,18 @@ test("a worker that serves has declared that it takes self-contained conversatio
     args: [outputs.worker],
   });
   expect(await declared).toBe(1n);
+});
+
+test("fleet status says for a person what it is, holds and does", async () => {
+  const { code, stdout } = await fleetHere(rehearsal.folders, stage, "status");
+  expect(code).toBe(0);
+  for (const part of [`home · ${outputs.worker}`, "live, claiming", "5000 LCAI", kept, removed])
+    expect(stdout).toContain(part);
+  const { code: failed, stderr } = await fleetHere(rehearsal.folders, stage, "status", "--worker", "another");
+  expect([failed, stderr]).toEqual([
+    1,
+    expect.stringMatching(/^LF1609: .* has no worker another .* --worker home\.\n$/),
+  ]);
 });
 
 describe("a model that is taken out of the program while a session of it is open", () => {

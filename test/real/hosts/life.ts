@@ -5,6 +5,7 @@ import { changed, type Changes } from "../../../scripts/rehearsal/engine.js";
 import { needlesFor, scanForSecrets } from "../../../scripts/rehearsal/scan.js";
 import { outputsSchema, prepareStage, type Stage } from "../../../scripts/rehearsal/stage.js";
 import type { Address } from "../../../schema/units.js";
+import { statusesOf } from "../e2e/fleet-command.js";
 import { openRehearsal, type Rehearsal } from "../e2e/rehearsal.js";
 import { isRegistered } from "../e2e/registered.js";
 
@@ -76,6 +77,10 @@ export function playLife(
         });
         expect(asked).toMatchObject({ verified: true, equalsDirectCall: true });
       }, 600_000);
+
+      test("fleet status asks it there", async () => {
+        expect(await statusesOf(rehearsal.folders, stage)).toEqual({ home: "live" });
+      });
 
       test("a second up changes nothing", async () => {
         second = await stage.engine.run("up");

@@ -3,11 +3,11 @@ import { cp, mkdir, realpath, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { runningIn } from "../../../../devnet/background.js";
-import { compiled } from "../../../../system/package-root.js";
 import { prepareStage, type Stage } from "../../../../scripts/rehearsal/stage.js";
 import type { Address } from "../../../../schema/units.js";
 import { runProcess, type ProcessResult } from "../../../../system/process.js";
 import { systemClock } from "../../../../system/clock.js";
+import { fleetHere } from "../fleet-command.js";
 import type { Rehearsal } from "../rehearsal.js";
 import { lifeOnChain, type Counts } from "./life-on-chain.js";
 import { interruptedRun, type Interrupted, type Interruption } from "./interrupted-engine.js";
@@ -59,11 +59,9 @@ export async function openGround(
     });
 
   const run = (cwd: string, program: "pulumi" | "fleet", args: readonly string[]): Promise<ProcessResult> => {
-    const options = { cwd, env: stage.environment };
-    const on = [...args, "--stack", "devnet"];
-    return program === "pulumi"
-      ? runProcess("pulumi", [...on, "--non-interactive"], options)
-      : runProcess(process.execPath, [compiled("scripts/fleet.js"), ...on], options);
+    if (program === "fleet") return fleetHere({ project: cwd }, stage, ...args);
+    const on = ["--stack", "devnet", "--non-interactive"];
+    return runProcess("pulumi", [...args, ...on], { cwd, env: stage.environment });
   };
   const store = stage.operator.store;
   const address = async (): Promise<Address> =>

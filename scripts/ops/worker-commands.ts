@@ -1,0 +1,100 @@
+import { resolve } from "node:path";
+import Table from "cli-table3";
+import type { Command } from "commander";
+import { formatEther } from "viem";
+import { openHost } from "../../components/host/host.js";
+import { ask } from "../../components/service/status.js";
+import type { ControlRequest, Problem, SidecarStatus } from "../../schema/control.js";
+import { FleetError } from "../../schema/errors.js";
+import { toJson } from "../../schema/json.js";
+import { openEngine } from "./engine.js";
+import { chosen, chosenOne, workersIn, type WorkerOnHost } from "./workers.js";
+
+interface Options {
+  readonly stack?: string;
+  readonly worker?: string;
+  readonly root?: string;
+}
+
+/** What a worker said of itself, or why it could not be asked. */
+export type Answer = { readonly status: SidecarStatus } | { readonly problem: Problem };
+
+/** Adds `status` and `resume`: they ask the sidecar itself, on whatever kind of host the stack has it. */
+export function addWorkerCommands(program: Command): void {
+  const command = (name: string, description: string): Command =>
+    program
+      .command(name)
+      .description(description)
+      .option("--stack <name>", "the stack; default: the one that is selected")
+      .option("--worker <name>", "the worker")
+      .option("--root <folder>", "a host's folder on this machine: its worker is asked without a stack");
+
+  command("status", "what each worker is, holds and does; exits with 1 if one could not be asked")
+    .option("--json", "as data, by the worker's name")
+    .action(async (options: Options & { readonly json?: boolean }) => {
+      const workers = await workersHere(options, chosen);
+      const answers = await Promise.all(workers.map((worker) => answerOf(worker, { op: "status" })));
+      const named = workers.map(({ name }, index) => [name, answers[index]] as const);
+      say(
+        options.json === true
+          ? toJson(Object.fromEntries(named))
+          : named.flatMap(([name, answer]) => (answer === undefined ? [] : [renderAnswer(name, answer)])).join("\n"),
+      );
+      if (answers.some((answer) => "problem" in answer)) process.exitCode = 1;
+    });
+
+  command("resume", "claim again after an offence stopped it").action(async (options: Options) => {
+    const { name, host } = await workersHere(options, chosenOne);
+    say(renderAnswer(name, { status: await ask(openHost(host), name, { op: "resume" }) }));
+  });
+}
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+async function workersHere<T>(
+  { stack, worker, root }: Options,
+  choose: (workers: readonly WorkerOnHost[], stack: string, name: string | undefined) => T,
+): Promise<T> {
+  if (root !== undefined) {
+    const here = { name: worker ?? "home", host: { kind: "local", name: "here", root: resolve(root) } as const };
+    return choose([here], root, undefined);
+  }
+  const engine = await openEngine(process.cwd(), stack);
+  return choose(workersIn(await engine.state()), engine.stack, worker);
+}
+
+/** One that cannot be asked keeps no other from being shown. */
+async function answerOf({ name, host }: WorkerOnHost, request: ControlRequest): Promise<Answer> {
+  try {
+    return { status: await ask(openHost(host), name, request) };
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    return { problem: { code: error.code, summary: error.summary, fix: error.fix } };
+  }
+}
+
+/** What a worker said, for a person. Pure. */
+export function renderAnswer(name: string, answer: Answer): string {
+  if ("problem" in answer) return `${name} could not be asked. ${inWords(answer.problem)}`;
+  const { status } = answer;
+  const table = new Table({ style: { head: [], border: [] } });
+  table.push(
+    ["worker", `${name} · ${status.worker}`],
+    ["on host", `${status.host} (epoch ${status.epoch})`],
+    [
+      "standing",
+      status.mode + (status.claiming ? ", claiming" : "") + (status.selection === "dispatcher" ? ", dispatched" : ""),
+    ],
+    ["next", status.next],
+    ["stake", `${formatEther(status.stake)} LCAI`],
+    ["balance", `${formatEther(status.balance)} LCAI`],
+    ["earned, not withdrawn", `${formatEther(status.earnings)} LCAI`],
+    ["models", status.models.map(({ name, eligible }) => `${name}${eligible ? "" : " (not eligible)"}`).join(", ")],
+    ["open sessions", String(status.sessions.filter((one) => one.standing === "open").length)],
+    ["jobs not settled", String(status.jobs.length)],
+  );
+  const problems = [...status.blockers, ...(status.trouble === null ? [] : [status.trouble])];
+  return [table.toString(), ...problems.map(inWords)].join("\n");
+}
+
+const inWords = ({ code, summary, fix }: Problem): string => `${code}: ${summary} Next: ${fix}`;
