@@ -13,10 +13,16 @@ import { prepareKilledRuns, type KilledRuns } from "./killed-run.js";
 
 const whyNot = noCloud();
 
-/** Where `npm test` kills: wherever something is made that AWS bills or that another has to find again. `npm run soak` kills at every place. */
+/** What makes something that AWS bills, or that another has to find again: an answer to each is withheld once. */
+const billed = [
+  ...["CreateBucket", "CreateRole", "PutRolePolicy", "CreateInstanceProfile", "CreateSecurityGroup", "PutMetricAlarm"],
+  ...["CreateCapacityReservation", "CreateVolume", "RunInstances", "AttachVolume"],
+  ...["CreateKey", "CreateAlias", "CreateSecret", "CreateTopic", "CreateLogGroup", "CreateBudget"],
+];
+
+/** Where `npm test` kills. `npm run soak` kills at every place. */
 const here = [
-  /^(CreateBucket|CreateRole|PutRolePolicy|CreateInstanceProfile|CreateSecurityGroup|PutMetricAlarm) unanswered$/,
-  /^(CreateCapacityReservation|CreateVolume|RunInstances|AttachVolume) unanswered$/,
+  new RegExp(`^(${billed.join("|")}) unanswered$`),
   /^(Keys|Placement|Instance|JournalDisk|Host|Model|Service|Funding|Registration) \S+ (made|removed): begun$/,
   /^(Placement|Volume|Instance|VolumeAttachment|JournalDisk|Registration) \S+ (made|removed): done$/,
 ];
@@ -30,7 +36,9 @@ describe.skipIf(whyNot !== undefined)(`a worker in AWS whose every run is killed
   let worker: Address;
   const told: string[] = [];
   const open = async (): Promise<void> => {
-    fleet = await openFleet({ alone: true });
+    const somebody = { email: "me@example.org" };
+    const shared = { alarms: somebody, logs: { days: 7 }, budget: { usd: 500, ...somebody } };
+    fleet = await openFleet({ alone: true, ownKey: true, shared });
     stage = await fleet.stage();
     runs = await prepareKilledRuns(fleet.rehearsal.folders, stage, fleet.cloud.bridge.withheld);
   };
@@ -81,43 +89,51 @@ describe.skipIf(whyNot !== undefined)(`a worker in AWS whose every run is killed
     const counted: Record<string, number> = {};
     for (const line of await fleet.cloud.left()) {
       const [, kind = line] =
-        /^\S+ (instance profile|security group|capacity reservation|internet gateway|\w+) /.exec(line) ?? [];
+        /^\S+ (instance profile|security group|capacity reservation|internet gateway|KMS key|log group|\w+) /.exec(
+          line,
+        ) ?? [];
       counted[kind] = (counted[kind] ?? 0) + 1;
     }
     return counted;
   };
 
+  const leftBesideSecrets = async (): Promise<string[]> =>
+    (await fleet.cloud.left()).filter((line) => !/^eu-central-1 (secret|alias|KMS key) /.test(line));
+
   test("comes up, and has paid and registered once", async () => {
     await untilThrough("up");
-    expect(told.join("\n")).toMatch(/RunInstances unanswered/);
+    expect([...runs.places]).toEqual(expect.arrayContaining(billed.map((action) => `${action} unanswered`)));
     expect(await runs.whole("fleet", "repair", "--yes")).toMatchObject({ code: 0 });
     expect(await creating()).toEqual([]);
     worker = (await fleet.addresses(stage))["anna"]!;
     await fleet.answered(fleet.members[0]!);
     expect(await counts()).toMatchObject({ fundings: 1, registrations: 1, isRegistered: true });
-  }, 1_800_000);
+  }, 5_400_000);
 
   test("has one of everything that costs anything, and knows of it", async () => {
     expect(changed(await stage.engine.run("up", "--refresh"))).toBe(0);
     const { "capacity reservation": reservations = 0, ...rest } = await kinds();
     expect(reservations).toBeLessThanOrEqual(1);
     // the machine's own disk and the journals'
-    expect(rest).toMatchObject({ instance: 1, volume: 2, alarm: 1, secret: 1 });
+    expect(rest).toMatchObject({ instance: 1, volume: 2, secret: 1, "KMS key": 1, alias: 1 });
+    const watching = (await fleet.state(stage)).filter(({ type }) => type === "aws:cloudwatch/metricAlarm:MetricAlarm");
+    expect(rest["alarm"]).toBe(watching.length);
     expect(rest["schedule"]).toBeUndefined();
     expect(fleet.cloud.instances().filter(({ state }) => state !== "terminated")).toHaveLength(1);
   }, 600_000);
 
-  test("goes, is paid back once, and leaves nothing but its secret", async () => {
+  test("goes, is paid back once, and leaves nothing but its secret and the store's key", async () => {
     await fleet.rehearsal.network.advance(86_400 + 600);
     const output = await untilThrough("destroy");
     expect(output).not.toContain("was not looked for");
-    expect(await fleet.cloud.left()).toEqual([expect.stringMatching(/^eu-central-1 secret /)]);
+    expect(await leftBesideSecrets()).toEqual([]);
+    expect(await kinds()).toEqual({ secret: 1, "KMS key": 1, alias: 1 });
     const { sent, isRegistered, balance } = await counts();
     expect({ isRegistered, balance }).toEqual({ isRegistered: false, balance: 0n });
     expect(sent.filter((what) => ["sweep", "deregisterWorker", "registerWorker"].includes(what))).toEqual([
       ...["registerWorker", "deregisterWorker", "sweep"],
     ]);
-  }, 1_800_000);
+  }, 5_400_000);
 
   describe("whose engine was killed before it knew of", () => {
     // Its own: the worker has left the other for good.
@@ -135,8 +151,6 @@ describe.skipIf(whyNot !== undefined)(`a worker in AWS whose every run is killed
       await byHandReadable(fleet.rehearsal.folders);
       await runs.whole("pulumi", "cancel", "--yes");
     }
-    const leftBesideSecrets = async (): Promise<string[]> =>
-      (await fleet.cloud.left()).filter((line) => !line.startsWith("eu-central-1 secret "));
     const said = /taken away, as an interrupted run had made it and not written down: (.*)/;
 
     test.each([
@@ -160,7 +174,7 @@ describe.skipIf(whyNot !== undefined)(`a worker in AWS whose every run is killed
       const { code, stdout } = await runs.whole("pulumi", "up", "--yes", "--skip-preview");
       expect(code, stdout).toBe(0);
       expect(said.exec(stdout)?.[1]).toContain(orphan!.id);
-      expect(await kinds()).toMatchObject({ instance: 1, volume: 2, alarm: 1 });
+      expect(await kinds()).toMatchObject({ instance: 1, volume: 2, "log group": 1 });
       await stage.engine.run("destroy");
       expect(await leftBesideSecrets()).toEqual([]);
     }, 900_000);

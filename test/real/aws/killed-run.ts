@@ -14,7 +14,8 @@ export const makers = [
   ...["CreateBucket", "CreateRole", "PutRolePolicy", "CreateInstanceProfile", "CreateSecurityGroup", "PutMetricAlarm"],
   ...["CreateCapacityReservation", "CreateVolume", "RunInstances", "AttachVolume"],
   ...["CreateVpc", "CreateSubnet", "CreateInternetGateway", "CreateRouteTable", "CreateTopic"],
-  ...["AttachInternetGateway", "AssociateRouteTable"],
+  ...["AttachInternetGateway", "AssociateRouteTable", "CreateLogGroup", "CreateBudget"],
+  ...["CreateKey", "CreateAlias", "CreateSecret"],
 ] as const;
 
 /** How a run ended. */
