@@ -86,9 +86,8 @@ export const role = (inputs: ObjectShape) =>
       const client = await iam();
       const what = `deleting IAM Role (${id})`;
       const profiles = await doing(what, ifThere(client.listInstanceProfilesForRole({ RoleName: id }), none));
-      if (profiles === undefined) return;
       if (state["forceDetachPolicies"] === true) await doing(what, withdrawRights(id));
-      for (const { InstanceProfileName = "" } of profiles.InstanceProfiles ?? [])
+      for (const { InstanceProfileName = "" } of profiles?.InstanceProfiles ?? [])
         await doing(what, withdrawRole(InstanceProfileName, id));
       await doing(what, ifThere(client.deleteRole({ RoleName: id }), none));
     },
@@ -98,13 +97,15 @@ const withdrawRole = async (InstanceProfileName: string, RoleName: string): Prom
   await ifThere((await iam()).removeRoleFromInstanceProfile({ InstanceProfileName, RoleName }), none);
 };
 
-/** Takes every right from a role, whoever gave it. */
+/** Takes every right from a role, whoever gave it. A role or a right that is gone meanwhile has none to take. */
 async function withdrawRights(RoleName: string): Promise<void> {
   const client = await iam();
-  const { AttachedPolicies = [] } = await client.listAttachedRolePolicies({ RoleName });
-  for (const { PolicyArn } of AttachedPolicies) await client.detachRolePolicy({ RoleName, PolicyArn });
-  const { PolicyNames = [] } = await client.listRolePolicies({ RoleName });
-  for (const PolicyName of PolicyNames) await client.deleteRolePolicy({ RoleName, PolicyName });
+  const attached = await ifThere(client.listAttachedRolePolicies({ RoleName }), none);
+  for (const { PolicyArn } of attached?.AttachedPolicies ?? [])
+    await ifThere(client.detachRolePolicy({ RoleName, PolicyArn }), none);
+  const own = await ifThere(client.listRolePolicies({ RoleName }), none);
+  for (const PolicyName of own?.PolicyNames ?? [])
+    await ifThere(client.deleteRolePolicy({ RoleName, PolicyName }), none);
 }
 
 /** `aws:iam/rolePolicy:RolePolicy` (`iam/role_policy.go`). Its id is the role's name and its own. */

@@ -7,11 +7,10 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { changed } from "../../../scripts/rehearsal/engine.js";
 import type { Stage } from "../../../scripts/rehearsal/stage.js";
-import { byHandReadable } from "../e2e/killed/interrupted-engine.js";
 import { because } from "../machines/docker-engine.js";
 import { noCloud } from "./cloud.js";
 import { openFleet, type Fleet } from "./fleet.js";
-import { prepareKilledRuns, type KilledRuns } from "./killed-run.js";
+import { killedAt, type KilledRuns } from "./killed-run.js";
 
 const whyNot = noCloud();
 
@@ -39,15 +38,6 @@ describe.skipIf(whyNot !== undefined)(`a region whose run is killed${because(why
   }, 600_000);
   afterAll(() => fleet?.end());
 
-  /** Kills an up once AWS has made something and not said so, and nowhere else. */
-  async function killedAt(action: string): Promise<void> {
-    const place = `${action} unanswered`;
-    runs = await prepareKilledRuns(fleet.rehearsal.folders, stage, fleet.cloud.bridge.withheld);
-    const { at, output } = await runs.run("pulumi", ["up", "--yes", "--skip-preview"], (one) => one !== place);
-    expect(at, output).toEqual([place]);
-    await byHandReadable(fleet.rehearsal.folders);
-    await runs.whole("pulumi", "cancel", "--yes");
-  }
   /** What is in the networks that were made. */
   async function parts(): Promise<Record<string, number>> {
     const client = new EC2Client({ region: "eu-central-1" });
@@ -70,7 +60,7 @@ describe.skipIf(whyNot !== undefined)(`a region whose run is killed${because(why
   test.each(made)(
     "after %s has nothing once it is destroyed, and the line says what was left",
     async (action, kind, id) => {
-      await killedAt(action);
+      runs = await killedAt(fleet, stage, action);
       expect((await fleet.cloud.left()).join("\n")).toContain(`eu-central-1 ${kind} `);
       const { code, stdout, stderr } = await runs.whole("pulumi", "destroy", "--yes", "--skip-preview");
       expect(code, stdout + stderr).toBe(0);
@@ -81,10 +71,10 @@ describe.skipIf(whyNot !== undefined)(`a region whose run is killed${because(why
     120_000,
   );
 
-  test.each(["CreateSubnet", "AttachInternetGateway", "AssociateRouteTable"])(
+  test.each(["CreateSubnet", "AttachInternetGateway", "AssociateRouteTable"] as const)(
     "after %s is made whole by fleet repair, and has one of each",
     async (action) => {
-      await killedAt(action);
+      runs = await killedAt(fleet, stage, action);
       if (action === "CreateSubnet")
         expect((await runs.whole("pulumi", "up", "--yes", "--skip-preview")).stdout).toContain(
           "InvalidSubnet.Conflict",

@@ -7,6 +7,8 @@ import type { Stage } from "../../../scripts/rehearsal/stage.js";
 import { systemClock } from "../../../system/clock.js";
 import { compiled } from "../../../system/package-root.js";
 import { runProcess, startProcess, type ProcessResult } from "../../../system/process.js";
+import { byHandReadable } from "../e2e/killed/interrupted-engine.js";
+import type { Fleet } from "./fleet.js";
 import type { Withheld } from "./withheld.js";
 
 /** Calls that make something in AWS, whose answers the engine's provider needs to know of it. */
@@ -15,7 +17,6 @@ export const makers = [
   ...["CreateCapacityReservation", "CreateVolume", "RunInstances", "AttachVolume"],
   ...["CreateVpc", "CreateSubnet", "CreateInternetGateway", "CreateRouteTable", "CreateTopic"],
   ...["AttachInternetGateway", "AssociateRouteTable", "CreateLogGroup", "CreateBudget"],
-  ...["CreateKey", "CreateAlias", "CreateSecret"],
 ] as const;
 
 /** How a run ended. */
@@ -132,6 +133,18 @@ exec pulumi "$@"
       return { at, code, output };
     },
   };
+}
+
+/** Kills an up once AWS has made something and not said so, and nowhere else; then makes the stack workable by hand. @returns the means to go on */
+export async function killedAt(fleet: Fleet, stage: Stage, action: (typeof makers)[number]): Promise<KilledRuns> {
+  const { folders } = fleet.rehearsal;
+  const runs = await prepareKilledRuns(folders, stage, fleet.cloud.bridge.withheld);
+  const place = unanswered(action);
+  const { at, output } = await runs.run("pulumi", ["up", "--yes", "--skip-preview"], (one) => one !== place);
+  if (at?.join() !== place) throw new Error(`killed at ${at?.join(", ") ?? "no place"}: ${output}`);
+  await byHandReadable(folders);
+  await runs.whole("pulumi", "cancel", "--yes");
+  return runs;
 }
 
 const unanswered = (action: string): string => `${action} unanswered`;
