@@ -4,6 +4,7 @@ import { StakeBelowMinimum, StakePolicyTooLow, blockerFor } from "./errors.js";
 import { gasBound, gasCost, isHalfUsed } from "./gas.js";
 import { lcai } from "./money.js";
 import { purposeId } from "./purpose.js";
+import { refill } from "./refill.js";
 import { releases } from "./releases.js";
 import { costOf, draft, free, stepsOf, waitFor, type Draft, type PricedStep, type Steps } from "./steps.js";
 import type { Blocker, Desired, Observed, Registration, StakePolicy } from "./types.js";
@@ -73,15 +74,19 @@ function planKeeping(desired: Serving, observed: Observed, registration: Registr
     ...(changes.length > 0 ? pausedWait(observed) : []),
     ...changes,
   ];
-  const gas = costOf(steps, observed.gasPrice);
+  const refilled = refill(observed, desired.gasReserve);
+  const withdrawing = refilled > 0n ? [make.withdraw()] : [];
+  const gas = costOf([...withdrawing, ...steps], observed.gasPrice);
   const firstGas = changes.find((change) => change.gas > 0n)?.gas ?? 0n;
   const needed = firstGas === 0n ? wei(0n) : addWei(topUp, gasCost(firstGas, observed.gasPrice));
-  const kept = isHalfUsed(observed.balance, desired.gasReserve) ? desired.gasReserve : gas;
-  return draft(afterFunds(steps, needed, observed), {
+  // What it earned comes first; the treasury sends the rest.
+  const held = addWei(observed.balance, refilled);
+  const kept = isHalfUsed(shortfall(held, topUp), desired.gasReserve) ? desired.gasReserve : gas;
+  return draft([...withdrawing.map(({ step }) => step), ...afterFunds(steps, needed, observed)], {
     blockers: [...blockers, ...blockersOfModels(added, observed)],
     toStake: topUp,
     gas,
-    shortfall: shortfall(addWei(topUp, kept), observed.balance),
+    shortfall: shortfall(addWei(topUp, kept), held),
   });
 }
 

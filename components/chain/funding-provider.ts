@@ -1,7 +1,10 @@
 import { z } from "zod";
 import { FleetError } from "../../schema/errors.js";
+import { aiConfigAbi } from "../../abi/ai-config.js";
+import { workerRegistryAbi } from "../../abi/worker-registry.js";
 import { NodeSilent } from "../../lifecycle/errors.js";
 import { pastFundings, planFunding, type FundingPlan } from "../../lifecycle/fund.js";
+import { isHalfUsed } from "../../lifecycle/gas.js";
 import { fromStored } from "../../lifecycle/ledger.js";
 import type { Desired, SentTx } from "../../lifecycle/types.js";
 import type { SecretStore } from "../../keystore/store.js";
@@ -42,7 +45,7 @@ type Computed = z.infer<typeof computed>;
 /** Longest that a node may be behind a payment that is known to be mined (ms). */
 const catchUpMs = 120_000;
 
-/** Pays until the lifecycle sees no shortfall: normally once. A payment that is on its way already is followed, not repeated. */
+/** Pays until the lifecycle sees no shortfall: once at first, and later what has been used up. A payment that is on its way already is followed, not repeated. */
 async function fund(wanted: Inputs): Promise<Computed> {
   const treasuryStore = openStoreHere(wanted.treasury.store);
   const sender = await treasurySender(wanted.treasury, wanted.worker.network);
@@ -86,20 +89,18 @@ async function decide(wanted: Inputs, treasuryStore: SecretStore): Promise<Fundi
   const { client } = await chainOf(wanted.worker.network);
   const { record } = await openStoreHere(wanted.worker.keys.store).read(wanted.worker.keys.ref, "worker");
   const { record: treasury } = await treasuryStore.read(wanted.treasury.ref, "treasury");
-  const desired: Desired = {
-    kind: "serving",
-    generation: wanted.generation,
-    models: [],
-    stake: wanted.stake,
-    encryptionKey: record.encryptionPublicKey,
-    gasReserve: wanted.gasReserve,
-  };
   const [observed, treasuryBalance] = await Promise.all([
     observeWorker(wanted.worker.network, record, [], "standby"),
     client.getBalance({ address: treasury.address }),
   ]);
-  // Registered: what is missing then is a top-up after an offence or a raised minimum, which is never made silently.
-  if (observed.registration !== null) return { do: "nothing" };
+  const desired: Desired = {
+    kind: "serving",
+    generation: wanted.generation,
+    models: observed.registration?.models ?? [], // no money of the treasury's is for changing them
+    stake: wanted.stake,
+    encryptionKey: record.encryptionPublicKey,
+    gasReserve: wanted.gasReserve,
+  };
   return planFunding({
     desired,
     observed,
@@ -108,6 +109,22 @@ async function decide(wanted: Inputs, treasuryStore: SecretStore): Promise<Fundi
     caps: wanted.caps,
     sentFundings: await sentBy(wanted, treasuryStore),
   });
+}
+
+/** Whether the chain shows a reason to decide anew: three questions in one request, for a preview asks this of every worker. */
+async function mayLack({ worker, gasReserve }: Inputs): Promise<boolean> {
+  const { client, contracts } = await chainOf(worker.network);
+  const [balance, stake, minimum] = await Promise.all([
+    client.getBalance({ address: worker.address }),
+    client.readContract({
+      address: contracts.workerRegistry,
+      abi: workerRegistryAbi,
+      functionName: "getWorkerStake",
+      args: [worker.address],
+    }),
+    client.readContract({ address: contracts.aiConfig, abi: aiConfigAbi, functionName: "getMinWorkerStake" }),
+  ]);
+  return isHalfUsed(wei(balance), gasReserve) || stake < minimum;
 }
 
 async function sentBy(wanted: Inputs, store: SecretStore): Promise<ReturnType<typeof pastFundings>> {
@@ -150,6 +167,9 @@ export const funding = implement({
     id: `${wanted.worker.network.chainId}:${wanted.worker.address}:funding`,
     computed: await fund(wanted),
   }),
+  // A reserve that is half used, or a minimum that was raised; what an offence took is not sent again.
+  drifted: async (_state, wanted) =>
+    (await mayLack(wanted)) && (await decide(wanted, openStoreHere(wanted.treasury.store))).do !== "nothing",
   update: (wanted) => fund(wanted),
   delete: async (state) => {
     if (skipDeregister()) return;

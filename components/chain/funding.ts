@@ -26,8 +26,9 @@ export interface FundingArgs {
 }
 
 /**
- * Money for stake and gas: sends exactly what the worker lacks, once. A re-run after any interruption sends the same signed bytes again, never a second
- * payment.
+ * Money for stake and gas: sends exactly what the worker lacks. A re-run after any interruption sends the same signed bytes again, never a second payment. A later run sends what is
+ * missing then: once half of the reserve for gas is used and the worker's earnings do not fill it up, or the network's minimum stake was raised within the policy. What an offence took is
+ * not sent again.
  *
  * **Cost**: the shortfall moves from the treasury to the worker; gas of one transfer.
  */

@@ -35,7 +35,7 @@ export class OffenceSeen extends FleetError {
   }
 }
 
-/** LF1463: more than half of what the worker is to have for gas is used. It serves for as long as the rest lasts. */
+/** LF1463: more than half of what the worker is to have for gas is used, and it has not earned enough to fill that up. It serves for as long as the rest lasts. */
 export class GasLow extends FleetError {
   constructor(worker: string, balance: Wei, reserve: Wei) {
     super("LF1463", `${worker} has ${lcai(balance)} LCAI left of the ${lcai(reserve)} that it is to have for gas.`, {

@@ -10,8 +10,9 @@ const watch = () =>
     ports: { alarm: { raise: (code: string) => void raised.push(code) } },
     identity: { worker: "0x01" },
   } as never);
-const seen = (balance: bigint, isRegistered = true) =>
-  ({ balance, registration: isRegistered ? ({} as Registration) : null }) as Observed;
+const rules = { paused: { jobs: false } } as Observed["rules"];
+const seen = (balance: bigint, isRegistered = true, earnings = 0n) =>
+  ({ balance, earnings, gasPrice: 0n, rules, registration: isRegistered ? ({} as Registration) : null }) as Observed;
 const serving = { kind: "serving", serving: { gasReserve: 50n } } as Intent;
 
 test.each<[balance: number, isRegistered: boolean, intent: Intent, raised: number]>([
@@ -25,6 +26,13 @@ test.each<[balance: number, isRegistered: boolean, intent: Intent, raised: numbe
 ])("with %s left of 50, registered: %s, so many alarms are raised (%#)", (balance, isRegistered, intent, count) => {
   watch().see(seen(BigInt(balance), isRegistered), intent);
   expect(raised).toHaveLength(count);
+});
+
+test("what it has earned and withdraws by itself is no reason to call anybody", () => {
+  watch().see(seen(20n, true, 5n), serving);
+  expect(raised).toEqual([]);
+  watch().see(seen(20n, true, 4n), serving);
+  expect(raised).toEqual(["LF1463"]);
 });
 
 test("it is told once, and again when it is low after it was filled up", () => {

@@ -1,0 +1,21 @@
+import { wei, type Wei } from "../schema/units.js";
+import { gasBound, gasCost, isHalfUsed } from "./gas.js";
+import type { Observed } from "./types.js";
+
+/** What is looked at before a reserve for gas is filled up. */
+export type Purse = Pick<Observed, "balance" | "earnings" | "gasPrice"> & {
+  readonly rules: { readonly paused: { readonly jobs: boolean } };
+};
+
+/** A withdrawal costs at most this part of what it brings. */
+const mostCost = 100n;
+
+/**
+ * What a worker withdraws of its earnings to fill its reserve up by itself (wei): all of them, once the reserve is half used and the withdrawal costs at most a hundredth of what it brings;
+ * else nothing. Pure. Source: contracts reference §4.7.
+ */
+export function refill({ balance, earnings, gasPrice, rules }: Purse, reserve: Wei): Wei {
+  const cost = gasCost(gasBound("withdraw"), gasPrice);
+  const isWorthIt = earnings > 0n && earnings >= mostCost * cost && balance >= cost;
+  return isHalfUsed(balance, reserve) && isWorthIt && !rules.paused.jobs ? earnings : wei(0n);
+}
