@@ -14,9 +14,22 @@ export class SshStreams extends Agent {
     const ssh = spawn("ssh", [...login, "--", hostname, "docker", "system", "dial-stdio"], {
       stdio: ["pipe", "pipe", "inherit"],
     });
-    const stream = Duplex.from({ readable: ssh.stdout, writable: ssh.stdin });
+    // By hand: joined by `Duplex.from`, an engine that has answered and left breaks the reading of its answer off, as its input is closed before that was ended.
+    const stream = new Duplex({
+      read: () => void ssh.stdout.resume(),
+      write: (part, encoding, done) => void ssh.stdin.write(part, encoding, () => done()),
+      final: (done) => void ssh.stdin.end(() => done()),
+      destroy: (error, done) => {
+        ssh.kill();
+        done(error);
+      },
+    });
+    ssh.stdout.on("data", (part) => {
+      if (!stream.push(part)) ssh.stdout.pause();
+    });
+    ssh.stdout.once("end", () => stream.push(null));
+    ssh.stdin.on("error", () => undefined); // whether there is an answer is what counts
     ssh.once("error", (error) => stream.destroy(error));
-    stream.once("close", () => ssh.kill());
     return stream;
   }
 }
