@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { z } from "zod";
+import { compileCache } from "../../system/cache-folder.js";
 import { runProcess, startProcess } from "../../system/process.js";
 import { EngineRefused, NoEngine, NoStack, StoppedAsAsked } from "./errors.js";
 import { mendHalfWritten } from "./half-written.js";
@@ -77,9 +78,10 @@ function projectAbove(folder: string): string {
   }
 }
 
-/** This process's environment, with its own Node first: the program and its providers run on it. */
+/** This process's environment, with its own Node first: the program and its providers run on it, and start faster from what it compiled before. */
 const environment = (): Record<string, string> => ({
   ...(process.env as Record<string, string>),
+  ...compileCache(process.env),
   PATH: [dirname(process.execPath), process.env["PATH"] ?? ""].join(delimiter),
 });
 

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
@@ -22,17 +21,6 @@ export interface Entry {
   readonly folder: string;
   /** How it came here, for instance `built` or `downloaded`. */
   readonly how: string;
-}
-
-/** The folder that holds what is installed once for the whole user: the setting, else the XDG cache folder, else `~/.cache`. */
-export function cacheFolder(env: Readonly<Record<string, string | undefined>>): string {
-  const own = env["LIGHTCHAIN_FLEET_CACHE"];
-  if (own !== undefined && own !== "") return own;
-  const shared = env["XDG_CACHE_HOME"];
-  return join(
-    shared !== undefined && shared !== "" ? shared : join(env["HOME"] ?? homedir(), ".cache"),
-    "lightchain-fleet",
-  );
 }
 
 /** Where an installation lies under the cache folder: `geth/1.17.0-3f2a91c0`. */

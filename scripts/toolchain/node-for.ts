@@ -9,7 +9,8 @@ import { FleetError } from "../../schema/errors.js";
 import { systemClock } from "../../system/clock.js";
 import { packageRoot } from "../../system/package-root.js";
 import { runProcess } from "../../system/process.js";
-import { cacheFolder, ensureEntry } from "./cache.js";
+import { cacheFolder } from "../../system/cache-folder.js";
+import { ensureEntry } from "./cache.js";
 import { nodeVersion } from "./node-runtime.js";
 import type { Platform } from "./platform.js";
 

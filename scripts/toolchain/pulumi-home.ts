@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { constants, copyFile, link, mkdir, rename, stat, utimes } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
+import { compileCache } from "../../system/cache-folder.js";
 import { isErrno } from "../../system/files.js";
 import { packageRoot } from "../../system/package-root.js";
 import { languageHostName } from "./language-host-install.js";
@@ -67,6 +68,7 @@ export function pulumiEnvironment(
   return {
     ...Object.fromEntries(kept),
     PATH: [settings.home.bin, dirname(settings.node), from["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"].join(delimiter),
+    ...compileCache(from),
     PULUMI_HOME: settings.home.home,
     PULUMI_BACKEND_URL: `file://${settings.backendFolder}`,
     PULUMI_CONFIG_PASSPHRASE_FILE: settings.passphraseFile,

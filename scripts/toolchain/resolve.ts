@@ -1,5 +1,5 @@
 import { systemClock } from "../../system/clock.js";
-import { cacheFolder } from "./cache.js";
+import { cacheFolder } from "../../system/cache-folder.js";
 import { BuildFailed, CacheUnwritable, ToolMissing, ToolUnavailable } from "./errors.js";
 import { installTool, locateTool, type Workshop } from "./install.js";
 import { installKzg, locateKzg, type KzgLibrary } from "./kzg.js";

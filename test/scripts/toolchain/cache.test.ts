@@ -2,16 +2,10 @@ import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { cacheFolder, cacheKey, ensureEntry, findEntry, type Recipe } from "../../../scripts/toolchain/cache.js";
+import { cacheKey, ensureEntry, findEntry, type Recipe } from "../../../scripts/toolchain/cache.js";
 import { systemClock } from "../../../system/clock.js";
 
 const recipe: Recipe = { tool: "tool", version: "1.2.3", ingredients: "linux-x64" };
-
-test("the cache lies where the person says, else where XDG says, else in the home folder", () => {
-  expect(cacheFolder({ LIGHTCHAIN_FLEET_CACHE: "/c", XDG_CACHE_HOME: "/x", HOME: "/h" })).toBe("/c");
-  expect(cacheFolder({ LIGHTCHAIN_FLEET_CACHE: "", XDG_CACHE_HOME: "/x", HOME: "/h" })).toBe("/x/lightchain-fleet");
-  expect(cacheFolder({ HOME: "/h" })).toBe("/h/.cache/lightchain-fleet");
-});
 
 test("a recipe's key names tool and version, and differs with every ingredient", () => {
   expect(cacheKey(recipe)).toMatch(/^tool\/1\.2\.3-[0-9a-f]{8}$/);
