@@ -57,10 +57,16 @@ export function planFunding(question: FundingQuestion): FundingPlan {
   if (unseen)
     return { do: "wait", because: `the node is at block ${observed.at.number}, before ${unseen.purpose} was mined` };
 
-  const amount = plan(desired, observed).money.shortfall;
+  const { money, blockers: inTheWay } = plan(desired, observed);
+  const amount = money.shortfall;
   if (amount === 0n) return { do: "nothing" };
-  const blockers = blockersOf(amount, question);
-  if (blockers.length > 0) return { do: "blocked", amount, blockers };
+  const isJoining = desired.kind === "serving" && observed.registration === null;
+  const blockers = [...(isJoining ? inTheWay : []), ...blockersOf(amount, question)];
+  if (blockers.length > 0) {
+    // One that serves on does so for as long as its gas lasts, and says itself that it runs out.
+    const isOnlyGas = desired.kind === "serving" && !isJoining && money.toStake === 0n;
+    return isOnlyGas ? { do: "nothing" } : { do: "blocked", amount, blockers };
+  }
   return { do: "pay", purpose: nextFunding(question), to: observed.worker, amount };
 }
 

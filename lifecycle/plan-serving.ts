@@ -41,7 +41,9 @@ function planJoining(desired: Serving, observed: Observed): Draft {
   const wayOut = gasCost(gasBound("deregister", { models: models.length }) + gasBound("sweep"), observed.gasPrice);
   const leastReserve = addWei(gas, wayOut);
   const reserve = desired.gasReserve > leastReserve ? desired.gasReserve : leastReserve;
-  const money = { toStake: stake, gas, shortfall: shortfall(addWei(stake, reserve), observed.balance) };
+  // What an earlier try used of it is no reason to move money.
+  const kept = isHalfUsed(shortfall(observed.balance, stake), reserve) ? reserve : leastReserve;
+  const money = { toStake: stake, gas, shortfall: shortfall(addWei(stake, kept), observed.balance) };
   if (blockers.length > 0) return draft([], { ...money, blockers });
   return draft(afterFunds(steps, addWei(stake, leastReserve), observed), money);
 }
@@ -74,7 +76,7 @@ function planKeeping(desired: Serving, observed: Observed, registration: Registr
     ...(changes.length > 0 ? pausedWait(observed) : []),
     ...changes,
   ];
-  const refilled = refill(observed, desired.gasReserve);
+  const refilled = refill(observed, desired.gasReserve, topUp);
   const withdrawing = refilled > 0n ? [make.withdraw()] : [];
   const gas = costOf([...withdrawing, ...steps], observed.gasPrice);
   const firstGas = changes.find((change) => change.gas > 0n)?.gas ?? 0n;
@@ -82,7 +84,13 @@ function planKeeping(desired: Serving, observed: Observed, registration: Registr
   // What it earned comes first; the treasury sends the rest.
   const held = addWei(observed.balance, refilled);
   const kept = isHalfUsed(shortfall(held, topUp), desired.gasReserve) ? desired.gasReserve : gas;
-  return draft([...withdrawing.map(({ step }) => step), ...afterFunds(steps, needed, observed)], {
+  // First only where nothing else can be paid without it: what keeps a withdrawal from being made must keep nothing else from it.
+  const now = firstWait(steps);
+  const filling =
+    observed.balance < needed
+      ? [...plainly(withdrawing), ...afterFunds(steps, needed, { ...observed, balance: held })]
+      : plainly([...steps.slice(0, now), ...withdrawing, ...steps.slice(now)]);
+  return draft(filling, {
     blockers: [...blockers, ...blockersOfModels(added, observed)],
     toStake: topUp,
     gas,
@@ -169,11 +177,19 @@ const pausedWait = ({ rules }: Observed): PricedStep[] =>
     ? [free(waitFor({ kind: "change", of: "pause" }, "the network's WorkerRegistry is paused"))]
     : [];
 
+const plainly = (steps: readonly PricedStep[]): Draft["steps"] => steps.map(({ step }) => step);
+
+/** Where what can be done now ends. */
+function firstWait(steps: readonly PricedStep[]): number {
+  const at = steps.findIndex(({ step }) => step.do === "wait");
+  return at === -1 ? steps.length : at;
+}
+
 function afterFunds(steps: readonly PricedStep[], needed: Wei, observed: Observed): Draft["steps"] {
-  const plain = steps.map(({ step }) => step);
-  if (observed.balance >= needed) return plain;
+  if (observed.balance >= needed) return plainly(steps);
   const missing = lcai(needed - observed.balance);
-  return [waitFor({ kind: "change", of: "funds" }, `${missing} LCAI are missing at ${observed.worker}`), ...plain];
+  const because = `${missing} LCAI are missing at ${observed.worker}`;
+  return [waitFor({ kind: "change", of: "funds" }, because), ...plainly(steps)];
 }
 
 /** Its registration was mined and is not there any more: it left, whatever was written down about it. */

@@ -32,6 +32,7 @@ const inputs = z.object({
   stake: servingSchema.shape.stake,
   gasReserve: weiSchema,
   generation: z.number().int().positive(),
+  leaving: z.boolean().default(false),
   caps: z.object({ perAction: weiSchema, lifetime: weiSchema }),
 });
 const computed = z.object({
@@ -86,6 +87,7 @@ async function writeDownPayer({ worker, treasury }: Inputs): Promise<void> {
 }
 
 async function decide(wanted: Inputs, treasuryStore: SecretStore): Promise<FundingPlan> {
+  if (wanted.leaving) return { do: "nothing" };
   const { client } = await chainOf(wanted.worker.network);
   const { record } = await openStoreHere(wanted.worker.keys.store).read(wanted.worker.keys.ref, "worker");
   const { record: treasury } = await treasuryStore.read(wanted.treasury.ref, "treasury");
@@ -111,8 +113,8 @@ async function decide(wanted: Inputs, treasuryStore: SecretStore): Promise<Fundi
   });
 }
 
-/** Whether the chain shows a reason to decide anew: three questions in one request, for a preview asks this of every worker. */
-async function mayLack({ worker, gasReserve }: Inputs): Promise<boolean> {
+/** Whether the chain shows of a worker that is registered a reason to decide anew: three questions in one request, for a preview asks this of each. */
+async function mayLack({ worker, gasReserve, stake: policy }: Inputs): Promise<boolean> {
   const { client, contracts } = await chainOf(worker.network);
   const [balance, stake, minimum] = await Promise.all([
     client.getBalance({ address: worker.address }),
@@ -124,7 +126,8 @@ async function mayLack({ worker, gasReserve }: Inputs): Promise<boolean> {
     }),
     client.readContract({ address: contracts.aiConfig, abi: aiConfigAbi, functionName: "getMinWorkerStake" }),
   ]);
-  return isHalfUsed(wei(balance), gasReserve) || stake < minimum;
+  const least = policy.kind === "fixed" && policy.amount > minimum ? policy.amount : minimum;
+  return stake > 0n && (isHalfUsed(wei(balance), gasReserve) || stake < least);
 }
 
 async function sentBy(wanted: Inputs, store: SecretStore): Promise<ReturnType<typeof pastFundings>> {

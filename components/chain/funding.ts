@@ -22,13 +22,15 @@ export interface FundingArgs {
   /** Beside the stake (wei). */
   readonly gasReserve: Wei;
   readonly generation: number;
+  /** One that leaves is sent nothing more. Default: false. */
+  readonly leaving: boolean;
   readonly caps: FundingCaps;
 }
 
 /**
  * Money for stake and gas: sends exactly what the worker lacks. A re-run after any interruption sends the same signed bytes again, never a second payment. A later run sends what is
  * missing then: once half of the reserve for gas is used and the worker's earnings do not fill it up, or the network's minimum stake was raised within the policy. What an offence took is
- * not sent again.
+ * not sent again as long as the chain counts it.
  *
  * **Cost**: the shortfall moves from the treasury to the worker; gas of one transfer.
  */
@@ -46,6 +48,7 @@ export class Funding extends pulumi.dynamic.Resource {
         stake: toPlain(args.stake),
         gasReserve: args.gasReserve.toString(),
         generation: args.generation,
+        ...(args.leaving ? { leaving: true } : {}), // a stack of before there was this has not changed
         caps: toPlain(args.caps),
         sent: undefined,
         transactions: undefined,

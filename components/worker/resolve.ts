@@ -46,7 +46,7 @@ export interface LightchainWorkerArgs {
   readonly stake?: string;
   /** LCAI kept for gas beside the stake. Default `"50"`. */
   readonly gasReserve?: string;
-  /** Most LCAI in one payment from the treasury, and in the worker's life. Default: stake limit + gas reserve, and twice that. */
+  /** Most LCAI in one payment from the treasury, and in the worker's life. Default: stake limit + gas reserve, and twice that with ten more gas reserves. */
   readonly caps?: { readonly perAction?: string; readonly lifetime?: string };
   /** How long a destroy waits for jobs and dispute windows (ms). Default 900,000 (15 min). */
   readonly exitMaxWaitMs?: number;
@@ -121,7 +121,10 @@ export function resolveWorker(name: string, args: LightchainWorkerArgs): Resolve
     gasReserve,
     caps: {
       perAction: args.caps?.perAction === undefined ? largest : money("caps.perAction", args.caps.perAction),
-      lifetime: args.caps?.lifetime === undefined ? wei(2n * largest) : money("caps.lifetime", args.caps.lifetime),
+      lifetime:
+        args.caps?.lifetime === undefined
+          ? wei(2n * largest + 10n * gasReserve)
+          : money("caps.lifetime", args.caps.lifetime),
     },
     exitMaxWaitMs: check("exitMaxWaitMs", z.number().int().positive(), args.exitMaxWaitMs ?? 900_000),
     patienceMs: check("patienceMs", z.number().int().positive(), args.patienceMs ?? defaultPatienceMs),

@@ -168,7 +168,7 @@ function createFunding(
 ): Funding {
   return new Funding(
     `${worker.name}-funding`,
-    { worker: reference, ...pick(worker, "treasury", "stake", "gasReserve", "generation", "caps") },
+    { worker: reference, ...pick(worker, "treasury", "stake", "gasReserve", "generation", "leaving", "caps") },
     { parent, dependsOn: [service] },
   );
 }

@@ -3,6 +3,7 @@ import Table from "cli-table3";
 import type { Command } from "commander";
 import { formatEther } from "viem";
 import { openHost } from "../../components/host/host.js";
+import { coded } from "../../components/coded.js";
 import { ask } from "../../components/service/status.js";
 import type { ControlRequest, Problem, SidecarStatus } from "../../schema/control.js";
 import { FleetError } from "../../schema/errors.js";
@@ -33,14 +34,18 @@ export function addWorkerCommands(program: Command): void {
     .option("--json", "as data, by the worker's name")
     .action(async (options: Options & { readonly json?: boolean }) => {
       const workers = await workersHere(options, chosen);
-      const answers = await Promise.all(workers.map((worker) => answerOf(worker, { op: "status" })));
-      const named = workers.map(({ name }, index) => [name, answers[index]] as const);
+      const asked = await Promise.allSettled(workers.map((worker) => answerOf(worker, { op: "status" })));
+      const answers = asked.flatMap((one, index) => {
+        const name = workers[index]?.name;
+        return one.status === "fulfilled" && name !== undefined ? [[name, one.value] as const] : [];
+      });
       say(
         options.json === true
-          ? toJson(Object.fromEntries(named))
-          : named.flatMap(([name, answer]) => (answer === undefined ? [] : [renderAnswer(name, answer)])).join("\n"),
+          ? toJson(Object.fromEntries(answers))
+          : answers.map(([name, answer]) => renderAnswer(name, answer)).join("\n"),
       );
-      if (answers.some((answer) => "problem" in answer)) process.exitCode = 1;
+      if (answers.some(([, answer]) => "problem" in answer)) process.exitCode = 1;
+      for (const one of asked) if (one.status === "rejected") throw one.reason; // a bug, once everybody was shown
     });
 
   command("resume", "claim again after an offence stopped it").action(async (options: Options) => {
@@ -67,7 +72,8 @@ async function workersHere<T>(
 async function answerOf({ name, host }: WorkerOnHost, request: ControlRequest): Promise<Answer> {
   try {
     return { status: await ask(openHost(host), name, request) };
-  } catch (error) {
+  } catch (thrown) {
+    const error = coded(thrown);
     if (!(error instanceof FleetError)) throw error;
     return { problem: { code: error.code, summary: error.summary, fix: error.fix } };
   }

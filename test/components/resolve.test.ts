@@ -24,7 +24,7 @@ describe("a worker's arguments", () => {
     expect(worker.leaving).toBe(false);
     expect(worker.stake).toEqual({ kind: "minimum", max: parseEther("50000") });
     expect(worker.gasReserve).toBe(parseEther("50"));
-    expect(worker.caps).toEqual({ perAction: parseEther("50050"), lifetime: parseEther("100100") });
+    expect(worker.caps).toEqual({ perAction: parseEther("50050"), lifetime: parseEther("100600") });
     expect(worker.exitMaxWaitMs).toBe(900_000);
     expect(worker.models).toEqual([{ name: "llama3-8b", source: "llama3-8b", insecure: false }]);
   });

@@ -69,6 +69,27 @@ describe("the treasury", () => {
     expect(planFunding(question({ desired: gone, observed }))).toMatchObject({ do: "pay", purpose: id(1) });
   });
 
+  test("fills up the reserve of one that serves, as far as it may, and refuses it nothing where it may not", () => {
+    const observed = workerWith({ balance: lcai("4") });
+    expect(planFunding(question({ observed }))).toMatchObject({ do: "pay", amount: lcai("6") });
+    const capped = { caps: { perAction: lcai("5"), lifetime: lcai("20000") } };
+    expect(planFunding(question({ observed, ...capped }))).toEqual({ do: "nothing" });
+    const raised = workerWith({ balance: lcai("4") }, { stake: lcai("4990") });
+    expect(planFunding(question({ observed: raised, ...capped }))).toMatchObject({ do: "blocked" });
+  });
+
+  test("pays nothing to one that could not join", () => {
+    const { rules } = nobody();
+    const observed = nobody({ rules: { ...rules, minimumStake: lcai("6001") } });
+    const blockers = [{ code: "LF1206" }];
+    expect(
+      planFunding(question({ observed, caps: { perAction: lcai("9000"), lifetime: lcai("9000") } })),
+    ).toMatchObject({
+      do: "blocked",
+      blockers: expect.arrayContaining(blockers.map((one) => expect.objectContaining(one) as unknown)) as unknown,
+    });
+  });
+
   test("does not refill what an offence took", () => {
     const observed = workerWith({}, { stake: lcai("4000"), offences: 1n });
     expect(planFunding(question({ observed }))).toEqual({ do: "nothing" });

@@ -4,7 +4,7 @@ import { plan } from "../../lifecycle/plan.js";
 import { refill } from "../../lifecycle/refill.js";
 import type { Observed } from "../../lifecycle/types.js";
 import { wei } from "../../schema/units.js";
-import { gemma, gwei, lcai, llama, nobody, serving, workerWith } from "./situations.js";
+import { completed, gemma, gwei, lcai, llama, nobody, serving, workerWith } from "./situations.js";
 
 const { rules } = nobody();
 const cost = gasCost(gasBound("withdraw"), gwei);
@@ -26,10 +26,22 @@ describe("a worker withdraws its earnings", () => {
     expect(steps(observed)).toEqual(withdrawn ? ["withdraw"] : []);
   });
 
-  test("before anything else, so that what comes after it can be paid", () => {
-    const poor = workerWith({ balance: wei(cost), earnings: lcai("1") });
-    expect(steps(poor, { ...serving, models: [llama, gemma] })).toEqual(["withdraw", "wait", "addModel"]);
-    expect(steps(workerWith({ ...low, rehearsed: false }))).toEqual(["withdraw", "rehearse"]);
+  test("first where nothing else can be paid without, else after what can be done at once", () => {
+    const both = { ...serving, models: [llama, gemma] };
+    expect(steps(workerWith({ balance: wei(cost), earnings: lcai("1") }), both)).toEqual(["withdraw", "addModel"]);
+    expect(steps(workerWith({ balance: wei(cost), earnings: wei(100n * cost) }, { stake: lcai("4990") }))).toEqual([
+      ...["withdraw", "wait", "topUp"],
+    ]);
+    expect(steps(workerWith(low), both)).toEqual(["addModel", "withdraw"]);
+    expect(steps(workerWith({ ...low, rehearsed: false }))).toEqual(["rehearse", "withdraw"]);
+    const leavingModel = workerWith({ ...low, jobs: [completed(1, 3)] }, { models: [llama, gemma], activeJobs: 1n });
+    expect(steps(leavingModel, { ...serving, models: [gemma] })).toEqual(["withdraw", "wait", "removeModel"]);
+  });
+
+  test("for a stake that is added to out of the reserve, too", () => {
+    const raised = workerWith({ balance: lcai("9"), earnings: lcai("100") }, { stake: lcai("4950") });
+    expect(steps(raised)).toEqual(["withdraw", "topUp"]);
+    expect(plan(serving, raised).money.shortfall).toBe(0n);
   });
 });
 
@@ -40,6 +52,13 @@ test("the treasury sends what the earnings do not fill up", () => {
   expect(shortfall("0.5")).toBe(lcai("5.5"));
   expect(shortfall("1")).toBe(0n); // half of it is there then
   expect(shortfall("0.5", "4990")).toBe(lcai("15.5"));
+});
+
+test("what an earlier try to join used of the reserve is no reason to move money", () => {
+  const shortfall = (balance: string) => plan(serving, nobody({ balance: lcai(balance) })).money.shortfall;
+  expect(shortfall("5009.9")).toBe(0n);
+  expect(shortfall("5005")).toBe(0n);
+  expect(shortfall("5004.9")).toBe(lcai("5.1"));
 });
 
 test("a stake that is added to out of the reserve leaves half of it, or the treasury sends both", () => {

@@ -51,8 +51,9 @@ export const chainChecks: readonly Check[] = [
       if (!worker.leaving) for (const { name } of worker.models) checkModel(worker, observed, name);
       const blocker = worker.leaving ? undefined : planned.blockers[0];
       if (blocker) throw new PreflightBlocked(blocker);
-      await checkTreasury(worker, planned.money.shortfall);
-      return describeMoney(worker, observed, planned.money.shortfall);
+      const sends = worker.leaving ? wei(0n) : planned.money.shortfall;
+      await checkTreasury(worker, sends);
+      return describeMoney(worker, observed, sends);
     },
   },
 ];
