@@ -13,17 +13,23 @@ export async function buildBlock(
   engine: Engine,
   choice: ForkChoice,
   attributes: Omit<BlockAttributes, "prevRandao">,
-  options: { pool: "empty" | "maybe" | "expected"; clock: Clock; newRandao: () => Hex },
+  options: {
+    pool: "empty" | "maybe" | "expected";
+    /** Whether it holds anything by now: a moment after a block it may still show what is in that. Default: it does. */
+    holdsAny?: () => Promise<boolean>;
+    clock: Clock;
+    newRandao: () => Hex;
+  },
 ): Promise<BuiltBlock> {
   for (const [attempt, wait] of waitsMs[options.pool].entries()) {
     const building = await engine.startBlock(choice, { ...attributes, prevRandao: options.newRandao() });
     if (wait > 0) await options.clock.sleep(wait);
     const built = await engine.finishBlock(building);
     const last = attempt === waitsMs[options.pool].length - 1;
-    if (last || built.executionPayload.transactions.length > 0) return built;
+    if (last || built.executionPayload.transactions.length > 0 || (await options.holdsAny?.()) === false) return built;
   }
   throw new Error("unreachable: the last attempt returns");
 }
 
-/** How long geth is given, attempt by attempt, in ms. */
-const waitsMs = { empty: [0], maybe: [20], expected: [20, 150, 600] } as const;
+/** How long geth is given, attempt by attempt, in ms. What a longer wait left in the pool gets another chance in each block: geth may only have been slow. */
+const waitsMs = { empty: [0], maybe: [20, 150], expected: [20, 150, 600] } as const;

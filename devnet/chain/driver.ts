@@ -104,6 +104,8 @@ export async function startDriver(
   let missed = 0;
   let builtAt = -Infinity;
   let begun = false;
+  /** How many of the pool's transactions a build left there that was given all the time it may take: for their price or their fork, it seems. */
+  let staying = 0;
   let producer: Producer | undefined;
 
   const chainSeconds = (): number => wallSeconds(clock) + offsetSeconds;
@@ -141,9 +143,12 @@ export async function startDriver(
       feeRecipient: FEE_RECIPIENT,
       parentBeaconRoot: head.slot.root,
     };
-    const expected = pool.fresh();
+    const expected = pool.fresh() || (await pendingCount()) > staying;
     pool.startOver();
-    return adopt(await withRulesObeyed(choice, attributes, expected), head.slot);
+    const built = await withRulesObeyed(choice, attributes, expected);
+    const left = Math.max(0, (await pendingCount()) - built.executionPayload.transactions.length);
+    staying = expected ? left : Math.min(staying, left);
+    return adopt(built, head.slot);
   }
 
   /** Makes a block that was built on the one of slot `parent` the head. */
@@ -180,7 +185,8 @@ export async function startDriver(
       const built = isDivided
         ? await produce(choice, attributes, divided.allowed)
         : await buildBlock(engine, choice, attributes, {
-            pool: (await isPoolEmpty()) ? "empty" : expected ? "expected" : "maybe",
+            pool: (await pendingCount()) === 0 ? "empty" : expected ? "expected" : "maybe",
+            holdsAny: async () => (await pendingCount()) > 0,
             clock,
             newRandao: randomRoot,
           });
@@ -213,8 +219,7 @@ export async function startDriver(
     await producer?.stop();
     producer = undefined;
   }
-  const isPoolEmpty = async (): Promise<boolean> =>
-    Number((await rpc<{ pending: Hex }>("txpool_status")).pending) === 0;
+  const pendingCount = async (): Promise<number> => Number((await rpc<{ pending: Hex }>("txpool_status")).pending);
 
   async function reorganise(depth: number): Promise<Head> {
     const replaced = head;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createPublicClient, createWalletClient, formatEther, http, parseEther } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { createConsumer, type Consumer } from "../../../devnet/consumer/consumer.js";
 import type { Answer } from "../../../devnet/consumer/follow.js";
 import type { ConsumerSession } from "../../../devnet/consumer/open-session.js";
@@ -57,6 +57,11 @@ afterAll(async () => {
   await ollama.stop();
   await devnet.stop();
   await rm(folder, { recursive: true, force: true });
+});
+
+// What went wrong in the worker, it alone can say.
+beforeEach(({ onTestFailed }) => {
+  onTestFailed(async () => void process.stderr.write(`${(await worker.log()).split("\n").slice(-60).join("\n")}\n`));
 });
 
 test("stands by, goes live, answers and is paid, survives a kill and the fork to Osaka, leaves with everything, exits 0", async () => {
