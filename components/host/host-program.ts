@@ -48,7 +48,8 @@ const identityFor = (verb: HostVerb, { root, name }: HostReference): Record<stri
 /** What is asked of a host whatever its name. */
 const withoutName: readonly HostVerb[] = ["control", "proofOfDeath", "answers", "giveJournal"];
 
-function parseAnswer(text: string): unknown {
+/** What a host program's output is as an answer; `undefined`: none, so that somebody else said it. Pure. */
+export function parseAnswer(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {

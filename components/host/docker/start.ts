@@ -1,5 +1,6 @@
 import { systemClock } from "../../../system/clock.js";
 import type { ProcessResult } from "../../../system/process.js";
+import { parseAnswer } from "../host-program.js";
 import { docker, inspectContainer, type InspectedContainer } from "./cli.js";
 import type { DockerEngine } from "./engine.js";
 import { ContainerDown, ContainerMissing } from "./errors.js";
@@ -30,8 +31,8 @@ export async function startIfStopped(engine: DockerEngine, container: string, ma
 
 /**
  * Runs something in a container, and once more where the engine refused it because the container was stopped or is just being started again.
- * @param run `docker exec`: what it runs always says something, so that nothing at all is the engine's refusal, whatever the exit code: it can be 0 when the
- *   container ends under what was being started in it
+ * @param run `docker exec`: what it runs always gives an answer, so that anything else without a word on its error output is the engine's refusal, whatever the exit code: it can
+ *   be 0 when the container ends under what was being started in it
  */
 export async function inContainer(
   engine: DockerEngine,
@@ -42,7 +43,7 @@ export async function inContainer(
   let how = "it ends as soon as it is started";
   for (const end = systemClock.now() + startMs; ; await systemClock.sleep(200)) {
     const ended = await run();
-    if (ended.stdout !== "" && !isEngines(ended.stdout)) return ended;
+    if (parseAnswer(ended.stdout) !== undefined) return ended;
     const there = await inspectContainer(engine, container);
     if (there !== undefined && !runs(there)) how = describe(there);
     await startIfStopped(engine, container, mayStart);

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { parseAnswer } from "../../../components/host/host-program.js";
 import { isRefusal } from "../../../components/host/docker/start.js";
 
 test.each([
@@ -17,3 +18,9 @@ test.each([
 test("what a program says of its own failure is none", () => {
   expect(isRefusal({ code: 1, stdout: "", stderr: "node: cannot find module" })).toBe(false);
 });
+
+test.each([
+  "",
+  "exec failed: unable to start container process: error writing config to pipe",
+  'OCI runtime exec failed: {"root":"/"}',
+])("%j on its output is no answer of the host program's", (said) => expect(parseAnswer(said)).toBeUndefined());
