@@ -37,8 +37,8 @@ export async function prepareOperator(
   await ensureFolder(folders.root, "private");
   for (const folder of [folders.keys, folders.state, folders.logs])
     await mkdir(folder, { recursive: true, mode: 0o700 });
-  if ((await readIfPresent(folders.passphrase)) === undefined)
-    await writeAtomically(folders.passphrase, `${randomBytes(24).toString("base64url")}\n`, "private");
+  const isFirst = (await readIfPresent(folders.passphrase)) === undefined;
+  if (isFirst) await writeAtomically(folders.passphrase, `${randomBytes(24).toString("base64url")}\n`, "private");
 
   const store = openStore(`file:${folders.keys}`, {
     passphrase: passphraseFrom({ LIGHTCHAIN_PASSPHRASE_FILE: folders.passphrase }),
@@ -56,7 +56,7 @@ export async function prepareOperator(
   await ensureFolder(dirname(folders.stackConfig), "public");
   await writeAtomically(
     folders.stackConfig,
-    (await saltLine(folders)) +
+    (isFirst ? "" : await saltLine(folders)) + // of a passphrase that is gone, it would only be refused
       renderStackConfig({
         kind: "devnet",
         network: about.networkFile,
