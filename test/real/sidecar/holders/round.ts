@@ -207,9 +207,12 @@ async function settleDown(holders: Holders): Promise<void> {
       () => "starting",
     );
   };
+  let modes: readonly string[] = [];
   await until(async () => {
-    const modes = await Promise.all(holders.places.map(modeOf));
+    modes = await Promise.all(holders.places.map(modeOf));
     return !modes.includes("starting") && modes.filter((mode) => mode === "live").length <= 1;
+  }).catch((error: unknown) => {
+    throw new Error(`it did not settle down: ${modes.join(", ")}`, { cause: error });
   });
   for (const place of holders.places) await kill(place);
 }
