@@ -22,7 +22,7 @@ export function planServing(desired: Serving, observed: Observed): Draft {
 
 /** Nothing is on chain yet. No money moves before every condition that can be known is met. */
 function planJoining(desired: Serving, observed: Observed): Draft {
-  const stake = wantedStake(desired.stake, observed);
+  const stake = wantedStake(desired.stake, observed.rules.minimumStake);
   const blockers = [...blockersOfStake(desired.stake, observed), ...blockersOfModels(desired.models, observed)];
   if (hasRegisteredOnce(desired, observed))
     blockers.push(blockerFor(new GenerationLeft(observed.worker, desired.generation)));
@@ -98,9 +98,9 @@ function planKeeping(desired: Serving, observed: Observed, registration: Registr
   });
 }
 
-/** How much is to be staked, whether or not the policy allows it. */
-const wantedStake = (policy: StakePolicy, { rules }: Observed): Wei =>
-  policy.kind === "fixed" ? policy.amount : rules.minimumStake;
+/** How much is to be staked, whether or not the policy allows it. Pure. */
+export const wantedStake = (policy: StakePolicy, minimum: Wei): Wei =>
+  policy.kind === "fixed" ? policy.amount : minimum;
 
 function blockersOfStake(policy: StakePolicy, { rules }: Observed): Blocker[] {
   if (policy.kind === "minimum" && rules.minimumStake > policy.max)
@@ -126,7 +126,7 @@ function stakeRepair(
   { stake, offences }: Registration,
 ): { topUp: Wei; blockers: Blocker[] } {
   const { minimumStake } = observed.rules;
-  const missing = shortfall(wantedStake(desired.stake, observed), stake);
+  const missing = shortfall(wantedStake(desired.stake, observed.rules.minimumStake), stake);
   const none = wei(0n);
   if (missing === 0n && stake >= minimumStake) return { topUp: none, blockers: [] };
   if (offences > 0n)

@@ -2,10 +2,7 @@ import { shortfall, wei, type Wei } from "../schema/units.js";
 import { gasBound, gasCost, isHalfUsed } from "./gas.js";
 import type { Observed } from "./types.js";
 
-/** What is looked at before a reserve for gas is filled up. */
-export type Purse = Pick<Observed, "balance" | "earnings" | "gasPrice"> & {
-  readonly rules: { readonly paused: { readonly jobs: boolean } };
-};
+type Purse = Pick<Observed, "balance" | "earnings" | "gasPrice" | "rules">;
 
 /** A withdrawal costs at most this part of what it brings. */
 const mostCost = 100n;

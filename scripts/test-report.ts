@@ -34,18 +34,18 @@ export function addReport(tally: Tally, report: unknown): Tally {
   const unloaded = files.filter(
     (file) => file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed"),
   );
+  const failures = [
+    ...files.flatMap((file) =>
+      file.assertionResults
+        .filter((test) => test.status === "failed")
+        .map((test) => failure(`${file.name}: ${test.fullName}`, test.failureMessages?.join("\n"))),
+    ),
+    ...unloaded.map((file) => failure(file.name, file.message)),
+  ];
   return {
     passed: tally.passed + tests.filter((test) => test.status === "passed").length,
-    failed: tally.failed + tests.filter((test) => test.status === "failed").length + unloaded.length,
-    failures: [
-      ...tally.failures,
-      ...files.flatMap((file) =>
-        file.assertionResults
-          .filter((test) => test.status === "failed")
-          .map((test) => failure(`${file.name}: ${test.fullName}`, test.failureMessages?.join("\n"))),
-      ),
-      ...unloaded.map((file) => failure(file.name, file.message)),
-    ],
+    failed: tally.failed + failures.length,
+    failures: [...tally.failures, ...failures],
     skipped: [
       ...tally.skipped,
       ...tests.filter((test) => !["passed", "failed"].includes(test.status)).map((test) => test.fullName),

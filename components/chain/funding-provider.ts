@@ -6,6 +6,7 @@ import { NodeSilent } from "../../lifecycle/errors.js";
 import { pastFundings, planFunding, type FundingPlan } from "../../lifecycle/fund.js";
 import { isHalfUsed } from "../../lifecycle/gas.js";
 import { fromStored } from "../../lifecycle/ledger.js";
+import { wantedStake } from "../../lifecycle/plan-serving.js";
 import type { Desired, SentTx } from "../../lifecycle/types.js";
 import type { SecretStore } from "../../keystore/store.js";
 import { servingSchema } from "../../schema/control.js";
@@ -126,8 +127,7 @@ async function mayLack({ worker, gasReserve, stake: policy }: Inputs): Promise<b
     }),
     client.readContract({ address: contracts.aiConfig, abi: aiConfigAbi, functionName: "getMinWorkerStake" }),
   ]);
-  const least = policy.kind === "fixed" && policy.amount > minimum ? policy.amount : minimum;
-  return stake > 0n && (isHalfUsed(wei(balance), gasReserve) || stake < least);
+  return stake > 0n && (isHalfUsed(wei(balance), gasReserve) || stake < wantedStake(policy, wei(minimum)));
 }
 
 async function sentBy(wanted: Inputs, store: SecretStore): Promise<ReturnType<typeof pastFundings>> {

@@ -1,3 +1,4 @@
+import { blockerFor } from "../../lifecycle/errors.js";
 import { FleetError } from "../../schema/errors.js";
 import type { ControlRequest, Problem, SidecarStatus } from "../../schema/control.js";
 import { systemClock } from "../../system/clock.js";
@@ -53,8 +54,7 @@ async function lookAt(machine: Host, worker: string): Promise<{ status: SidecarS
     return { status: await ask(machine, worker, { op: "status" }) };
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
-    const { code, summary, fix } = error;
-    return { silence: { code, summary, fix } };
+    return { silence: blockerFor(error) };
   }
 }
 

@@ -1,11 +1,12 @@
 import { resolve } from "node:path";
 import Table from "cli-table3";
 import type { Command } from "commander";
-import { formatEther } from "viem";
-import { openHost } from "../../components/host/host.js";
 import { coded } from "../../components/coded.js";
+import { openHost } from "../../components/host/host.js";
 import { ask } from "../../components/service/status.js";
-import type { ControlRequest, Problem, SidecarStatus } from "../../schema/control.js";
+import { blockerFor } from "../../lifecycle/errors.js";
+import { lcai } from "../../lifecycle/money.js";
+import type { Problem, SidecarStatus } from "../../schema/control.js";
 import { FleetError } from "../../schema/errors.js";
 import { toJson } from "../../schema/json.js";
 import { openEngine } from "./engine.js";
@@ -34,7 +35,7 @@ export function addWorkerCommands(program: Command): void {
     .option("--json", "as data, by the worker's name")
     .action(async (options: Options & { readonly json?: boolean }) => {
       const workers = await workersHere(options, chosen);
-      const asked = await Promise.allSettled(workers.map((worker) => answerOf(worker, { op: "status" })));
+      const asked = await Promise.allSettled(workers.map((worker) => answerOf(worker)));
       const answers = asked.flatMap((one, index) => {
         const name = workers[index]?.name;
         return one.status === "fulfilled" && name !== undefined ? [[name, one.value] as const] : [];
@@ -69,13 +70,13 @@ async function workersHere<T>(
 }
 
 /** One that cannot be asked keeps no other from being shown. */
-async function answerOf({ name, host }: WorkerOnHost, request: ControlRequest): Promise<Answer> {
+async function answerOf({ name, host }: WorkerOnHost): Promise<Answer> {
   try {
-    return { status: await ask(openHost(host), name, request) };
+    return { status: await ask(openHost(host), name, { op: "status" }) };
   } catch (thrown) {
     const error = coded(thrown);
     if (!(error instanceof FleetError)) throw error;
-    return { problem: { code: error.code, summary: error.summary, fix: error.fix } };
+    return { problem: blockerFor(error) };
   }
 }
 
@@ -92,9 +93,9 @@ export function renderAnswer(name: string, answer: Answer): string {
       status.mode + (status.claiming ? ", claiming" : "") + (status.selection === "dispatcher" ? ", dispatched" : ""),
     ],
     ["next", status.next],
-    ["stake", `${formatEther(status.stake)} LCAI`],
-    ["balance", `${formatEther(status.balance)} LCAI`],
-    ["earned, not withdrawn", `${formatEther(status.earnings)} LCAI`],
+    ["stake", `${lcai(status.stake)} LCAI`],
+    ["balance", `${lcai(status.balance)} LCAI`],
+    ["earned, not withdrawn", `${lcai(status.earnings)} LCAI`],
     ["models", status.models.map(({ name, eligible }) => `${name}${eligible ? "" : " (not eligible)"}`).join(", ")],
     ["open sessions", String(status.sessions.filter((one) => one.standing === "open").length)],
     ["jobs not settled", String(status.jobs.length)],

@@ -2,6 +2,7 @@ import { formatEther, getAddress, keccak256, sliceHex, stringToHex } from "viem"
 import { TreasuryTooPoor } from "../../../lifecycle/errors.js";
 import { answered } from "../../../lifecycle/node.js";
 import { plan } from "../../../lifecycle/plan.js";
+import { wantedStake } from "../../../lifecycle/plan-serving.js";
 import type { Desired, Observed } from "../../../lifecycle/types.js";
 import { modelIdOf } from "../../../protocol/model-id.js";
 import { FleetError } from "../../../schema/errors.js";
@@ -115,7 +116,7 @@ async function checkTreasury(worker: ResolvedWorker, shortfall: Wei): Promise<vo
 
 function describeMoney(worker: ResolvedWorker, observed: Observed, shortfall: Wei): string {
   const { rules } = observed;
-  const stake = worker.stake.kind === "fixed" ? worker.stake.amount : rules.minimumStake;
+  const stake = wantedStake(worker.stake, rules.minimumStake);
   const fees = worker.models.map(({ name }) => {
     const fee = rules.models.find((model) => model.id === modelIdOf(name))?.fee ?? null;
     return `${name} ${fee === null ? "?" : formatEther(fee)}`;
