@@ -43,6 +43,8 @@ export async function serveControl(options: {
   await ensureFolder(stateFolder, "private");
   await rm(path, { force: true }); // left by a process that was killed; the state folder's lock says that none lives
   const token = randomBytes(32).toString("hex");
+  // Before anybody can ask: who is told that a token is not ours reads it again, and must then find ours.
+  await writeAtomically(join(stateFolder, controlTokenName), `${token}\n`, "private");
 
   const answer = async (line: string): Promise<ControlReply> => {
     try {
@@ -62,7 +64,6 @@ export async function serveControl(options: {
     server.listen(path, () => resolve());
   });
   await chmod(path, 0o600);
-  await writeAtomically(join(stateFolder, controlTokenName), `${token}\n`, "private");
   return {
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };

@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { createConnection, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -68,6 +68,14 @@ describe("the control socket", () => {
     expect(await callControl(folder, { op: "status" })).toEqual(reply);
     expect(seen).toEqual([{ op: "status" }]);
     between.close();
+  });
+
+  test("is not there before its token: who asks in between would be refused, and find no other one", async () => {
+    await socket.close();
+    await rm(join(folder, "control.token"));
+    await mkdir(join(folder, "control.token")); // so that no token can be written
+    await expect(serveControl({ stateFolder: folder, handle, log })).rejects.toThrow(/EISDIR|EPERM|ENOTEMPTY/);
+    await expect(stat(join(folder, "control.sock"))).rejects.toThrow(/ENOENT/);
   });
 
   test("refuses whoever has no other token to come back with", async () => {
