@@ -11,7 +11,7 @@ export interface FundingCaps {
   /** In one payment. */
   readonly perAction: Wei;
   /** Within 24 hours of block time. Default: no limit. */
-  readonly perDay?: Wei;
+  readonly perDay?: Wei | undefined;
   /** For the life of the worker, all generations together. */
   readonly lifetime: Wei;
 }
@@ -38,11 +38,12 @@ export interface FundingQuestion {
 
 /** What the treasury does next for a worker. */
 export type FundingPlan =
-  | { readonly do: "nothing" }
+  /** It lacks nothing, or serves on without what it lacks, which these keep from being sent. */
+  | { readonly do: "nothing"; readonly blockers: readonly Blocker[] }
   | { readonly do: "pay"; readonly purpose: PurposeId; readonly to: Address; readonly amount: Wei }
   /** The node has not seen a payment yet that is known to be mined. */
   | { readonly do: "wait"; readonly because: string }
-  | { readonly do: "blocked"; readonly amount: Wei; readonly blockers: readonly Blocker[] };
+  | { readonly do: "blocked"; readonly amount: Wei; readonly blockers: readonly [Blocker, ...Blocker[]] };
 
 /**
  * How much the treasury sends a worker now: exactly its shortfall, or the payment that is already on its way once more, so that its sender follows it. Pure.
@@ -59,15 +60,14 @@ export function planFunding(question: FundingQuestion): FundingPlan {
 
   const { money, blockers: inTheWay } = plan(desired, observed);
   const amount = money.shortfall;
-  if (amount === 0n) return { do: "nothing" };
+  if (amount === 0n) return { do: "nothing", blockers: [] };
   const isJoining = desired.kind === "serving" && observed.registration === null;
-  const blockers = [...(isJoining ? inTheWay : []), ...blockersOf(amount, question)];
-  if (blockers.length > 0) {
-    // One that serves on does so for as long as its gas lasts, and says itself that it runs out.
-    const isOnlyGas = desired.kind === "serving" && !isJoining && money.toStake === 0n;
-    return isOnlyGas ? { do: "nothing" } : { do: "blocked", amount, blockers };
-  }
-  return { do: "pay", purpose: nextFunding(question), to: observed.worker, amount };
+  const [first, ...others] = [...(isJoining ? inTheWay : []), ...blockersOf(amount, question)];
+  if (first === undefined) return { do: "pay", purpose: nextFunding(question), to: observed.worker, amount };
+  const blockers = [first, ...others] as const;
+  // One that serves on does so for as long as its gas lasts, and says itself that it runs out.
+  const isOnlyGas = desired.kind === "serving" && !isJoining && money.toStake === 0n;
+  return isOnlyGas ? { do: "nothing", blockers } : { do: "blocked", amount, blockers };
 }
 
 /**

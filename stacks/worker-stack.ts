@@ -13,6 +13,8 @@ export interface WorkerOutputs extends Record<
   readonly kept?: LightchainWorker["kept"];
 }
 
+type Caps = NonNullable<LightchainWorkerArgs["caps"]>;
+
 /** One worker, by what every kind of stack reads from its config. @param host what is this kind's own */
 export const workerStack = (config: pulumi.Config, host: () => LightchainWorkerArgs["host"]): Record<string, unknown> =>
   asRunError(() => ({ ...workerFrom(config, config.get("worker") ?? "home", host()) }));
@@ -36,7 +38,10 @@ export function workerFrom(
     ...optional("recoveryKey", config.get("recoveryKey")),
     ...optional("exitMaxWaitMs", config.getNumber("exitMaxWaitMs")),
     ...optional("patienceMs", config.getNumber("patienceMs")),
+    ...optional("stake", config.get("stake")),
+    ...optional("maxStake", config.get("maxStake")),
     ...optional("gasReserve", config.get("gasReserve")),
+    ...optional("caps", config.getObject<Caps>("caps")),
     ...optional("tuning", config.getObject<ServiceTuning>("tuning")),
     ...own,
   });

@@ -3,15 +3,12 @@ import { FleetError } from "../../schema/errors.js";
 import { aiConfigAbi } from "../../abi/ai-config.js";
 import { workerRegistryAbi } from "../../abi/worker-registry.js";
 import { NodeSilent } from "../../lifecycle/errors.js";
-import { pastFundings, planFunding, type FundingPlan } from "../../lifecycle/fund.js";
+import type { FundingPlan } from "../../lifecycle/fund.js";
 import { isHalfUsed } from "../../lifecycle/gas.js";
-import { fromStored } from "../../lifecycle/ledger.js";
 import { wantedStake } from "../../lifecycle/plan-serving.js";
-import type { Desired, SentTx } from "../../lifecycle/types.js";
-import type { SecretStore } from "../../keystore/store.js";
 import { servingSchema } from "../../schema/control.js";
 import { weiSchema } from "../../schema/json.js";
-import { blockTime, wei, type BlockTime } from "../../schema/units.js";
+import { wei } from "../../schema/units.js";
 import { systemClock } from "../../system/clock.js";
 import { chainOf, openStoreHere, withRecordLock } from "../context.js";
 import { implement } from "../implementation.js";
@@ -19,6 +16,7 @@ import { keyReferenceSchema, workerReferenceSchema } from "../worker-reference.j
 import { treasurySender } from "./incoming.js";
 import { leave, skipDeregister } from "./leave.js";
 import { observeWorker } from "./observe-worker.js";
+import { nextPayment, paymentsTo } from "./payments.js";
 
 /** A payment that must not be made, under the code of what stands in its way. */
 export class FundingRefused extends FleetError {
@@ -34,7 +32,7 @@ const inputs = z.object({
   gasReserve: weiSchema,
   generation: z.number().int().positive(),
   leaving: z.boolean().default(false),
-  caps: z.object({ perAction: weiSchema, lifetime: weiSchema }),
+  caps: z.object({ perAction: weiSchema, perDay: weiSchema.optional(), lifetime: weiSchema }),
 });
 const computed = z.object({
   /** Wei, decimal. */
@@ -49,28 +47,24 @@ const catchUpMs = 120_000;
 
 /** Pays until the lifecycle sees no shortfall: once at first, and later what has been used up. A payment that is on its way already is followed, not repeated. */
 async function fund(wanted: Inputs): Promise<Computed> {
-  const treasuryStore = openStoreHere(wanted.treasury.store);
   const sender = await treasurySender(wanted.treasury, wanted.worker.network);
   const end = systemClock.now() + catchUpMs;
   for (;;) {
-    const next = await decide(wanted, treasuryStore);
+    const next = await decide(wanted);
     switch (next.do) {
       case "nothing":
-        return describe(wanted, await sentBy(wanted, treasuryStore));
+        return describe(wanted);
       case "wait":
         if (systemClock.now() >= end) throw new NodeSilent(next.because, undefined);
         await systemClock.sleep(250);
         break;
-      case "blocked": {
-        const [first] = next.blockers;
-        if (first) throw new FundingRefused(first);
-        break;
-      }
+      case "blocked":
+        throw new FundingRefused(next.blockers[0]);
       case "pay":
         await writeDownPayer(wanted);
         // Decided once more under the record's lock: another process may have paid while this one waited for it.
         await sender.sendDecided(async () => {
-          const now = await decide(wanted, treasuryStore);
+          const now = await decide(wanted);
           return now.do === "pay" ? { purpose: now.purpose, to: now.to, data: "0x", value: now.amount } : null;
         });
     }
@@ -87,30 +81,17 @@ async function writeDownPayer({ worker, treasury }: Inputs): Promise<void> {
   });
 }
 
-async function decide(wanted: Inputs, treasuryStore: SecretStore): Promise<FundingPlan> {
-  if (wanted.leaving) return { do: "nothing" };
-  const { client } = await chainOf(wanted.worker.network);
-  const { record } = await openStoreHere(wanted.worker.keys.store).read(wanted.worker.keys.ref, "worker");
-  const { record: treasury } = await treasuryStore.read(wanted.treasury.ref, "treasury");
-  const [observed, treasuryBalance] = await Promise.all([
-    observeWorker(wanted.worker.network, record, [], "standby"),
-    client.getBalance({ address: treasury.address }),
-  ]);
-  const desired: Desired = {
-    kind: "serving",
-    generation: wanted.generation,
-    models: observed.registration?.models ?? [], // no money of the treasury's is for changing them
-    stake: wanted.stake,
-    encryptionKey: record.encryptionPublicKey,
-    gasReserve: wanted.gasReserve,
-  };
-  return planFunding({
-    desired,
-    observed,
-    treasury: treasury.address,
-    treasuryBalance: wei(treasuryBalance),
-    caps: wanted.caps,
-    sentFundings: await sentBy(wanted, treasuryStore),
+async function decide(wanted: Inputs): Promise<FundingPlan> {
+  if (wanted.leaving) return { do: "nothing", blockers: [] };
+  const { worker, generation, stake, gasReserve, ...question } = wanted;
+  const { network, keys } = worker;
+  const { record } = await openStoreHere(keys.store).read(keys.ref, "worker");
+  const encryptionKey = record.encryptionPublicKey;
+  return nextPayment({
+    ...question,
+    network,
+    desired: { kind: "serving", models: [], ...{ generation, stake, encryptionKey, gasReserve } },
+    observed: await observeWorker(network, record, [], "standby"),
   });
 }
 
@@ -130,31 +111,12 @@ async function mayLack({ worker, gasReserve, stake: policy }: Inputs): Promise<b
   return stake > 0n && (isHalfUsed(wei(balance), gasReserve) || stake < wantedStake(policy, wei(minimum)));
 }
 
-async function sentBy(wanted: Inputs, store: SecretStore): Promise<ReturnType<typeof pastFundings>> {
-  const { record } = await store.read(wanted.treasury.ref, "treasury");
-  const sent = record.sent.map(fromStored);
-  const worker = { chainId: wanted.worker.network.chainId, worker: wanted.worker.address };
-  return pastFundings(sent, worker, await timesOf(wanted, sent));
-}
-
-/** Block times of the treasury's mined payments, for its daily limit. */
-async function timesOf(wanted: Inputs, sent: readonly SentTx[]): Promise<Map<bigint, BlockTime>> {
-  const { client } = await chainOf(wanted.worker.network);
-  const blocks = [...new Set(sent.flatMap((tx) => (tx.mined === null ? [] : [tx.mined.block])))];
-  const times = await Promise.all(
-    blocks.map(
-      async (blockNumber) => [blockNumber, blockTime((await client.getBlock({ blockNumber })).timestamp)] as const,
-    ),
-  );
-  return new Map(times);
-}
-
-async function describe(wanted: Inputs, payments: ReturnType<typeof pastFundings>): Promise<Computed> {
-  const { record } = await openStoreHere(wanted.treasury.store).read(wanted.treasury.ref, "treasury");
-  const mined = payments.filter((payment) => payment.outcome === "mined");
+async function describe({ worker, treasury }: Inputs): Promise<Computed> {
+  const { past, sent } = await paymentsTo(worker.address, worker.network, treasury, {});
+  const mined = past.filter((payment) => payment.outcome === "mined");
   return {
     sent: mined.reduce((sum, payment) => sum + payment.amount, 0n).toString(),
-    transactions: record.sent
+    transactions: sent
       .filter((tx) => mined.some((payment) => payment.purpose === tx.purpose) && tx.outcome === "mined")
       .map(({ purpose, hash }) => ({ purpose, hash })),
   };
@@ -171,8 +133,7 @@ export const funding = implement({
     computed: await fund(wanted),
   }),
   // A reserve that is half used, or a minimum that was raised; what an offence took is not sent again.
-  drifted: async (_state, wanted) =>
-    (await mayLack(wanted)) && (await decide(wanted, openStoreHere(wanted.treasury.store))).do !== "nothing",
+  drifted: async (_state, wanted) => (await mayLack(wanted)) && (await decide(wanted)).do !== "nothing",
   update: (wanted) => fund(wanted),
   delete: async (state) => {
     if (skipDeregister()) return;

@@ -1,17 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import { toPlain } from "../../schema/json.js";
+import type { FundingCaps } from "../../lifecycle/fund.js";
 import type { StakePolicy } from "../../lifecycle/types.js";
 import type { Wei } from "../../schema/units.js";
 import { lateProvider } from "../late-provider.js";
 import type { KeyReference, WorkerReference } from "../worker-reference.js";
-
-/** Bounds of what may leave the treasury for one worker (wei). */
-export interface FundingCaps {
-  /** One payment. */
-  readonly perAction: Wei;
-  /** All payments in the life of the worker. */
-  readonly lifetime: Wei;
-}
 
 /** Arguments of {@link Funding}. */
 export interface FundingArgs {
@@ -24,6 +17,7 @@ export interface FundingArgs {
   readonly generation: number;
   /** One that leaves is sent nothing more. Default: false. */
   readonly leaving: boolean;
+  /** Bounds of what may leave the treasury for this worker. */
   readonly caps: FundingCaps;
 }
 

@@ -8,7 +8,7 @@ import { addressSchema, writtenNetworkSchema, type Network } from "../../schema/
 import { tuningSchema } from "../../schema/settings.js";
 import { wei, type Address, type Hex, type ModelName, type Wei } from "../../schema/units.js";
 import { defaultPatienceMs } from "../chain/leave.js";
-import type { FundingCaps } from "../chain/funding.js";
+import type { FundingCaps } from "../../lifecycle/fund.js";
 import type { ServiceTuning } from "../service/service.js";
 import { keyReferenceSchema, type KeyReference } from "../worker-reference.js";
 import { resolveHost, type Checker, type HostChoice, type ResolvedHost } from "./resolve-host.js";
@@ -46,8 +46,11 @@ export interface LightchainWorkerArgs {
   readonly stake?: string;
   /** LCAI kept for gas beside the stake. Default `"50"`. */
   readonly gasReserve?: string;
-  /** Most LCAI in one payment from the treasury, and in the worker's life. Default: stake limit + gas reserve, and twice that with ten more gas reserves. */
-  readonly caps?: { readonly perAction?: string; readonly lifetime?: string };
+  /**
+   * Most LCAI in one payment from the treasury, within 24 hours, and in the worker's life. Default: stake limit + gas reserve, no limit of a day's own, and twice the first with ten more gas
+   * reserves.
+   */
+  readonly caps?: { readonly perAction?: string; readonly perDay?: string; readonly lifetime?: string };
   /** How long a destroy waits for jobs and dispute windows (ms). Default 900,000 (15 min). */
   readonly exitMaxWaitMs?: number;
   /** How long an `up` or a destroy waits while the worker is in trouble and gets no further (ms). Default 60,000. The worker itself goes on trying. */
@@ -93,6 +96,7 @@ export function resolveWorker(name: string, args: LightchainWorkerArgs): Resolve
   const money = (argument: string, text: string): Wei => check(argument, lcaiSchema, text);
 
   check("tuning", tuningSchema, args.tuning ?? {}); // its defaults are the sidecar's to fill in
+  check("caps", capsSchema, args.caps ?? {});
   const maxStake = money("maxStake", args.maxStake ?? "50000");
   const gasReserve = money("gasReserve", args.gasReserve ?? "50");
   const stake: StakePolicy =
@@ -121,6 +125,7 @@ export function resolveWorker(name: string, args: LightchainWorkerArgs): Resolve
     gasReserve,
     caps: {
       perAction: args.caps?.perAction === undefined ? largest : money("caps.perAction", args.caps.perAction),
+      ...(args.caps?.perDay === undefined ? {} : { perDay: money("caps.perDay", args.caps.perDay) }),
       lifetime:
         args.caps?.lifetime === undefined
           ? wei(2n * largest + 10n * gasReserve)
@@ -133,10 +138,17 @@ export function resolveWorker(name: string, args: LightchainWorkerArgs): Resolve
 }
 
 const nameSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/, "is not letters, digits and dashes, at most 63");
-const lcaiSchema = z
-  .string()
-  .regex(/^[0-9]+(\.[0-9]{1,18})?$/, "is not an amount of LCAI such as 50 or 0.25")
+/** In YAML a whole amount may come as a number; another one has to be text, for a number keeps no 18 digits behind the point. */
+const amountSchema = z.preprocess((value) => (Number.isSafeInteger(value) ? String(value) : value), z.string());
+const lcaiSchema = amountSchema
+  .refine((text) => /^[0-9]+(\.[0-9]{1,18})?$/.test(text), 'is not an amount of LCAI such as "50" or "0.25"')
   .transform((text): Wei => wei(parseEther(text)));
+/** A cap that nobody knows would bound nothing. */
+const capsSchema = z.strictObject({
+  perAction: z.unknown().optional(),
+  perDay: z.unknown().optional(),
+  lifetime: z.unknown().optional(),
+});
 const modelsSchema = z
   .array(
     z

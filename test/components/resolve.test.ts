@@ -33,6 +33,15 @@ describe("a worker's arguments", () => {
     expect(resolveWorker("home", { ...args, stake: "6000" }).caps.perAction).toBe(parseEther("6050"));
   });
 
+  test("bound it as they say, also where YAML made numbers of them", () => {
+    const caps = { perAction: "5100.5", perDay: 5200, lifetime: "6000" } as LightchainWorkerArgs["caps"] & object;
+    expect(resolveWorker("home", { ...args, caps }).caps).toEqual({
+      perAction: parseEther("5100.5"),
+      perDay: parseEther("5200"),
+      lifetime: parseEther("6000"),
+    });
+  });
+
   test("name a recovery key in one spelling, whichever it was given in", () => {
     const { publicKey } = newRecoveryKey();
     const text = Buffer.from(publicKey).toString("hex");
@@ -49,6 +58,9 @@ describe("a worker's arguments", () => {
     ["a store that is none", { store: "/keys" }, /store/],
     ["an amount with a unit", { gasReserve: "50 LCAI" }, /gasReserve .*amount/],
     ["a negative amount", { stake: "-1" }, /stake/],
+    ["a number whose digits may be lost", { gasReserve: 0.1 as unknown as string }, /gasReserve \(0\.1\)/],
+    ["a misspelt cap, which would bound nothing", { caps: { perWeek: "1" } as object }, /caps .*perWeek/],
+    ["a cap that is no amount", { caps: { perDay: "all" } }, /caps\.perDay .*amount/],
     ["a recovery key that is cut off", { recoveryKey: "ab".repeat(31) }, /recoveryKey .*64 hex/],
     ["a recovery key to which anybody could open", { recoveryKey: "00".repeat(32) }, /recoveryKey .*anybody/],
     ["generation zero", { generation: 0 }, /generation/],

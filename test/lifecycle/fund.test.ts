@@ -38,8 +38,11 @@ describe("the treasury", () => {
   });
 
   test("pays nothing to a worker that lacks nothing", () => {
-    expect(planFunding(question({ observed: workerWith() }))).toEqual({ do: "nothing" });
-    expect(planFunding(question({ observed: nobody({ balance: lcai("5010") }) }))).toEqual({ do: "nothing" });
+    expect(planFunding(question({ observed: workerWith() }))).toEqual({ do: "nothing", blockers: [] });
+    expect(planFunding(question({ observed: nobody({ balance: lcai("5010") }) }))).toEqual({
+      do: "nothing",
+      blockers: [],
+    });
   });
 
   test("follows a payment that is on its way, and plans no other beside it", () => {
@@ -69,11 +72,14 @@ describe("the treasury", () => {
     expect(planFunding(question({ desired: gone, observed }))).toMatchObject({ do: "pay", purpose: id(1) });
   });
 
-  test("fills up the reserve of one that serves, as far as it may, and refuses it nothing where it may not", () => {
+  test("fills up the reserve of one that serves, as far as it may, and says why where it may not", () => {
     const observed = workerWith({ balance: lcai("4") });
     expect(planFunding(question({ observed }))).toMatchObject({ do: "pay", amount: lcai("6") });
     const capped = { caps: { perAction: lcai("5"), lifetime: lcai("20000") } };
-    expect(planFunding(question({ observed, ...capped }))).toEqual({ do: "nothing" });
+    expect(planFunding(question({ observed, ...capped }))).toMatchObject({
+      do: "nothing",
+      blockers: [{ code: "LF1221" }],
+    });
     const raised = workerWith({ balance: lcai("4") }, { stake: lcai("4990") });
     expect(planFunding(question({ observed: raised, ...capped }))).toMatchObject({ do: "blocked" });
   });
@@ -92,7 +98,7 @@ describe("the treasury", () => {
 
   test("does not refill what an offence took", () => {
     const observed = workerWith({}, { stake: lcai("4000"), offences: 1n });
-    expect(planFunding(question({ observed }))).toEqual({ do: "nothing" });
+    expect(planFunding(question({ observed }))).toEqual({ do: "nothing", blockers: [] });
   });
 });
 

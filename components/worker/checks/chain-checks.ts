@@ -1,13 +1,16 @@
 import { formatEther, getAddress, keccak256, sliceHex, stringToHex } from "viem";
 import { TreasuryTooPoor } from "../../../lifecycle/errors.js";
+import type { FundingPlan } from "../../../lifecycle/fund.js";
+import { gasCost, transferGas } from "../../../lifecycle/gas.js";
 import { answered } from "../../../lifecycle/node.js";
 import { plan } from "../../../lifecycle/plan.js";
 import { wantedStake } from "../../../lifecycle/plan-serving.js";
 import type { Desired, Observed } from "../../../lifecycle/types.js";
 import { modelIdOf } from "../../../protocol/model-id.js";
 import { FleetError } from "../../../schema/errors.js";
-import { wei, type Hex, type Wei } from "../../../schema/units.js";
+import { addWei, wei, type Hex, type Wei } from "../../../schema/units.js";
 import { observeWorker } from "../../chain/observe-worker.js";
+import { nextPayment } from "../../chain/payments.js";
 import { chainOf, openStoreHere } from "../../context.js";
 import type { Check } from "./check.js";
 import type { ResolvedWorker } from "../resolve.js";
@@ -47,14 +50,16 @@ export const chainChecks: readonly Check[] = [
     name: "models and money",
     run: async (worker) => {
       const { observed, encryptionKey } = await observeNow(worker);
-      const planned = plan(desiredOf(worker, encryptionKey), observed);
       // What keeps a worker from serving keeps none from leaving.
-      if (!worker.leaving) for (const { name } of worker.models) checkModel(worker, observed, name);
-      const blocker = worker.leaving ? undefined : planned.blockers[0];
+      if (worker.leaving) return describeMoney(worker, observed, "0 LCAI");
+      for (const { name } of worker.models) checkModel(worker, observed, name);
+      const desired = desiredOf(worker, encryptionKey);
+      const [blocker] = plan(desired, observed).blockers;
       if (blocker) throw new PreflightBlocked(blocker);
-      const sends = worker.leaving ? wei(0n) : planned.money.shortfall;
-      await checkTreasury(worker, sends);
-      return describeMoney(worker, observed, sends);
+      const payment = await nextPayment({ ...worker, desired, observed });
+      if (payment.do === "blocked") throw new PreflightBlocked(payment.blockers[0]);
+      await checkTreasury(worker, payment.do === "pay" ? payment.amount : wei(0n), observed.gasPrice);
+      return describeMoney(worker, observed, describePayment(payment));
     },
   },
 ];
@@ -87,7 +92,7 @@ const nobody = (worker: ResolvedWorker) => ({
   leaving: false,
 });
 
-const desiredOf = (worker: ResolvedWorker, encryptionKey: Hex): Desired => ({
+const desiredOf = (worker: ResolvedWorker, encryptionKey: Hex): Extract<Desired, { kind: "serving" }> => ({
   kind: "serving",
   generation: worker.generation,
   models: worker.models.map((model) => modelIdOf(model.name)),
@@ -103,10 +108,11 @@ function checkModel(worker: ResolvedWorker, observed: Observed, name: string): v
     throw new ModelNotServable("LF1552", worker.network.name, name, "is whitelisted, but disabled in AIConfig");
 }
 
-async function checkTreasury(worker: ResolvedWorker, shortfall: Wei): Promise<void> {
+/** What each of the workers is sent its treasury may hold, and still not what all of them are. */
+async function checkTreasury(worker: ResolvedWorker, sends: Wei, gasPrice: bigint): Promise<void> {
   const key = `${worker.treasury.store} ${worker.treasury.ref}`;
   const workers = demands.get(key) ?? new Map<string, Wei>();
-  demands.set(key, workers.set(worker.name, shortfall));
+  demands.set(key, workers.set(worker.name, sends === 0n ? sends : addWei(sends, gasCost(transferGas, gasPrice))));
   const { record } = await openStoreHere(worker.treasury.store).read(worker.treasury.ref, "treasury");
   const { client } = await chainOf(worker.network);
   const held = wei(await client.getBalance({ address: record.address }));
@@ -114,7 +120,23 @@ async function checkTreasury(worker: ResolvedWorker, shortfall: Wei): Promise<vo
   if (needed > held) throw new TreasuryTooPoor(record.address, held, needed);
 }
 
-function describeMoney(worker: ResolvedWorker, observed: Observed, shortfall: Wei): string {
+/** For a person. Pure. */
+export function describePayment(payment: Exclude<FundingPlan, { do: "blocked" }>): string {
+  switch (payment.do) {
+    case "pay":
+      return `${formatEther(payment.amount)} LCAI`;
+    case "wait":
+      return `nothing yet, for ${payment.because}`;
+    case "nothing": {
+      const [first] = payment.blockers;
+      return first === undefined
+        ? "0 LCAI"
+        : `0 LCAI, though its reserve for gas is low (${first.code}: ${first.summary})`;
+    }
+  }
+}
+
+function describeMoney(worker: ResolvedWorker, observed: Observed, sends: string): string {
   const { rules } = observed;
   const stake = wantedStake(worker.stake, rules.minimumStake);
   const fees = worker.models.map(({ name }) => {
@@ -124,7 +146,7 @@ function describeMoney(worker: ResolvedWorker, observed: Observed, shortfall: We
   const hours = Number(rules.disputeWindow) / 3600;
   return [
     `stake ${formatEther(stake)} LCAI`,
-    `treasury sends ${formatEther(shortfall)} LCAI`,
+    `treasury sends ${sends}`,
     `fee per job (LCAI): ${fees.join(", ")}`,
     `stake returns at once when idle, ${hours} h after the last job at the latest`,
   ].join(", ");

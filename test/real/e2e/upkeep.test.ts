@@ -59,6 +59,23 @@ describe("a worker that serves", () => {
     expect(changed(await stage.engine.run("up"))).toBe(0);
   }, 600_000);
 
+  test("is not sent what a cap forbids: the preview says so before, and nothing is changed", async () => {
+    const capped = { gasReserve: "500", caps: { perAction: "5500", perDay: 5300, lifetime: "9000" } };
+    const before = await balance();
+    stage = await stageWith(capped);
+    expect(await announced()).toBe("0");
+    expect(said.join("\n")).toMatch(
+      /sends 0 LCAI, though its reserve for gas is low \(LF1221: .*`caps\.perDay` leaves/,
+    );
+    await stage.engine.run("up"); // it serves on
+    expect(await balance()).toBe(before);
+    await owner.call("aiConfig", "setMinWorkerStake", [parseEther("5200")]);
+    await expect(stage.engine.run("preview")).rejects.toThrow(/LF1221: .*`caps\.perDay`.*to be sent today/);
+    await owner.call("aiConfig", "setMinWorkerStake", [parseEther("5000")]);
+    stage = await stageWith({ gasReserve: "200" });
+    expect(await announced()).toBe("0");
+  }, 600_000);
+
   test("gets what a raised minimum stake takes from an up whose program has not changed, and goes on", async () => {
     await owner.call("aiConfig", "setMinWorkerStake", [parseEther("5300")]);
     const [before, sends] = [await balance(), parseEther((await announced()) ?? "")];
