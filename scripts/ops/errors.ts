@@ -93,3 +93,12 @@ export class WorkerNotNamed extends FleetError {
     });
   }
 }
+
+/** LF1611: another version of this project wrote down where the worker's host is. */
+export class HostNotReadable extends FleetError {
+  constructor(worker: string) {
+    super("LF1611", `What the stack's state says of the host of worker ${worker} is not of this version's kind.`, {
+      fix: "run this command from the version that the last pulumi up was of, or pulumi up from this one.",
+    });
+  }
+}

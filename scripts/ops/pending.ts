@@ -12,12 +12,21 @@ const exportSchema = z.looseObject({
     .nullish(),
 });
 
+/** A resource in a stack's state, and what it put out. */
+export interface StateResource {
+  /** The last part of its type (`Registration`). */
+  readonly type: string;
+  /** Whether it is a kind of this project's own. */
+  readonly isOurs: boolean;
+  readonly name: string;
+  readonly outputs: unknown;
+}
+
 /** A stack's state, as far as it matters here. */
 export interface StackState {
   /** Names of resources that a run began to create and did not end: a destroy would forget them. */
   readonly creating: readonly string[];
-  /** What each resource put out, by the last part of its type (`Registration`). */
-  readonly resources: readonly { readonly type: string; readonly name: string; readonly outputs: unknown }[];
+  readonly resources: readonly StateResource[];
 }
 
 /** Reads an export. Pure. @throws ZodError when it is none */
@@ -26,11 +35,10 @@ export function stateOf(exported: string): StackState {
   const pending = deployment?.pending_operations ?? [];
   return {
     creating: pending.filter(({ type }) => type === "creating").map(({ resource }) => nameIn(resource.urn)),
-    resources: (deployment?.resources ?? []).map(({ urn, outputs }) => ({
-      type: /[:/](\w+)$/.exec(urn.split("::")[2] ?? "")?.[1] ?? "",
-      name: nameIn(urn),
-      outputs,
-    })),
+    resources: (deployment?.resources ?? []).map(({ urn, outputs }) => {
+      const { prefix = "", type = "" } = /^(?<prefix>.*)[:/](?<type>\w+)$/.exec(urn.split("::")[2] ?? "")?.groups ?? {};
+      return { type, isOurs: /\blightchain$/.test(prefix), name: nameIn(urn), outputs };
+    }),
   };
 }
 

@@ -6,10 +6,11 @@ import { openHost } from "../../components/host/host.js";
 import { ask } from "../../components/service/status.js";
 import { blockerFor } from "../../lifecycle/errors.js";
 import { lcai } from "../../lifecycle/money.js";
-import type { Problem, SidecarStatus } from "../../schema/control.js";
+import type { ControlRequest, Problem, SidecarStatus } from "../../schema/control.js";
 import { FleetError } from "../../schema/errors.js";
 import { toJson } from "../../schema/json.js";
 import { openEngine } from "./engine.js";
+import { HostNotReadable } from "./errors.js";
 import { chosen, chosenOne, workersIn, type WorkerOnHost } from "./workers.js";
 
 interface Options {
@@ -50,8 +51,8 @@ export function addWorkerCommands(program: Command): void {
     });
 
   command("resume", "claim again after an offence stopped it").action(async (options: Options) => {
-    const { name, host } = await workersHere(options, chosenOne);
-    say(renderAnswer(name, { status: await ask(openHost(host), name, { op: "resume" }) }));
+    const worker = await workersHere(options, chosenOne);
+    say(renderAnswer(worker.name, { status: await statusAfter(worker, { op: "resume" }) }));
   });
 }
 
@@ -70,14 +71,20 @@ async function workersHere<T>(
 }
 
 /** One that cannot be asked keeps no other from being shown. */
-async function answerOf({ name, host }: WorkerOnHost): Promise<Answer> {
+async function answerOf(worker: WorkerOnHost): Promise<Answer> {
   try {
-    return { status: await ask(openHost(host), name, { op: "status" }) };
+    return { status: await statusAfter(worker, { op: "status" }) };
   } catch (thrown) {
     const error = coded(thrown);
     if (!(error instanceof FleetError)) throw error;
     return { problem: blockerFor(error) };
   }
+}
+
+/** @throws HostNotReadable LF1611 */
+async function statusAfter({ name, host }: WorkerOnHost, request: ControlRequest): Promise<SidecarStatus> {
+  if (host === undefined) throw new HostNotReadable(name);
+  return ask(openHost(host), name, request);
 }
 
 /** What a worker said, for a person. Pure. */

@@ -6,18 +6,20 @@ import type { StackState } from "./pending.js";
 /** A worker of a stack, and the host that its sidecar is on. */
 export interface WorkerOnHost {
   readonly name: string;
-  readonly host: HostReference;
+  /** `undefined`: what the state says of it is of another version of this project. */
+  readonly host: HostReference | undefined;
 }
 
 /** What a `Service` puts out (`components/service`). */
-const serviceSchema = z.looseObject({ worker: z.looseObject({ name: z.string(), host: hostReferenceSchema }) });
+const serviceSchema = z.looseObject({ worker: z.looseObject({ name: z.string(), host: z.unknown() }) });
 
 /** The workers of a stack that have a sidecar, by name. Pure. */
 export function workersIn({ resources }: StackState): WorkerOnHost[] {
   return resources
-    .flatMap(({ type, outputs }) => {
-      const { data } = type === "Service" ? serviceSchema.safeParse(outputs) : {};
-      return data === undefined ? [] : [{ name: data.worker.name, host: data.worker.host }];
+    .filter(({ type, isOurs }) => isOurs && type === "Service")
+    .map(({ name, outputs }) => {
+      const { data } = serviceSchema.safeParse(outputs);
+      return { name: data?.worker.name ?? name, host: hostReferenceSchema.safeParse(data?.worker.host).data };
     })
     .sort((a, b) => a.name.localeCompare(b.name));
 }

@@ -2,12 +2,18 @@ import { expect, test } from "vitest";
 import { clearNetworks, networksIn } from "../../../scripts/ops/networks.js";
 
 const tags = { "lightchain:stack": "fleet/live", "lightchain:region": "frankfurt", team: "gpu" };
-const vpc = { type: "Vpc", name: "frankfurt", outputs: { id: "vpc-1", region: "eu-central-1", tags } };
+const isOurs = false;
+const vpc = { isOurs, type: "Vpc", name: "frankfurt", outputs: { id: "vpc-1", region: "eu-central-1", tags } };
 const resources = [
-  { type: "Stack", name: "live", outputs: undefined },
+  { isOurs, type: "Stack", name: "live", outputs: undefined },
   vpc,
-  { type: "Subnet", name: "frankfurt-a", outputs: { id: "subnet-1" } },
-  { type: "Vpc", name: "of another program", outputs: { id: "vpc-2", region: "eu-west-1", tags: { team: "gpu" } } },
+  { isOurs, type: "Subnet", name: "frankfurt-a", outputs: { id: "subnet-1" } },
+  {
+    isOurs,
+    type: "Vpc",
+    name: "of another program",
+    outputs: { id: "vpc-2", region: "eu-west-1", tags: { team: "gpu" } },
+  },
 ];
 
 test("a stack's own networks are those with its tags, and known is everything that has an id", () => {

@@ -28,9 +28,9 @@ test("of a state it is read what is there, and what was being created", () => {
   };
   const { creating, resources } = stateOf(JSON.stringify({ version: 3, deployment }));
   expect(creating).toEqual(["home-funding"]);
-  expect(resources.map(({ type, name }) => [type, name])).toEqual([
-    ["Stack", "p-devnet"],
-    ["Keys", "home::keys"],
+  expect(resources.map(({ type, name, isOurs }) => [type, name, isOurs])).toEqual([
+    ["Stack", "p-devnet", false],
+    ["Keys", "home::keys", true],
   ]);
   expect(resources[1]!.outputs).toEqual({ address: "0x1" });
   expect(stateOf(JSON.stringify({ version: 3, deployment: {} }))).toEqual({ creating: [], resources: [] });

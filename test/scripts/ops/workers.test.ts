@@ -3,7 +3,7 @@ import { chosen, chosenOne, workersIn } from "../../../scripts/ops/workers.js";
 
 const host = (name: string) => ({ kind: "local", name, root: `/srv/${name}` }) as const;
 const service = (name: string) => ({
-  type: "Service",
+  ...{ type: "Service", isOurs: true },
   name: `${name}-service`,
   outputs: { worker: { name, host: host(name), address: "0x" }, epoch: 1 },
 });
@@ -12,12 +12,24 @@ const berta = { name: "berta", host: host("berta") };
 
 test("a stack's workers are those with a sidecar, by name, each with the host that it is on", () => {
   const resources = [
-    { type: "Keys", name: "keys", outputs: { name: "carla" } },
+    { type: "Keys", isOurs: true, name: "keys", outputs: { name: "carla" } },
     service("berta"),
-    { type: "Service", name: "of another program", outputs: { cluster: "x" } },
+    { type: "Service", isOurs: false, name: "of ECS", outputs: { cluster: "x" } },
     service("anna"),
   ];
   expect(workersIn({ creating: [], resources })).toEqual([anna, berta]);
+});
+
+test("one whose host another version wrote down is not left out: it is there, and cannot be asked", () => {
+  const newer = { worker: { name: "anna", host: { kind: "kubernetes", name: "anna" } } };
+  const resources = [
+    { ...service("anna"), outputs: newer },
+    { ...service("berta"), outputs: {} },
+  ];
+  expect(workersIn({ creating: [], resources })).toEqual([
+    { name: "anna", host: undefined },
+    { name: "berta-service", host: undefined },
+  ]);
 });
 
 test("all are meant where none is named, and else the named one", () => {
