@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import type { Ground } from "../killed/ground.js";
 import { interruptedRun, type Interruption } from "../killed/interrupted-engine.js";
+import { atStandstill } from "./standstill.js";
 import type { Trouble } from "./troubles.js";
 
 /** One run of the engine in trouble. */
@@ -40,8 +41,9 @@ async function inTrouble(ground: Ground, command: "up" | "destroy", { at, kept }
     return { code, output: stdout + stderr };
   }
   const { stage, rehearsal } = ground;
-  const ended = await interruptedRun(stage, rehearsal.folders, { command, how: "nothing", ...at }, async () => {
-    if (kept !== undefined) await ground.untilKept();
+  const ended = await interruptedRun(stage, rehearsal.folders, { command, how: "nothing", ...at }, async (engine) => {
+    if (kept === undefined) return atStandstill(engine, () => trouble.begin()); // or it might be through before
+    await ground.untilKept();
     await trouble.begin();
   });
   expect(ended.struck, ended.output).toBe(true);

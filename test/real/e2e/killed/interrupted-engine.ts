@@ -51,13 +51,13 @@ const checkpointSchema = z.looseObject({
 
 /**
  * Runs the real engine, and interrupts it at a place that its own event log and state name.
- * @param ready awaited at the place, before the signal
+ * @param ready awaited at the place, before the signal; gets the engine's process
  */
 export async function interruptedRun(
   { environment }: Pick<Stage, "environment">,
   folders: Folders,
   interruption: Interruption,
-  ready: () => Promise<unknown> = () => Promise.resolve(),
+  ready: (pid: number) => Promise<unknown> = () => Promise.resolve(),
 ): Promise<Interrupted> {
   const log = join(folders.logs, "interrupted-events.json");
   await rm(log, { force: true });
@@ -86,7 +86,7 @@ export async function interruptedRun(
   let struck = false;
   while (!isOver && !struck) {
     if (await isThere(log, folders, interruption)) {
-      await ready();
+      await ready(child.pid ?? 0);
       struck = true;
       await strike(child.pid ?? 0, interruption.how);
     } else await systemClock.sleep(5);

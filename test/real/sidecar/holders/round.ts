@@ -201,7 +201,7 @@ async function answered(
 /** Waits until at most one place does something, and ends them all, so that their journals can be read. */
 async function settleDown(holders: Holders): Promise<void> {
   const modeOf = async ({ worker, process }: Place): Promise<string> => {
-    if (process === null || process.exitCode !== null) return "ended";
+    if (process === null || process.exitCode !== null || process.signalCode !== null) return "ended";
     return worker.call({ op: "status" }).then(
       ({ mode }) => mode,
       () => "starting",
@@ -211,7 +211,9 @@ async function settleDown(holders: Holders): Promise<void> {
   await until(async () => {
     modes = await Promise.all(holders.places.map(modeOf));
     return !modes.includes("starting") && modes.filter((mode) => mode === "live").length <= 1;
-  }).catch((error: unknown) => {
+  }).catch(async (error: unknown) => {
+    const logs = await Promise.all(holders.places.map(({ worker }) => worker.log()));
+    for (const log of logs) console.error(log.split("\n").slice(-60).join("\n"));
     throw new Error(`it did not settle down: ${modes.join(", ")}`, { cause: error });
   });
   for (const place of holders.places) await kill(place);
