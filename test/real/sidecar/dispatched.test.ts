@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createPublicClient, createWalletClient, encodeFunctionData, http, parseEther } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { aiConfigAbi } from "../../../abi/ai-config.js";
 import { createConsumer, type Consumer } from "../../../devnet/consumer/consumer.js";
 import type { ConsumerSession } from "../../../devnet/consumer/open-session.js";
@@ -55,6 +55,11 @@ afterAll(async () => {
   await ollama.stop();
   await devnet.stop();
   await rm(folder, { recursive: true, force: true });
+});
+
+// What went wrong in the worker, it alone can say.
+beforeEach(({ onTestFailed }) => {
+  onTestFailed(async () => void process.stderr.write(`${(await worker.log()).split("\n").slice(-60).join("\n")}\n`));
 });
 
 async function send(key: `0x${string}`, tx: { to: `0x${string}`; value?: bigint; data?: `0x${string}` }) {
@@ -112,7 +117,7 @@ describe("a real sidecar on a network that has a dispatcher", () => {
     await switchTo("sortition");
     expect((await consumer.follow(pending)).verified).toBe("verified");
     await worker.until(({ mode, claiming }) => mode === "live" && claiming, "claims");
-    expect(devnet.gateway.jobs.free(worker.address)).toBeUndefined();
+    await vi.waitFor(() => expect(devnet.gateway.jobs.free(worker.address)).toBeUndefined());
     const drawn = await consumer.requestSession(model);
     expect(drawn).toMatchObject({ worker: worker.address });
     expect(drawn.requestId).not.toBeNull();
