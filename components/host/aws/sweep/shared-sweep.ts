@@ -25,16 +25,20 @@ export interface Tells {
   readonly budget: boolean;
 }
 
-/** In this order: what uses another thing goes before it. */
+/**
+ * In this order: what uses another thing goes before it, and a way out that is no network's yet before those that are: the provider of a killed run may be about to give it to one.
+ */
 const shared: readonly KindOf[] = [
   ...[reservations, profiles, roles, firewalls, buckets, topics],
-  ...[subnets, routeTables, gateways, looseGateways, networks],
+  ...[subnets, routeTables, looseGateways, gateways, networks],
 ];
 /** What is in a network: AWS makes no other subnet or way out beside one that is there, and keeps the network as long as any of it is. */
 const parts: readonly KindOf[] = [firewalls, associations, subnets, routeTables, gateways];
 
-/** What AWS says of a thing that is used, or gone meanwhile. */
-const stays = /DeleteConflict|DependencyViolation|BucketNotEmpty|NotFound|NoSuch/;
+/** What AWS says of a thing that is used. */
+const isUsed = /DeleteConflict|DependencyViolation|BucketNotEmpty/;
+/** What AWS says of a thing that is gone. */
+const isGone = /NotFound|NoSuch/;
 
 /** Takes away what nobody knows of any more, and nobody uses. */
 export const sweepShared = (owner: Owner, { logs, budget }: Tells = { logs: false, budget: false }): Promise<Swept> =>
@@ -59,12 +63,18 @@ async function sweep(owner: Owner, kinds: readonly KindOf[], known: readonly str
   return { swept, left };
 }
 
-async function removed(remove: () => Promise<unknown>): Promise<boolean> {
+/** Whether it was this call that took the thing away. One that had to be asked again may find that its first asking did. */
+export async function removed(remove: () => Promise<unknown>): Promise<boolean> {
   try {
     await remove();
     return true;
   } catch (error) {
-    if (error instanceof Error && stays.test(error.name)) return false;
+    if (error instanceof Error && isUsed.test(error.name)) return false;
+    if (error instanceof Error && isGone.test(error.name)) return wasAskedAgain(error);
     throw error;
   }
 }
+
+/** As the SDK says of each error. */
+const wasAskedAgain = (error: Error & { $metadata?: { attempts?: number } }): boolean =>
+  (error.$metadata?.attempts ?? 1) > 1;
