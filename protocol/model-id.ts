@@ -28,3 +28,7 @@ const namesById = new Map(knownModelNames.map((name) => [modelIdOf(name), name])
 export function modelNameOf(id: ModelId, names: readonly ModelName[] = []): ModelName | undefined {
   return names.find((name) => modelIdOf(name) === id) ?? namesById.get(id);
 }
+
+/** The names under which a model can be asked for that Ollama lists as `name`: of `llama3-8b:latest` also `llama3-8b`. */
+export const spellings = (name: string): string[] =>
+  name.endsWith(":latest") ? [name, name.slice(0, -":latest".length)] : [name];

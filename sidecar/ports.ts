@@ -229,8 +229,12 @@ export interface JobStream {
 
 /** A model server. */
 export interface Inference {
-  /** Streams the answer; ends with `done`. @throws ModelMissing, InferenceUnavailable, InferenceFailed, EmptyAnswer; aborting stops the model */
-  answer(prompt: InferencePrompt, model: ModelName, signal: AbortSignal): AsyncIterable<Delta>;
+  /**
+   * Streams the answer; ends with `done`. Aborting stops the model.
+   * @param sample tokens, where the beginning of an answer will do, and thoughts too
+   * @throws ModelMissing, InferenceUnavailable, InferenceFailed, EmptyAnswer
+   */
+  answer(prompt: InferencePrompt, model: ModelName, signal: AbortSignal, sample?: number): AsyncIterable<Delta>;
   /** Names it has, exactly as it lists them. @throws InferenceUnavailable */
   models(): Promise<readonly string[]>;
   /** Whether a model that is loaded now is on a GPU, wholly or in part; `null` while none is loaded. @throws InferenceUnavailable */

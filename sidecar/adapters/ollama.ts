@@ -1,5 +1,7 @@
 import { Ollama } from "ollama";
+import { spellings } from "../../protocol/model-id.js";
 import { ollamaCall, type InferenceSettings } from "../../protocol/ollama-request.js";
+import { noVoice } from "../../protocol/prompt.js";
 import { maxLineBytes, parseOllamaLine } from "../../protocol/ollama-stream.js";
 import { describeError } from "../../schema/errors.js";
 import type { Settings } from "../../schema/settings.js";
@@ -7,9 +9,14 @@ import type { ModelName } from "../../schema/units.js";
 import type { Logger } from "../../system/log.js";
 import { EmptyAnswer, InferenceFailed, InferenceUnavailable, ModelMissing } from "../errors.js";
 import type { Delta, Inference } from "../ports.js";
+import { createPlaces } from "./ollama-places.js";
 
 /** Longest wait for a list of models, in ms. */
 const listTimeoutMs = 5_000;
+/** Longest wait for one word of a model that is loaded, and for its unloading, in ms. */
+const wordTimeoutMs = 15_000;
+/** What it is asked to say one to. */
+const greeting = { kind: "text", text: "Hello", images: [], voice: noVoice, search: false } as const;
 
 /**
  * Ollama. Generations are asked for with `fetch` and read with the protocol's own parser, because the body has to be the network's to the byte and a
@@ -38,15 +45,52 @@ export function createOllama(settings: Settings["inference"], log: Logger): Infe
     think: settings.think,
   });
 
+  const places = createPlaces({
+    isLoaded: async (model) => {
+      const { models } = await client(url).ps();
+      return models.some(({ name }) => spellings(name).includes(model));
+    },
+    // Not as a stream: of those alone a client that goes away may leave its place taken.
+    answers: async (model) => {
+      const word = { ...(await requestSettings(model)), maxTokens: 1 };
+      const { path, body } = ollamaCall(greeting, [], model, word, false);
+      const asked = { method: "POST", body: JSON.stringify(body), signal: AbortSignal.timeout(wordTimeoutMs) };
+      try {
+        await (await fetch(`${url}${path}`, asked)).arrayBuffer(); // what it says, and be it an error, is no matter
+        return true;
+      } catch (error) {
+        if (asked.signal.aborted) return false;
+        throw error;
+      }
+    },
+    unload: async (model) => {
+      await client(url, AbortSignal.timeout(wordTimeoutMs)).generate({ model, prompt: "", keep_alive: 0 });
+    },
+    log,
+  });
+  const free = async (model: ModelName, signal: AbortSignal): Promise<void> => {
+    try {
+      await untilAborted(places.free(model), signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw new InferenceUnavailable(url, error);
+    }
+  };
+
   return {
-    answer: async function* ({ prompt, history }, model, signal): AsyncIterable<Delta> {
-      const request = await requestSettings(model);
+    answer: async function* ({ prompt, history }, model, signal, sample): AsyncIterable<Delta> {
+      const wanted = await requestSettings(model);
+      const request = { ...wanted, maxTokens: sample ?? wanted.maxTokens };
       const call = ollamaCall(prompt, history, model, request, true);
       const done = new AbortController();
       const until = AbortSignal.any([signal, done.signal, AbortSignal.timeout(settings.ollamaTimeoutMs)]);
       let answered = false;
       let thought = false;
+      let isWhole = false;
+      let leave: ReturnType<typeof places.occupy> | undefined;
       try {
+        await free(model, until);
+        leave = places.occupy(model);
         const body = await ask(url, call, model, until);
         for await (const line of lines(body, model)) {
           const read = parseOllamaLine(line);
@@ -57,7 +101,8 @@ export function createOllama(settings: Settings["inference"], log: Logger): Infe
           thought ||= read.thinking !== "";
           answered ||= read.content !== "";
           if (read.kind !== "done") continue;
-          if (!answered) throw new EmptyAnswer(model, thought);
+          isWhole = true;
+          if (!answered && !(thought && sample !== undefined)) throw new EmptyAnswer(model, thought);
           yield { kind: "done", counts: read.counts, maxTokens: request.maxTokens };
           return;
         }
@@ -65,6 +110,7 @@ export function createOllama(settings: Settings["inference"], log: Logger): Infe
       } catch (error) {
         throw named(error, model);
       } finally {
+        leave?.(isWhole);
         done.abort(); // closing the connection is what stops the model
       }
     },
@@ -89,6 +135,15 @@ export function createOllama(settings: Settings["inference"], log: Logger): Infe
 
 const client = (url: string, signal: AbortSignal = AbortSignal.timeout(listTimeoutMs)): Ollama =>
   new Ollama({ host: url, fetch: (input, init) => fetch(input, { ...init, signal }) });
+
+/** Waits no longer than is wanted; what was begun goes on. */
+const untilAborted = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason as Error);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    void work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
 
 async function ask(
   url: string,

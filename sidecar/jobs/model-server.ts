@@ -1,3 +1,4 @@
+import { spellings } from "../../protocol/model-id.js";
 import { describeError } from "../../schema/errors.js";
 import type { ModelName } from "../../schema/units.js";
 import { startLoop } from "../../system/loop.js";
@@ -61,7 +62,3 @@ export function createModelServer(parts: Pick<Parts, "ports" | "settings" | "clo
     stop: async () => loop?.stop(),
   };
 }
-
-/** Ollama lists `name:latest` for what is asked for as `name`. */
-const spellings = (name: string): string[] =>
-  name.endsWith(":latest") ? [name, name.slice(0, -":latest".length)] : [name];

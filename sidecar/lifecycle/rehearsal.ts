@@ -78,10 +78,12 @@ async function askModel(parts: Parts, model: ModelName, budgetMs: number, signal
   let deltas = 0;
   const prompt = { kind: "text" as const, text: longestPrompt(), images: [], voice: noVoice, search: false };
   try {
-    const answer = ports.inference.answer({ prompt, history: [] }, model, AbortSignal.any([signal, overdue.signal]));
+    const wanted = AbortSignal.any([signal, overdue.signal]);
+    const answer = ports.inference.answer({ prompt, history: [] }, model, wanted, settings.services.rehearsalTokens);
+    // To its end: who goes away in the middle of an answer may leave Ollama without a place for the first job.
     for await (const delta of answer) {
       firstMs ??= clock.now() - startedMs;
-      if (delta.kind === "done" || ++deltas >= settings.services.rehearsalTokens) break;
+      if (delta.kind !== "done") deltas++;
     }
   } catch (error) {
     signal.throwIfAborted();

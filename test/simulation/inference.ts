@@ -31,12 +31,12 @@ const isUp = ({ up }: ModelBehaviour): boolean => up;
 
 export function createSimulatedInference(clock: Clock, behaviour: ModelBehaviour): Inference {
   return {
-    answer: async function* ({ prompt, history }, name, signal) {
+    answer: async function* ({ prompt, history }, name, signal, sample) {
       if (!behaviour.up) throw new InferenceUnavailable("sim", new Error("down"));
       const text = prompt.kind === "text" ? prompt.text : (prompt.messages.at(-1)?.content ?? "");
       behaviour.asked.push(text);
       behaviour.histories.push(history.map(({ role, content }) => `${role}: ${content}`));
-      const pieces = behaviour.answer(text);
+      const pieces = behaviour.answer(text).slice(0, sample);
       const fails = behaviour.failures > 0;
       if (fails) behaviour.failures--;
       for (const [at, piece] of pieces.entries()) {

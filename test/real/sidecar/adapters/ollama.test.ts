@@ -9,6 +9,8 @@ import { EmptyAnswer, InferenceFailed, InferenceUnavailable, ModelMissing } from
 import type { Delta, InferencePrompt } from "../../../../sidecar/ports.js";
 import { createLogger } from "../../../../system/log.js";
 import { settingsOf } from "../../../simulation/simulation.js";
+import { tinyModels } from "../../../../devnet/model/answers.js";
+import { startModelRegistry } from "../../../../devnet/model/registry.js";
 import { startOllama } from "../../devnet/model/ollama.js";
 import { tool } from "../../toolchain.js";
 
@@ -24,9 +26,10 @@ let url: string;
 let respond: (response: ServerResponse) => void;
 let asked: { path: string | undefined; body: string }[];
 let closedEarly: Promise<void>;
+let loaded: { name: string }[];
 
 beforeEach(async () => {
-  asked = [];
+  [asked, loaded] = [[], []];
   let sawClose = (): void => undefined;
   closedEarly = new Promise((resolve) => (sawClose = resolve));
   server = createServer((request, response) => {
@@ -38,6 +41,7 @@ beforeEach(async () => {
         if (!response.writableEnded) sawClose();
       });
       if (request.url === "/api/show") return void response.end(JSON.stringify({ capabilities: ["completion"] }));
+      if (request.url === "/api/ps") return void response.end(JSON.stringify({ models: loaded }));
       respond(response);
     });
   });
@@ -162,6 +166,32 @@ describe("the Ollama adapter", () => {
     await closedEarly;
   });
 
+  test("asks for no more than the sample that is wanted, of which thoughts are one, too", async () => {
+    respond = lines({ response: "", thinking: "hm" }, { response: "", ...end });
+    const deltas: Delta[] = [];
+    for await (const delta of adapter().answer(question, model, new AbortController().signal, 8)) deltas.push(delta);
+    expect(deltas).toMatchObject([{ kind: "reasoning" }, { kind: "done", maxTokens: 8 }]);
+    expect(asked.at(-1)?.body).toContain('"num_predict":8');
+    respond = lines({ response: "", ...end });
+    await expect(
+      adapter().answer(question, model, new AbortController().signal, 8)[Symbol.asyncIterator]().next(),
+    ).rejects.toThrow(/empty/);
+  });
+
+  test("asks a model that is loaded for one word first, once, as a former process may have broken an answer off", async () => {
+    loaded = [{ name: `${model}:latest` }];
+    respond = lines({ response: "Hi" }, { response: "", ...end });
+    const inference = adapter();
+    await collect(inference);
+    await collect(inference);
+    const bodies = asked.filter(({ path }) => path === "/api/generate").map(({ body }) => JSON.parse(body) as object);
+    expect(bodies).toMatchObject([
+      { prompt: "Hello", stream: false, options: { num_predict: 1 } },
+      { prompt: "Hi", stream: true },
+      { prompt: "Hi", stream: true },
+    ]);
+  });
+
   test("says by name when nobody answers", async () => {
     const gone = adapter({ ollamaUrl: "http://127.0.0.1:1" });
     await expect(gone.models()).rejects.toBeInstanceOf(InferenceUnavailable);
@@ -179,3 +209,31 @@ test("a real Ollama lists its models and misses the one it does not have", async
     await ollama.stop();
   }
 });
+
+test("a real Ollama answers although the answers before were broken off, over and over", async () => {
+  const registry = await startModelRegistry({ models: tinyModels });
+  const ollama = await startOllama(await tool("ollama"));
+  try {
+    const name = modelName("tiny-poet:1b");
+    await ollama.client.pull({ model: registry.pullName(name), insecure: true });
+    await ollama.client.copy({ source: registry.pullName(name), destination: name });
+    const inference = adapter({ ollamaUrl: ollama.url });
+    const long = "river stone lamp ".repeat(8_000);
+    const asked = (text: string, signal: AbortSignal): AsyncIterable<Delta> =>
+      inference.answer(
+        { prompt: { ...question.prompt, text } as InferencePrompt["prompt"], history: [] },
+        name,
+        signal,
+      );
+    for (let round = 0; round < 40; round++) {
+      let deltas = 0;
+      for await (const delta of asked(long, new AbortController().signal)) if (++deltas >= 8 && delta.kind) break;
+      const answer: Delta[] = [];
+      for await (const delta of asked("Tell me about the river.", AbortSignal.timeout(60_000))) answer.push(delta);
+      expect(answer.at(-1)?.kind, `round ${round}`).toBe("done");
+    }
+  } finally {
+    await ollama.stop();
+    await registry.stop();
+  }
+}, 600_000);

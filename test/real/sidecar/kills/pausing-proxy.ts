@@ -17,8 +17,8 @@ export interface PausingProxy {
   stop(): Promise<void>;
 }
 
-/** Where a model's answers come from: to one prompt, or to a conversation (sidecar reference §3.5). */
-const answers = ["/api/generate", "/api/chat"];
+/** Of what kind an answer is that comes in pieces. */
+const streamed = "application/x-ndjson";
 
 /** Passes everything on to `target` as it is; only when told so it holds the pieces of an answer back. */
 export async function startPausingProxy(target: string): Promise<PausingProxy> {
@@ -32,7 +32,7 @@ export async function startPausingProxy(target: string): Promise<PausingProxy> {
     const asked = request(new URL(url ?? "/", target), { method, headers }, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       void (async () => {
-        if (!answers.includes(url ?? "")) return void answer.pipe(outgoing);
+        if (answer.headers["content-type"] !== streamed) return void answer.pipe(outgoing);
         // Several pieces may come in one read.
         for await (const line of createInterface({ input: answer })) {
           if (left-- <= 0) {
