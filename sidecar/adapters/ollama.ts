@@ -1,20 +1,23 @@
 import { Ollama } from "ollama";
 import { spellings } from "../../protocol/model-id.js";
-import { ollamaCall, type InferenceSettings } from "../../protocol/ollama-request.js";
+import { ollamaCall, type InferenceSettings, type OllamaCall } from "../../protocol/ollama-request.js";
 import { noVoice } from "../../protocol/prompt.js";
 import { maxLineBytes, parseOllamaLine } from "../../protocol/ollama-stream.js";
 import { describeError } from "../../schema/errors.js";
 import type { Settings } from "../../schema/settings.js";
 import type { ModelName } from "../../schema/units.js";
+import { systemClock } from "../../system/clock.js";
 import type { Logger } from "../../system/log.js";
 import { EmptyAnswer, InferenceFailed, InferenceUnavailable, ModelMissing } from "../errors.js";
 import type { Delta, Inference } from "../ports.js";
-import { createPlaces } from "./ollama-places.js";
+import { createPlaces, type Place } from "./ollama-places.js";
 
 /** Longest wait for a list of models, in ms. */
 const listTimeoutMs = 5_000;
 /** Longest wait for one word of a model that is loaded, and for its unloading, in ms. */
-const wordTimeoutMs = 15_000;
+const defaultWordMs = 15_000;
+/** Pause between two looks at whether it is unloaded, in ms. */
+const lookMs = 100;
 /** What it is asked to say one to. */
 const greeting = { kind: "text", text: "Hello", images: [], voice: noVoice, search: false } as const;
 
@@ -22,7 +25,11 @@ const greeting = { kind: "text", text: "Hello", images: [], voice: noVoice, sear
  * Ollama. Generations are asked for with `fetch` and read with the protocol's own parser, because the body has to be the network's to the byte and a
  * cut-off stream has to be told from a finished one; everything else goes through Ollama's client. Source: sidecar reference §3.5, §3.6.
  */
-export function createOllama(settings: Settings["inference"], log: Logger): Inference {
+export function createOllama(
+  settings: Settings["inference"],
+  log: Logger,
+  { wordMs = defaultWordMs }: { readonly wordMs?: number } = {},
+): Inference {
   const url = settings.ollamaUrl.replace(/\/$/, "");
   const thinking = new Map<ModelName, boolean>();
 
@@ -45,16 +52,21 @@ export function createOllama(settings: Settings["inference"], log: Logger): Infe
     think: settings.think,
   });
 
-  const places = createPlaces({
-    isLoaded: async (model) => {
+  const isLoaded = async (model: ModelName): Promise<boolean | undefined> => {
+    try {
       const { models } = await client(url).ps();
       return models.some(({ name }) => spellings(name).includes(model));
-    },
+    } catch {
+      return undefined;
+    }
+  };
+  const places = createPlaces({
+    isLoaded,
     // Not as a stream: of those alone a client that goes away may leave its place taken.
     answers: async (model) => {
       const word = { ...(await requestSettings(model)), maxTokens: 1 };
       const { path, body } = ollamaCall(greeting, [], model, word, false);
-      const asked = { method: "POST", body: JSON.stringify(body), signal: AbortSignal.timeout(wordTimeoutMs) };
+      const asked = { method: "POST", body: JSON.stringify(body), signal: AbortSignal.timeout(wordMs) };
       try {
         await (await fetch(`${url}${path}`, asked)).arrayBuffer(); // what it says, and be it an error, is no matter
         return true;
@@ -64,16 +76,39 @@ export function createOllama(settings: Settings["inference"], log: Logger): Infe
       }
     },
     unload: async (model) => {
-      await client(url, AbortSignal.timeout(wordTimeoutMs)).generate({ model, prompt: "", keep_alive: 0 });
+      const end = AbortSignal.timeout(wordMs);
+      for (;;) {
+        await client(url, end).generate({ model, prompt: "", keep_alive: 0 }); // whoever asks after it keeps the model loaded
+        if ((await isLoaded(model)) !== true) return;
+        if (end.aborted) throw new Error(`${model} is in use, and was not unloaded`);
+        await systemClock.sleep(lookMs);
+      }
     },
     log,
   });
   const free = async (model: ModelName, signal: AbortSignal): Promise<void> => {
     try {
-      await untilAborted(places.free(model), signal);
+      await places.free(model, signal);
     } catch (error) {
       if (signal.aborted) throw error;
       throw new InferenceUnavailable(url, error);
+    }
+  };
+  /** Asks, and once more as long as what is waited for may never come. */
+  const begin = async (call: OllamaCall, model: ModelName, signal: AbortSignal): Promise<Begun> => {
+    for (;;) {
+      await free(model, signal);
+      const place = places.take(model);
+      const until = AbortSignal.any([signal, AbortSignal.timeout(settings.ollamaTimeoutMs)]);
+      try {
+        const body = await ask(url, call, model, AbortSignal.any([until, place.again]));
+        place.began();
+        return { body, leave: place.leave };
+      } catch (error) {
+        const weWent = until.aborted || place.again.aborted;
+        place.leave(!weWent);
+        if (until.aborted || !place.again.aborted) throw error;
+      }
     }
   };
 
@@ -83,16 +118,13 @@ export function createOllama(settings: Settings["inference"], log: Logger): Infe
       const request = { ...wanted, maxTokens: sample ?? wanted.maxTokens };
       const call = ollamaCall(prompt, history, model, request, true);
       const done = new AbortController();
-      const until = AbortSignal.any([signal, done.signal, AbortSignal.timeout(settings.ollamaTimeoutMs)]);
       let answered = false;
       let thought = false;
       let isWhole = false;
-      let leave: ReturnType<typeof places.occupy> | undefined;
+      let begun: Begun | undefined;
       try {
-        await free(model, until);
-        leave = places.occupy(model);
-        const body = await ask(url, call, model, until);
-        for await (const line of lines(body, model)) {
+        begun = await begin(call, model, AbortSignal.any([signal, done.signal]));
+        for await (const line of lines(begun.body, model)) {
           const read = parseOllamaLine(line);
           if (read === null) continue;
           if (read.kind === "error") throw new InferenceFailed(model, read.message);
@@ -102,7 +134,8 @@ export function createOllama(settings: Settings["inference"], log: Logger): Infe
           answered ||= read.content !== "";
           if (read.kind !== "done") continue;
           isWhole = true;
-          if (!answered && !(thought && sample !== undefined)) throw new EmptyAnswer(model, thought);
+          const isEnough = answered || (sample !== undefined && read.counts.evalCount > 0);
+          if (!isEnough) throw new EmptyAnswer(model, thought);
           yield { kind: "done", counts: read.counts, maxTokens: request.maxTokens };
           return;
         }
@@ -110,7 +143,7 @@ export function createOllama(settings: Settings["inference"], log: Logger): Infe
       } catch (error) {
         throw named(error, model);
       } finally {
-        leave?.(isWhole);
+        begun?.leave(isWhole);
         done.abort(); // closing the connection is what stops the model
       }
     },
@@ -136,14 +169,11 @@ export function createOllama(settings: Settings["inference"], log: Logger): Infe
 const client = (url: string, signal: AbortSignal = AbortSignal.timeout(listTimeoutMs)): Ollama =>
   new Ollama({ host: url, fetch: (input, init) => fetch(input, { ...init, signal }) });
 
-/** Waits no longer than is wanted; what was begun goes on. */
-const untilAborted = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
-  new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason as Error);
-    if (signal.aborted) stop();
-    signal.addEventListener("abort", stop, { once: true });
-    void work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
+/** An answer of which the first piece is there. */
+interface Begun {
+  readonly body: ReadableStream<Uint8Array>;
+  readonly leave: Place["leave"];
+}
 
 async function ask(
   url: string,

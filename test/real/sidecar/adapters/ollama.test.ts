@@ -1,18 +1,19 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { noVoice } from "../../../../protocol/prompt.js";
 import { settingsSchema } from "../../../../schema/settings.js";
 import { modelName } from "../../../../schema/units.js";
 import { createOllama } from "../../../../sidecar/adapters/ollama.js";
 import { EmptyAnswer, InferenceFailed, InferenceUnavailable, ModelMissing } from "../../../../sidecar/errors.js";
-import type { Delta, InferencePrompt } from "../../../../sidecar/ports.js";
+import type { Delta, Inference, InferencePrompt } from "../../../../sidecar/ports.js";
 import { createLogger } from "../../../../system/log.js";
 import { settingsOf } from "../../../simulation/simulation.js";
 import { tinyModels } from "../../../../devnet/model/answers.js";
 import { startModelRegistry } from "../../../../devnet/model/registry.js";
 import { startOllama } from "../../devnet/model/ollama.js";
 import { tool } from "../../toolchain.js";
+import { startLeakingOllama, type LeakingOllama } from "./leaking-ollama.js";
 
 const model = modelName("llama3-8b");
 const log = createLogger("test", { level: "silent" });
@@ -53,11 +54,12 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-const adapter = (settings: Record<string, unknown> = {}) =>
+const adapter = (settings: Record<string, unknown> = {}, options: Parameters<typeof createOllama>[2] = {}) =>
   createOllama(
     settingsSchema.parse({ ...JSON.parse(JSON.stringify(settingsOf())), inference: { ollamaUrl: url, ...settings } })
       .inference,
     log,
+    options,
   );
 const collect = async (inference = adapter(), signal = new AbortController().signal): Promise<Delta[]> => {
   const deltas: Delta[] = [];
@@ -172,7 +174,7 @@ describe("the Ollama adapter", () => {
     for await (const delta of adapter().answer(question, model, new AbortController().signal, 8)) deltas.push(delta);
     expect(deltas).toMatchObject([{ kind: "reasoning" }, { kind: "done", maxTokens: 8 }]);
     expect(asked.at(-1)?.body).toContain('"num_predict":8');
-    respond = lines({ response: "", ...end });
+    respond = lines({ response: "", ...end, eval_count: 0 });
     await expect(
       adapter().answer(question, model, new AbortController().signal, 8)[Symbol.asyncIterator]().next(),
     ).rejects.toThrow(/empty/);
@@ -196,6 +198,51 @@ describe("the Ollama adapter", () => {
     const gone = adapter({ ollamaUrl: "http://127.0.0.1:1" });
     await expect(gone.models()).rejects.toBeInstanceOf(InferenceUnavailable);
     await expect(collect(gone)).rejects.toBeInstanceOf(InferenceUnavailable);
+  });
+});
+
+describe("an Ollama that keeps the place of who goes away", () => {
+  let leaking: LeakingOllama;
+  let inference: Inference;
+  beforeEach(async () => {
+    leaking = await startLeakingOllama(model);
+    inference = adapter({ ollamaUrl: leaking.url, ollamaTimeoutMs: 60_000 }, { wordMs: 300 });
+  });
+  afterEach(() => leaking.stop());
+  const asked = (text: string, signal = new AbortController().signal): AsyncIterable<Delta> =>
+    inference.answer({ prompt: { ...question.prompt, text } as InferencePrompt["prompt"], history: [] }, model, signal);
+  const whole = async (text: string): Promise<string> => {
+    const deltas: Delta[] = [];
+    for await (const delta of asked(text)) deltas.push(delta);
+    return deltas.map((delta) => (delta.kind === "done" ? "." : delta.text)).join("");
+  };
+
+  test("has the model unloaded before the next one is asked for", async () => {
+    for await (const delta of asked("endless")) if (delta.kind === "text") break;
+    expect(await whole("Hi")).toBe("Hello.");
+    expect(await whole("Hi")).toBe("Hello.");
+    expect(leaking.unloads).toBe(1);
+  });
+
+  test("answers those who waited behind it, too: the model is not unloaded while they do, so they come back", async () => {
+    const cut = new AbortController();
+    const first = (async () => {
+      for await (const delta of asked("endless", cut.signal)) expect(delta.kind).toBe("text");
+    })();
+    await vi.waitFor(() => expect(leaking.asked).toBe(1));
+    const others = [whole("Hi"), whole("Hi")];
+    await vi.waitFor(() => expect(leaking.waiting).toBe(2));
+    cut.abort(new Error("too late"));
+    await expect(first).rejects.toThrow();
+    expect(await Promise.all(others)).toEqual(["Hello.", "Hello."]);
+    expect(leaking.unloads).toBe(1);
+  });
+
+  test("is freed by the next process after one that was killed", async () => {
+    for await (const delta of asked("endless")) if (delta.kind === "text") break;
+    inference = adapter({ ollamaUrl: leaking.url }, { wordMs: 300 });
+    expect(await whole("Hi")).toBe("Hello.");
+    expect(leaking.unloads).toBe(1);
   });
 });
 
@@ -225,7 +272,7 @@ test("a real Ollama answers although the answers before were broken off, over an
         name,
         signal,
       );
-    for (let round = 0; round < 40; round++) {
+    for (let round = 0; round < 25; round++) {
       let deltas = 0;
       for await (const delta of asked(long, new AbortController().signal)) if (++deltas >= 8 && delta.kind) break;
       const answer: Delta[] = [];
