@@ -40,7 +40,14 @@ export interface FundingQuestion {
 export type FundingPlan =
   /** It lacks nothing, or serves on without what it lacks, which these keep from being sent. */
   | { readonly do: "nothing"; readonly blockers: readonly Blocker[] }
-  | { readonly do: "pay"; readonly purpose: PurposeId; readonly to: Address; readonly amount: Wei }
+  | {
+      readonly do: "pay";
+      readonly purpose: PurposeId;
+      readonly to: Address;
+      readonly amount: Wei;
+      /** It only fills up the gas of one that serves on without it, too. */
+      readonly isRefill: boolean;
+    }
   /** The node has not seen a payment yet that is known to be mined. */
   | { readonly do: "wait"; readonly because: string }
   | { readonly do: "blocked"; readonly amount: Wei; readonly blockers: readonly [Blocker, ...Blocker[]] };
@@ -53,7 +60,7 @@ export type FundingPlan =
 export function planFunding(question: FundingQuestion): FundingPlan {
   const { desired, observed, sentFundings } = question;
   const open = sentFundings.find((funding) => funding.outcome === "open");
-  if (open) return { do: "pay", purpose: open.purpose, to: observed.worker, amount: open.amount };
+  if (open) return { do: "pay", purpose: open.purpose, to: observed.worker, amount: open.amount, isRefill: false };
   const unseen = sentFundings.find(({ block }) => block !== null && block > observed.at.number);
   if (unseen)
     return { do: "wait", because: `the node is at block ${observed.at.number}, before ${unseen.purpose} was mined` };
@@ -62,12 +69,12 @@ export function planFunding(question: FundingQuestion): FundingPlan {
   const amount = money.shortfall;
   if (amount === 0n) return { do: "nothing", blockers: [] };
   const isJoining = desired.kind === "serving" && observed.registration === null;
-  const [first, ...others] = [...(isJoining ? inTheWay : []), ...blockersOf(amount, question)];
-  if (first === undefined) return { do: "pay", purpose: nextFunding(question), to: observed.worker, amount };
-  const blockers = [first, ...others] as const;
   // One that serves on does so for as long as its gas lasts, and says itself that it runs out.
-  const isOnlyGas = desired.kind === "serving" && !isJoining && money.toStake === 0n;
-  return isOnlyGas ? { do: "nothing", blockers } : { do: "blocked", amount, blockers };
+  const isRefill = desired.kind === "serving" && !isJoining && money.toStake === 0n;
+  const [first, ...others] = [...(isJoining ? inTheWay : []), ...blockersOf(amount, question)];
+  if (first === undefined) return { do: "pay", purpose: nextFunding(question), to: observed.worker, amount, isRefill };
+  const blockers = [first, ...others] as const;
+  return isRefill ? { do: "nothing", blockers } : { do: "blocked", amount, blockers };
 }
 
 /**

@@ -89,7 +89,7 @@ async function decide(wanted: Inputs): Promise<FundingPlan> {
   const encryptionKey = record.encryptionPublicKey;
   return nextPayment({
     ...question,
-    network,
+    ...{ network, asOf: "record" },
     desired: { kind: "serving", models: [], ...{ generation, stake, encryptionKey, gasReserve } },
     observed: await observeWorker(network, record, [], "standby"),
   });

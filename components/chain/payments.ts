@@ -7,6 +7,8 @@ import {
   type PastFunding,
 } from "../../lifecycle/fund.js";
 import { fromStored } from "../../lifecycle/ledger.js";
+import { nodeOf } from "../../lifecycle/node.js";
+import { refreshSent } from "../../lifecycle/refresh-sent.js";
 import type { Desired, Observed, SentTx } from "../../lifecycle/types.js";
 import type { Network } from "../../schema/network.js";
 import { blockTime, wei, type Address, type BlockTime } from "../../schema/units.js";
@@ -21,16 +23,20 @@ export interface Payments {
   readonly sent: readonly SentTx[];
 }
 
-/** What the treasury does next for a worker that is to serve: the one decision of previews and of the payment itself. */
+/**
+ * What the treasury does next for a worker that is to serve: the one decision of previews and of the payment itself.
+ * @param asOf of a payment that the record still has as open, a preview looks at what the chain made of it; who pays follows it, which writes that down
+ */
 export async function nextPayment(question: {
   readonly network: Network;
   readonly treasury: KeyReference;
   readonly desired: Extract<Desired, { kind: "serving" }>;
   readonly observed: Observed;
   readonly caps: FundingCaps;
+  readonly asOf: "record" | "chain";
 }): Promise<FundingPlan> {
-  const { network, desired, observed, caps } = question;
-  const { treasury, past } = await paymentsTo(observed.worker, network, question.treasury, caps);
+  const { network, desired, observed, caps, asOf } = question;
+  const { treasury, past } = await paymentsTo(observed.worker, network, question.treasury, { ...caps, asOf });
   const { client } = await chainOf(network);
   return planFunding({
     desired: { ...desired, models: observed.registration?.models ?? [] }, // no money of the treasury's is for changing them
@@ -40,16 +46,17 @@ export async function nextPayment(question: {
   });
 }
 
-/** The treasury's payments to a worker, by its own record; with their times where a cap asks for these. */
+/** The treasury's payments to a worker, by its own record or what the chain made of them since; with their times where a cap asks for these. */
 export async function paymentsTo(
   worker: Address,
   network: Network,
   { store, ref }: KeyReference,
-  { perDay }: Pick<FundingCaps, "perDay">,
+  { perDay, asOf = "record" }: Pick<FundingCaps, "perDay"> & { readonly asOf?: "record" | "chain" },
 ): Promise<Payments> {
   const { record } = await openStoreHere(store).read(ref, "treasury");
   wipeRecord(record); // its key is not asked for
-  const sent = record.sent.map(fromStored);
+  const written = record.sent.map(fromStored);
+  const sent = asOf === "record" ? written : await withOutcomes(written, network);
   const past = (times: ReadonlyMap<bigint, BlockTime>): PastFunding[] =>
     pastFundings(sent, { chainId: network.chainId, worker }, times);
   const timeless = past(new Map());
@@ -60,16 +67,19 @@ export async function paymentsTo(
   };
 }
 
-/** Block times of mined payments. */
+async function withOutcomes(sent: readonly SentTx[], network: Network): Promise<SentTx[]> {
+  const { client } = await chainOf(network);
+  const node = nodeOf(client);
+  const each = sent.map((tx) => (tx.outcome === "open" ? refreshSent(node, [tx], 0n) : [tx]));
+  return (await Promise.all(each)).flat();
+}
+
+/** Block times of mined payments; one whose block the node does not have is left out, and counts as of today. */
 async function timesOf(payments: readonly PastFunding[], network: Network): Promise<Map<bigint, BlockTime>> {
   const { client } = await chainOf(network);
   const blocks = [...new Set(payments.flatMap(({ block }) => (block === null ? [] : [block])))];
+  const found = await Promise.allSettled(blocks.map((blockNumber) => client.getBlock({ blockNumber })));
   return new Map(
-    await Promise.all(
-      blocks.map(async (blockNumber): Promise<[bigint, BlockTime]> => {
-        const { timestamp } = await client.getBlock({ blockNumber });
-        return [blockNumber, blockTime(timestamp)];
-      }),
-    ),
+    found.flatMap((one) => (one.status === "fulfilled" ? [[one.value.number, blockTime(one.value.timestamp)]] : [])),
   );
 }

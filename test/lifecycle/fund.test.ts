@@ -31,7 +31,13 @@ const question = (different: Partial<FundingQuestion> = {}): FundingQuestion => 
 
 describe("the treasury", () => {
   test("pays exactly what is missing, once the caps allow it", () => {
-    expect(planFunding(question())).toEqual({ do: "pay", purpose: id(1), to: worker, amount: lcai("5010") });
+    expect(planFunding(question())).toEqual({
+      do: "pay",
+      purpose: id(1),
+      to: worker,
+      amount: lcai("5010"),
+      isRefill: false,
+    });
     expect(planFunding(question({ observed: nobody({ balance: lcai("4000") }) }))).toMatchObject({
       amount: lcai("1010"),
     });
@@ -52,6 +58,7 @@ describe("the treasury", () => {
       purpose: id(2),
       to: worker,
       amount: lcai("7"),
+      isRefill: false,
     });
   });
 
@@ -74,7 +81,7 @@ describe("the treasury", () => {
 
   test("fills up the reserve of one that serves, as far as it may, and says why where it may not", () => {
     const observed = workerWith({ balance: lcai("4") });
-    expect(planFunding(question({ observed }))).toMatchObject({ do: "pay", amount: lcai("6") });
+    expect(planFunding(question({ observed }))).toMatchObject({ do: "pay", amount: lcai("6"), isRefill: true });
     const capped = { caps: { perAction: lcai("5"), lifetime: lcai("20000") } };
     expect(planFunding(question({ observed, ...capped }))).toMatchObject({
       do: "nothing",

@@ -56,9 +56,11 @@ export const chainChecks: readonly Check[] = [
       const desired = desiredOf(worker, encryptionKey);
       const [blocker] = plan(desired, observed).blockers;
       if (blocker) throw new PreflightBlocked(blocker);
-      const payment = await nextPayment({ ...worker, desired, observed });
+      const payment = await nextPayment({ ...worker, desired, observed, asOf: "chain" });
       if (payment.do === "blocked") throw new PreflightBlocked(payment.blockers[0]);
-      await checkTreasury(worker, payment.do === "pay" ? payment.amount : wei(0n), observed.gasPrice);
+      // A refill that the treasury has nothing left for keeps nobody from serving.
+      const isDue = payment.do === "pay" && !payment.isRefill;
+      await checkTreasury(worker, isDue ? payment.amount : wei(0n), observed.gasPrice);
       return describeMoney(worker, observed, describePayment(payment));
     },
   },
@@ -108,7 +110,7 @@ function checkModel(worker: ResolvedWorker, observed: Observed, name: string): v
     throw new ModelNotServable("LF1552", worker.network.name, name, "is whitelisted, but disabled in AIConfig");
 }
 
-/** What each of the workers is sent its treasury may hold, and still not what all of them are. */
+/** What each of the workers has to be sent its treasury may hold, and still not what all of them have. */
 async function checkTreasury(worker: ResolvedWorker, sends: Wei, gasPrice: bigint): Promise<void> {
   const key = `${worker.treasury.store} ${worker.treasury.ref}`;
   const workers = demands.get(key) ?? new Map<string, Wei>();

@@ -7,7 +7,7 @@ import { lcai, worker } from "../../lifecycle/situations.js";
 const purpose = purposeId({ chainId: 8200, worker, kind: "fund", generation: 1, detail: "1" });
 
 test.each<[situation: string, payment: Parameters<typeof describePayment>[0], said: string]>([
-  ["a payment", { do: "pay", purpose, to: worker, amount: lcai("12.5") }, "12.5 LCAI"],
+  ["a payment", { do: "pay", purpose, to: worker, amount: lcai("12.5"), isRefill: false }, "12.5 LCAI"],
   ["nothing to pay", { do: "nothing", blockers: [] }, "0 LCAI"],
   [
     "what a cap forbids one that serves on",

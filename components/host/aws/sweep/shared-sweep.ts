@@ -26,11 +26,12 @@ export interface Tells {
 }
 
 /**
- * In this order: what uses another thing goes before it, and a way out that is no network's yet before those that are: the provider of a killed run may be about to give it to one.
+ * In this order: what uses another thing goes before it. A way out that is no network's is looked for before those that are, as the provider of a killed run may be about to give it to one, and
+ * after them, as one may have been taken from its network and not gone.
  */
 const shared: readonly KindOf[] = [
   ...[reservations, profiles, roles, firewalls, buckets, topics],
-  ...[subnets, routeTables, looseGateways, gateways, networks],
+  ...[subnets, routeTables, looseGateways, gateways, looseGateways, networks],
 ];
 /** What is in a network: AWS makes no other subnet or way out beside one that is there, and keeps the network as long as any of it is. */
 const parts: readonly KindOf[] = [firewalls, associations, subnets, routeTables, gateways];

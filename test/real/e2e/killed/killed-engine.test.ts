@@ -146,3 +146,24 @@ describe("a worker whose machine goes down while its payment is in no block yet"
     expect((await ground.count()).sent.at(-1)).toBe("sweep");
   });
 });
+
+describe("a worker whose payment is mined after its machine went down", () => {
+  test("is not announced another one by a preview, and gets none", async () => {
+    ground = await openGround(rehearsal, "fourth");
+    const { stage } = ground;
+    await ground.withhold("treasury");
+    const up = { command: "up", type: "Funding", moment: "in flight", how: "SIGKILL" } as const;
+    await interruptedRun(stage, rehearsal.folders, up, () => ground.untilKept());
+    for (const pid of await processesIn(rehearsal.folders.pulumiHome)) process.kill(pid, "SIGKILL"); // nobody wrote down what became of it
+    await ground.letGo();
+    while ((await ground.count()).balance === 0n) await systemClock.sleep(100);
+    await ground.pulumi("cancel", "--yes");
+    const { code, stdout, stderr } = await ground.pulumi("preview");
+    expect(code, stdout + stderr).toBe(0);
+    expect(stdout + stderr).toContain("treasury sends 0 LCAI");
+    expect(await ground.fleet("repair", "--yes")).toMatchObject({ code: 0 });
+    expect(await ground.count()).toMatchObject({ fundings: 1, registrations: 1 });
+    expect(await ground.fleet("destroy", "--yes")).toMatchObject({ code: 0 });
+    expect(await ground.count()).toEqual(wholeLife);
+  });
+});
