@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { startProcess } from "../system/process.js";
 import { addReport, nothingYet, summary, type Tally } from "./test-report.js";
@@ -21,6 +21,7 @@ async function main(asked: readonly string[]): Promise<void> {
   for (const [name, command, ...args] of asked.length > 0 ? [] : checks) {
     process.stderr.write(`◐ ${name}\n`);
     if ((await run(command ?? "", args)) === 0) continue;
+    if (stopped !== undefined) return stop(stopped);
     process.stderr.write(`✗ ${name}\n`);
     return finish({ ...nothingYet, failed: 1 });
   }
@@ -28,6 +29,7 @@ async function main(asked: readonly string[]): Promise<void> {
   for (const project of asked.length > 0 ? asked : projects) {
     process.stderr.write(`◐ ${project} tests\n`);
     const after = await runTests(project, tally);
+    if (stopped !== undefined) return stop(stopped);
     const unsaid = !after.green && after.tally.failed === tally.failed; // red for a reason that no test has
     tally = unsaid ? { ...after.tally, failed: tally.failed + 1 } : after.tally;
   }
@@ -54,6 +56,14 @@ async function runTests(project: string, before: Tally): Promise<{ tally: Tally;
   }
 }
 
+/** What this run was asked to end by: nothing more is begun then, and nothing counted. */
+let stopped: NodeJS.Signals | undefined;
+
+function stop(signal: NodeJS.Signals): void {
+  process.stderr.write(`✗ stopped (${signal})\n`);
+  process.exitCode = 128 + constants.signals[signal];
+}
+
 /** Whoever sees only the end of a long run's output sees what failed in it. */
 function finish(tally: Tally): void {
   if (tally.failures.length > 0) process.stdout.write(`\nFailed:\n\n${tally.failures.join("\n")}`);
@@ -67,8 +77,11 @@ function finish(tally: Tally): void {
 /** Runs a program attached to the terminal. @returns its exit code, or 1 when a signal ended it */
 async function run(command: string, args: readonly string[]): Promise<number> {
   const child = startProcess(command, args, { env: environment, stdio: "inherit" });
-  const forward = (): void => void child.kill("SIGTERM");
-  const wait = (): void => undefined; // Ctrl-C reaches the child from the terminal
+  const forward = (): void => {
+    stopped = "SIGTERM";
+    child.kill("SIGTERM");
+  };
+  const wait = (): void => void (stopped = "SIGINT"); // Ctrl-C reaches the child from the terminal
   process.on("SIGTERM", forward).on("SIGINT", wait);
   try {
     const [code] = (await once(child, "exit")) as [number | null];
