@@ -70,7 +70,7 @@ export async function paymentsTo(
 async function withOutcomes(sent: readonly SentTx[], network: Network): Promise<SentTx[]> {
   const { client } = await chainOf(network);
   const node = nodeOf(client);
-  const each = sent.map((tx) => (tx.outcome === "open" ? refreshSent(node, [tx], 0n) : [tx]));
+  const each = sent.map(async (tx) => (tx.outcome === "open" ? refreshSent(node, [tx], 0n) : [tx]));
   return (await Promise.all(each)).flat();
 }
 
@@ -78,7 +78,7 @@ async function withOutcomes(sent: readonly SentTx[], network: Network): Promise<
 async function timesOf(payments: readonly PastFunding[], network: Network): Promise<Map<bigint, BlockTime>> {
   const { client } = await chainOf(network);
   const blocks = [...new Set(payments.flatMap(({ block }) => (block === null ? [] : [block])))];
-  const found = await Promise.allSettled(blocks.map((blockNumber) => client.getBlock({ blockNumber })));
+  const found = await Promise.allSettled(blocks.map(async (blockNumber) => client.getBlock({ blockNumber })));
   return new Map(
     found.flatMap((one) => (one.status === "fulfilled" ? [[one.value.number, blockTime(one.value.timestamp)]] : [])),
   );
