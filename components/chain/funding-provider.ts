@@ -87,12 +87,13 @@ async function decide(wanted: Inputs): Promise<FundingPlan> {
   const { network, keys } = worker;
   const { record } = await openStoreHere(keys.store).read(keys.ref, "worker");
   const encryptionKey = record.encryptionPublicKey;
-  return nextPayment({
+  const { plan } = await nextPayment({
     ...question,
     ...{ network, asOf: "record" },
     desired: { kind: "serving", models: [], ...{ generation, stake, encryptionKey, gasReserve } },
     observed: await observeWorker(network, record, [], "standby"),
   });
+  return plan;
 }
 
 /** Whether the chain shows of a worker that is registered a reason to decide anew: three questions in one request, for a preview asks this of each. */

@@ -11,7 +11,7 @@ import { nodeOf } from "../../lifecycle/node.js";
 import { refreshSent } from "../../lifecycle/refresh-sent.js";
 import type { Desired, Observed, SentTx } from "../../lifecycle/types.js";
 import type { Network } from "../../schema/network.js";
-import { blockTime, wei, type Address, type BlockTime } from "../../schema/units.js";
+import { blockTime, wei, type Address, type BlockTime, type Wei } from "../../schema/units.js";
 import { chainOf, openStoreHere } from "../context.js";
 import type { KeyReference } from "../worker-reference.js";
 
@@ -21,6 +21,12 @@ export interface Payments {
   readonly past: readonly PastFunding[];
   /** The transactions behind them, and those to other workers. */
   readonly sent: readonly SentTx[];
+}
+
+/** Who pays, and what it has. */
+export interface Treasury {
+  readonly address: Address;
+  readonly balance: Wei;
 }
 
 /**
@@ -34,16 +40,16 @@ export async function nextPayment(question: {
   readonly observed: Observed;
   readonly caps: FundingCaps;
   readonly asOf: "record" | "chain";
-}): Promise<FundingPlan> {
+}): Promise<{ readonly plan: FundingPlan; readonly treasury: Treasury }> {
   const { network, desired, observed, caps, asOf } = question;
-  const { treasury, past } = await paymentsTo(observed.worker, network, question.treasury, { ...caps, asOf });
+  const { treasury: address, past } = await paymentsTo(observed.worker, network, question.treasury, { ...caps, asOf });
   const { client } = await chainOf(network);
-  return planFunding({
+  const treasury = { address, balance: wei(await client.getBalance({ address })) };
+  const plan = planFunding({
     desired: { ...desired, models: observed.registration?.models ?? [] }, // no money of the treasury's is for changing them
-    ...{ observed, treasury, caps },
-    treasuryBalance: wei(await client.getBalance({ address: treasury })),
-    sentFundings: past,
+    ...{ observed, caps, treasury: address, treasuryBalance: treasury.balance, sentFundings: past },
   });
+  return { plan, treasury };
 }
 
 /** The treasury's payments to a worker, by its own record or what the chain made of them since; with their times where a cap asks for these. */

@@ -10,7 +10,7 @@ import { modelIdOf } from "../../../protocol/model-id.js";
 import { FleetError } from "../../../schema/errors.js";
 import { addWei, wei, type Hex, type Wei } from "../../../schema/units.js";
 import { observeWorker } from "../../chain/observe-worker.js";
-import { nextPayment } from "../../chain/payments.js";
+import { nextPayment, type Treasury } from "../../chain/payments.js";
 import { chainOf, openStoreHere } from "../../context.js";
 import type { Check } from "./check.js";
 import type { ResolvedWorker } from "../resolve.js";
@@ -56,11 +56,12 @@ export const chainChecks: readonly Check[] = [
       const desired = desiredOf(worker, encryptionKey);
       const [blocker] = plan(desired, observed).blockers;
       if (blocker) throw new PreflightBlocked(blocker);
-      const payment = await nextPayment({ ...worker, desired, observed, asOf: "chain" });
+      const { plan: payment, treasury } = await nextPayment({ ...worker, desired, observed, asOf: "chain" });
       if (payment.do === "blocked") throw new PreflightBlocked(payment.blockers[0]);
       // A refill that the treasury has nothing left for keeps nobody from serving.
       const isDue = payment.do === "pay" && !payment.isRefill;
-      await checkTreasury(worker, isDue ? payment.amount : wei(0n), observed.gasPrice);
+      const due = isDue ? addWei(payment.amount, gasCost(transferGas, observed.gasPrice)) : wei(0n);
+      checkTreasury(worker, treasury, due);
       return describeMoney(worker, observed, describePayment(payment));
     },
   },
@@ -111,15 +112,12 @@ function checkModel(worker: ResolvedWorker, observed: Observed, name: string): v
 }
 
 /** What each of the workers has to be sent its treasury may hold, and still not what all of them have. */
-async function checkTreasury(worker: ResolvedWorker, sends: Wei, gasPrice: bigint): Promise<void> {
-  const key = `${worker.treasury.store} ${worker.treasury.ref}`;
+function checkTreasury({ name, treasury }: ResolvedWorker, { address, balance }: Treasury, due: Wei): void {
+  const key = `${treasury.store} ${treasury.ref}`;
   const workers = demands.get(key) ?? new Map<string, Wei>();
-  demands.set(key, workers.set(worker.name, sends === 0n ? sends : addWei(sends, gasCost(transferGas, gasPrice))));
-  const { record } = await openStoreHere(worker.treasury.store).read(worker.treasury.ref, "treasury");
-  const { client } = await chainOf(worker.network);
-  const held = wei(await client.getBalance({ address: record.address }));
-  const needed = wei([...workers.values()].reduce<bigint>((sum, amount) => sum + amount, 0n));
-  if (needed > held) throw new TreasuryTooPoor(record.address, held, needed);
+  demands.set(key, workers.set(name, due));
+  const needed = addWei(...workers.values());
+  if (needed > balance) throw new TreasuryTooPoor(address, balance, needed);
 }
 
 /** For a person. Pure. */
