@@ -127,11 +127,8 @@ describe.skipIf(whyNot !== undefined)(
         {
           what: "where the network is cut in the middle of the upload, which does not count",
           at: { type: "Host", moment: "in flight" },
-          trouble: () => {
-            const cut = cutOff(there.machine);
-            const isComing = async (): Promise<boolean> => (await onMachine()).includes("/.incoming-");
-            return { ...cut, begin: () => until("the bundle is coming", isComing).then(() => cut.begin()) };
-          },
+          once: () => until("the bundle is coming", async () => (await onMachine()).includes("/.incoming-")),
+          trouble: () => cutOff(there.machine),
           says: /LF15(37|30): .*Next: /,
           then: async () => expect(await onMachine()).not.toMatch(/bundles\/0x/),
         },

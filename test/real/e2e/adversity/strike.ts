@@ -10,6 +10,8 @@ export interface Strike {
   readonly trouble: () => Trouble;
   /** When it begins. Default: before the run. */
   readonly at?: Pick<Interruption, "type" | "moment">;
+  /** What the run must have come to, beside that, before it begins. */
+  readonly once?: () => Promise<unknown>;
   /** Whose transaction is in the pool, and in no block, when it begins. */
   readonly kept?: "worker" | "treasury";
   readonly says: RegExp;
@@ -34,7 +36,7 @@ export async function strike(ground: Ground, command: "up" | "destroy", blow: St
 }
 
 /** The run itself, while the trouble lasts. */
-async function inTrouble(ground: Ground, command: "up" | "destroy", { at, kept }: Strike, trouble: Trouble) {
+async function inTrouble(ground: Ground, command: "up" | "destroy", { at, once, kept }: Strike, trouble: Trouble) {
   if (at === undefined) {
     await trouble.begin();
     const { code, stdout, stderr } = await ground.pulumi(command, "--yes", "--skip-preview");
@@ -42,6 +44,7 @@ async function inTrouble(ground: Ground, command: "up" | "destroy", { at, kept }
   }
   const { stage, rehearsal } = ground;
   const ended = await interruptedRun(stage, rehearsal.folders, { command, how: "nothing", ...at }, async (engine) => {
+    await once?.();
     if (kept === undefined) return atStandstill(engine, () => trouble.begin()); // or it might be through before
     await ground.untilKept();
     await trouble.begin();
