@@ -1,4 +1,5 @@
 import type { ModelName } from "../../schema/units.js";
+import { abortable } from "../../system/abortable.js";
 import type { Logger } from "../../system/log.js";
 
 /** What is asked of Ollama. */
@@ -77,7 +78,7 @@ export function createPlaces({ isLoaded, answers, unload, log }: PlacesPorts): P
         if (standing.asked.size > 0) await untilIdle(standing, signal);
         else {
           standing.looking ??= look(model, standing).finally(() => (standing.looking = undefined));
-          if (!(await unlessAborted(standing.looking, signal))) return;
+          if (!(await abortable(standing.looking, signal))) return;
         }
       }
     },
@@ -105,15 +106,5 @@ const untilIdle = ({ idle }: Standing, signal: AbortSignal): Promise<undefined> 
   const waiting = Promise.withResolvers<undefined>();
   const go = (): void => waiting.resolve(undefined);
   idle.add(go);
-  return unlessAborted(waiting.promise, signal).finally(() => idle.delete(go));
+  return abortable(waiting.promise, signal).finally(() => idle.delete(go));
 };
-
-/** Waits no longer than is wanted; what was begun goes on. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason as Error);
-    if (signal.aborted) stop();
-    signal.addEventListener("abort", stop, { once: true });
-    void work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
-}

@@ -1,4 +1,5 @@
 import type { Mined, PurposeId } from "../../lifecycle/types.js";
+import { abortable } from "../../system/abortable.js";
 import type { Clock } from "../../system/clock.js";
 import type { Journal } from "../journal.js";
 import { purposeBefore } from "../purposes.js";
@@ -103,15 +104,4 @@ export function createPurposes(options: {
       if (end !== "dead") return end;
     }
   }
-}
-
-/** The promise's outcome, or the signal's reason if that comes first. The promise itself goes on. */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const giveUp = (): void => reject(signal.reason as Error);
-    if (signal.aborted) return giveUp();
-    signal.addEventListener("abort", giveUp, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
-  });
 }

@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { below, readProcess } from "../process-tree.js";
 import { systemClock } from "../../system/clock.js";
 
 /** What is told apart of what the engine starts, by their command lines. */
@@ -46,35 +46,16 @@ export async function footprintOf(work: () => Promise<unknown>): Promise<Footpri
   return { mib, seconds: [...seconds.values()].reduce((sum, some) => sum + some, 0) };
 }
 
-/** All that a process started, and what those started. */
-async function below(root: number): Promise<number[]> {
-  const pids = (await readdir("/proc")).map(Number).filter((pid) => pid > 0);
-  const parents = new Map(await Promise.all(pids.map(async (pid) => [pid, await parentOf(pid)] as const)));
-  const isBelow = (pid: number): boolean => {
-    const parent = parents.get(pid);
-    return parent !== undefined && (parent === root || isBelow(parent));
-  };
-  return pids.filter(isBelow);
-}
-
-/** A process may end while it is looked at. */
-const read = (pid: number, file: string): Promise<string> => readFile(`/proc/${pid}/${file}`, "utf8").catch(() => "");
-
-const parentOf = async (pid: number): Promise<number | undefined> => {
-  const parent = /\) \S (\d+) /.exec(await read(pid, "stat"))?.[1];
-  return parent === undefined ? undefined : Number(parent);
-};
-
 /** In user and kernel mode: the 14th and 15th field, of which the second is a name in brackets. */
 const secondsOf = async (pid: number): Promise<number> => {
-  const fields = (await read(pid, "stat")).split(") ").at(-1)?.split(" ") ?? [];
+  const fields = (await readProcess(pid, "stat")).split(") ").at(-1)?.split(" ") ?? [];
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / ticksPerSecond;
 };
 
 const peakOf = async (pid: number): Promise<number> =>
-  Number(/^VmHWM:\s+(\d+) kB$/m.exec(await read(pid, "status"))?.[1] ?? 0) / 1_024;
+  Number(/^VmHWM:\s+(\d+) kB$/m.exec(await readProcess(pid, "status"))?.[1] ?? 0) / 1_024;
 
 async function whichIs(pid: number): Promise<Which | undefined> {
-  const line = await read(pid, "cmdline");
+  const line = await readProcess(pid, "cmdline");
   return (Object.keys(processes) as Which[]).find((which) => processes[which].test(line));
 }

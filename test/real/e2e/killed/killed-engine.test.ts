@@ -127,17 +127,21 @@ describe("a worker whose engine is killed while its registration is in no block 
   });
 });
 
+/** A worker whose machine goes down, the engine's providers too, while its payment is in no block yet. */
+async function goDownWhilePaying(name: string): Promise<void> {
+  ground = await openGround(rehearsal, name);
+  await ground.withhold("treasury");
+  const up = { command: "up", type: "Funding", moment: "in flight", how: "SIGKILL" } as const;
+  await interruptedRun(ground.stage, rehearsal.folders, up, () => ground.untilKept());
+  for (const pid of await processesIn(rehearsal.folders.pulumiHome)) process.kill(pid, "SIGKILL");
+}
+
 describe("a worker whose machine goes down while its payment is in no block yet", () => {
   test("gets all of it back from a plain destroy, which knows nothing of the payment and waits for it", async () => {
-    ground = await openGround(rehearsal, "third");
-    const { stage } = ground;
-    await ground.withhold("treasury");
-    const up = { command: "up", type: "Funding", moment: "in flight", how: "SIGKILL" } as const;
-    await interruptedRun(stage, rehearsal.folders, up, () => ground.untilKept());
-    for (const pid of await processesIn(rehearsal.folders.pulumiHome)) process.kill(pid, "SIGKILL"); // its providers too
+    await goDownWhilePaying("third");
     await ground.pulumi("cancel", "--yes");
     const destroy = { command: "destroy", type: "Keys", moment: "in flight", how: "nothing" } as const;
-    const { code, output } = await interruptedRun(stage, rehearsal.folders, destroy, () => {
+    const { code, output } = await interruptedRun(ground.stage, rehearsal.folders, destroy, () => {
       void systemClock.sleep(3_000).then(() => ground.letGo()); // long after keys that wait for nothing would be gone
       return Promise.resolve();
     });
@@ -149,12 +153,7 @@ describe("a worker whose machine goes down while its payment is in no block yet"
 
 describe("a worker whose payment is mined after its machine went down", () => {
   test("is not announced another one by a preview, and gets none", async () => {
-    ground = await openGround(rehearsal, "fourth");
-    const { stage } = ground;
-    await ground.withhold("treasury");
-    const up = { command: "up", type: "Funding", moment: "in flight", how: "SIGKILL" } as const;
-    await interruptedRun(stage, rehearsal.folders, up, () => ground.untilKept());
-    for (const pid of await processesIn(rehearsal.folders.pulumiHome)) process.kill(pid, "SIGKILL"); // nobody wrote down what became of it
+    await goDownWhilePaying("fourth"); // nobody wrote down what became of the payment
     await ground.letGo();
     while ((await ground.count()).balance === 0n) await systemClock.sleep(100);
     await ground.pulumi("cancel", "--yes");
