@@ -2,10 +2,23 @@ import type { HostFacts } from "../schema/host.js";
 import { runProcess } from "../system/process.js";
 
 /** The GPUs that NVIDIA's driver knows; none where it, or its `nvidia-smi`, is not there or does not answer within ten seconds. */
-export async function nvidiaGpus(path = process.env["PATH"] ?? "/usr/bin:/bin"): Promise<HostFacts["gpus"]> {
-  const query = [`--query-gpu=${gpuFields}`, "--format=csv,noheader,nounits"];
+export const nvidiaGpus = (): Promise<HostFacts["gpus"]> => askNvidiaSmi(gpuFields);
+
+/**
+ * The memory that is in use on these GPUs, whoever uses it (bytes), by the driver's own account; `undefined` where it does not tell, as in a container without a driver.
+ * None named: all of them.
+ */
+export async function gpuMemoryInUse(ids: readonly string[]): Promise<number | undefined> {
+  const { chosen, missing } = chosenGpus(await askNvidiaSmi(gpuFields.replace("memory.total", "memory.used")), ids);
+  if (chosen.length === 0 || missing.length > 0) return undefined;
+  return chosen.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+}
+
+async function askNvidiaSmi(fields: string): Promise<HostFacts["gpus"]> {
+  const env = { PATH: process.env["PATH"] ?? "/usr/bin:/bin" };
+  const query = [`--query-gpu=${fields}`, "--format=csv,noheader,nounits"];
   try {
-    const answer = await runProcess("nvidia-smi", query, { env: { PATH: path }, signal: AbortSignal.timeout(10_000) });
+    const answer = await runProcess("nvidia-smi", query, { env, signal: AbortSignal.timeout(10_000) });
     return answer.code === 0 ? parseNvidiaSmi(answer.stdout) : [];
   } catch {
     return [];

@@ -176,9 +176,9 @@ async function applyModel(request: ReconcileRequest, after: HostDocument, machin
   if (request.desired?.kind !== "model") return nothing; // it is retired now, and collected when nothing needs it
   if (Object.keys(after.runtime).length === 0) throw new NoRuntime(request.desired.name);
   const runtime = await applyRuntime(after, machine); // it may have died since
-  const { gpu = "none" } = Object.values(after.runtime)[0] ?? {};
+  const on = Object.values(after.runtime)[0] ?? { gpu: "none", gpus: [] };
   const ollama = { url: urlOf(after), models: modelsOf(machine.layout) };
-  const { report, changes } = await ensureModel(request.desired, ollama, machine.layout.modelsLock, gpu);
+  const { report, changes } = await ensureModel(request.desired, ollama, machine.layout.modelsLock, on);
   return { ...nothing, changes: [...runtime.changes, ...changes], model: report };
 }
 

@@ -1,9 +1,10 @@
 import { Ollama } from "ollama";
 import { z } from "zod";
 import { FleetError } from "../../schema/errors.js";
-import type { Gpu, ModelReport, ModelSection } from "../../schema/host.js";
+import type { Gpu, ModelReport, ModelSection, RuntimeSection } from "../../schema/host.js";
 import { toJson } from "../../schema/json.js";
 import { readIfPresent, writeAtomically } from "../../system/files.js";
+import { gpuMemoryInUse } from "../gpus.js";
 import { isBrokenDownload } from "./broken-download.js";
 import { isSameModel } from "./model-names.js";
 import { digestsAtSource } from "./registry.js";
@@ -53,10 +54,16 @@ export class ModelFailed extends FleetError {
 
 /** LF1355: a model that must run on the GPU was loaded into the machine's memory, or most of it was: it would answer too late. Nothing is staked on it. */
 export class NotOnGpu extends FleetError {
-  constructor(model: string, share: number | null) {
-    const how = share === null ? "is not loaded" : `is only ${Math.round(share * 100)} % on the GPU`;
+  constructor(model: string, { onGpu, claimedBytes }: Loaded, inUseBytes: number | undefined) {
+    const inMiB = (bytes: number): string => `${Math.round(bytes / 1024 ** 2)} MiB`;
+    const how =
+      onGpu === null
+        ? "is not loaded"
+        : onGpu < mostly || inUseBytes === undefined
+          ? `is only ${Math.round(onGpu * 100)} % on the GPU`
+          : `is not on the GPU: Ollama says that it holds ${inMiB(claimedBytes)} there, but of the GPU's memory ${inMiB(inUseBytes)} are in use, so its CUDA library is missing or fails, and it computes on the CPU`;
     super("LF1355", `Model ${model} ${how}, though this host's GPU is required.`, {
-      fix: 'nvidia-smi: see that the driver answers and nothing else takes the memory, restart Ollama, then pulumi up; for the CPU set gpu: "none".',
+      fix: 'nvidia-smi: see that the driver answers and nothing else takes the memory, and that this Ollama was installed with its CUDA libraries (lib/ollama beside its bin), restart it, then pulumi up; for the CPU set gpu: "none".',
     });
   }
 }
@@ -64,9 +71,20 @@ export class NotOnGpu extends FleetError {
 /** Share of a model that must be in the GPU's memory: with less the CPU sets the pace. */
 const mostly = 0.9;
 
-/** Whether a model that was loaded runs where it must. Pure. @param onGpu share in the GPU's memory; `null`: not loaded */
-export const runsWhereItMust = (gpu: Gpu, onGpu: number | null): boolean =>
-  gpu === "none" || (onGpu !== null && onGpu >= mostly);
+/** Where Ollama says that it has loaded a model. */
+interface Loaded {
+  /** Share in the GPU's memory; `null`: not loaded. */
+  readonly onGpu: number | null;
+  /** What all its models together hold of the GPU's memory. */
+  readonly claimedBytes: number;
+}
+
+/**
+ * Whether a model that was loaded runs where it must. Ollama's account is what it planned before it loaded the model: with no CUDA library that works it computes on the CPU and
+ * says the same. So no less than half of it must be in use by the driver's account, where that is known; what others use there counts too. Pure.
+ */
+export const runsWhereItMust = (gpu: Gpu, { onGpu, claimedBytes }: Loaded, inUseBytes: number | undefined): boolean =>
+  gpu === "none" || (onGpu !== null && onGpu >= mostly && (inUseBytes ?? claimedBytes) >= claimedBytes / 2);
 
 /** `models.lock`: the digest each source was first pulled with. */
 const lockSchema = z.record(z.string(), z.string());
@@ -76,7 +94,7 @@ export async function ensureModel(
   section: ModelSection,
   { url, models }: { readonly url: string; readonly models: string },
   lockFile: string,
-  gpu: Gpu,
+  { gpu, gpus }: Pick<RuntimeSection, "gpu" | "gpus">,
 ): Promise<{ report: ModelReport; changes: string[] }> {
   if (section.insecure && !/^(127\.0\.0\.1|localhost)[:/]/.test(section.source))
     throw new InsecureRegistry(section.source);
@@ -95,11 +113,13 @@ export async function ensureModel(
     await writeAtomically(lockFile, toJson({ ...lock, [lockKey(section)]: there.digest }), "private");
     changes.push(`locked model ${section.name} to ${there.digest.slice(0, 12)}`);
   }
-  const [tried, moved] = await Promise.all([
+  const [{ claimedBytes, ...tried }, moved] = await Promise.all([
     attempt(section.name, "run", () => tryOut(ollama, section.name)),
     changes.length === 0 ? movedTo(section, there.digest) : null, // what was pulled just now is what its source has
   ]);
-  if (!runsWhereItMust(gpu, tried.onGpu)) throw new NotOnGpu(section.name, tried.onGpu);
+  const loaded = { onGpu: tried.onGpu, claimedBytes };
+  const inUse = gpu === "none" ? undefined : await gpuMemoryInUse(gpus);
+  if (!runsWhereItMust(gpu, loaded, inUse)) throw new NotOnGpu(section.name, loaded, inUse);
   return { report: { name: section.name, digest: there.digest, sizeBytes: there.sizeBytes, ...tried, moved }, changes };
 }
 
@@ -143,10 +163,7 @@ export async function removeModel(model: { name: string; source: string }, url: 
 }
 
 /** Loads a model for good and has it answer, the way a job would ask. */
-async function tryOut(
-  ollama: Ollama,
-  name: string,
-): Promise<Pick<ModelReport, "onGpu" | "tokensPerSecond" | "sample">> {
+async function tryOut(ollama: Ollama, name: string): Promise<Pick<ModelReport, "tokensPerSecond" | "sample"> & Loaded> {
   const answer = await ollama.generate({
     model: name,
     prompt: "Say hello.",
@@ -154,9 +171,11 @@ async function tryOut(
     keep_alive: -1,
     options: { temperature: 0, seed: 42, num_predict: 32 },
   });
-  const loaded = (await ollama.ps()).models.find((one) => isSameModel(one.name, name));
+  const { models } = await ollama.ps();
+  const loaded = models.find((one) => isSameModel(one.name, name));
   const seconds = answer.eval_duration / 1e9;
   return {
+    claimedBytes: models.reduce((sum, one) => sum + one.size_vram, 0),
     onGpu: loaded === undefined || loaded.size === 0 ? null : loaded.size_vram / loaded.size,
     tokensPerSecond: seconds > 0 ? Math.round((answer.eval_count / seconds) * 10) / 10 : 0,
     sample: (answer.response ?? "").trim().slice(0, 200),

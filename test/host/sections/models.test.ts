@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { emptyDocument, withSection } from "../../../host/document.js";
 import { asideName } from "../../../host/sections/model-names.js";
-import { runsWhereItMust } from "../../../host/sections/model.js";
+import { NotOnGpu, runsWhereItMust } from "../../../host/sections/model.js";
 import { urlOfRelease } from "../../../host/sections/ollama-release.js";
 import { readSource } from "../../../host/sections/registry.js";
 import { strangersAmong } from "../../../host/sections/strangers.js";
@@ -18,8 +18,27 @@ test.each([
   ["none", 0, true],
   ["none", null, true],
 ] as const)("a GPU that is %s, with %s of the model on it: %s", (gpu, onGpu, fine) =>
-  expect(runsWhereItMust(gpu, onGpu)).toBe(fine),
+  expect(runsWhereItMust(gpu, { onGpu, claimedBytes: 6e9 }, undefined)).toBe(fine),
 );
+
+test.each([
+  ["required", "the driver says nothing of it", undefined, true],
+  ["required", "as much is in use", 5.7e9, true],
+  ["required", "most is in use, since Ollama's account is an estimate", 3e9, true],
+  ["required", "less than half is in use", 2.9e9, false],
+  ["required", "nothing is in use", 0, false],
+  ["none", "nothing is in use", 0, true],
+] as const)("where the GPU is %s and Ollama says its model is on it, but %s: %s", (gpu, _, inUse, fine) =>
+  expect(runsWhereItMust(gpu, { onGpu: 1, claimedBytes: 6e9 }, inUse)).toBe(fine),
+);
+
+test("a model that Ollama only believes to be on the GPU is refused with both accounts, and what is then missing", () => {
+  const { summary, fix } = new NotOnGpu("llama3-8b", { onGpu: 1, claimedBytes: 6 * 1024 ** 3 }, 4 * 1024 ** 2);
+  expect(summary).toBe(
+    "Model llama3-8b is not on the GPU: Ollama says that it holds 6144 MiB there, but of the GPU's memory 4 MiB are in use, so its CUDA library is missing or fails, and it computes on the CPU, though this host's GPU is required.",
+  );
+  expect(fix).toContain("CUDA libraries");
+});
 
 test.each([
   ["llama3", "registry.ollama.ai", "library/llama3", "latest"],
