@@ -8,6 +8,7 @@ import { makeCapacity, type Capacity } from "./capacity.js";
 import { clientsOf } from "./clients.js";
 import { answerInstances } from "./ec2.js";
 import { answerImageParameters, imagesForMoto } from "./images.js";
+import { answerInstanceProfiles } from "./instance-profiles.js";
 import { makeInstances, type Instance, type Instances, type State } from "./instances.js";
 import { leftAnywhere, leftIn } from "./left.js";
 import { environmentFor, noMoto, startMoto } from "./moto.js";
@@ -77,7 +78,7 @@ export async function startCloud(): Promise<EmulatedCloud> {
   });
   const handlers = [
     ...[capacity.answer, answerInstances(instances, capacity, direct)],
-    ...[answerVolumes(instances, disks, direct), answerImageParameters],
+    ...[answerVolumes(instances, disks, direct), answerImageParameters, answerInstanceProfiles],
   ];
   const bridge = await startBridge(aws.endpoint, handlers, said);
   const through = clientsOf(bridge.endpoint);

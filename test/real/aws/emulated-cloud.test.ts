@@ -167,7 +167,9 @@ curl -sS -w ' %{http_code}' -H "X-aws-ec2-metadata-token: $token" $at/meta-data/
     const machine = await cloud.machineOf(abroad);
     await vi.waitFor(() => machine.must(["test", "-e", "/root/came"]), { timeout: 10_000 });
     await ec2There.send(new TerminateInstancesCommand({ InstanceIds: [abroad] }));
-    await iam({ Action: "RemoveRoleFromInstanceProfile", InstanceProfileName: "profile", RoleName: "worker" });
+    const without = { Action: "RemoveRoleFromInstanceProfile", InstanceProfileName: "profile", RoleName: "worker" };
+    await iam(without);
+    await expect(iam(without)).rejects.toThrow("NoSuchEntity");
     await iam({ Action: "DeleteInstanceProfile", InstanceProfileName: "profile" });
     await iam({ Action: "DeleteRole", RoleName: "worker" });
     for (const client of [ec2There, ssmThere]) client.destroy();
