@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 
 /** Builds a stack from its config. @returns the stack's outputs */
@@ -23,8 +24,18 @@ export async function chooseStack(config: pulumi.Config): Promise<Record<string,
       `LF1553: There is no kind of stack called "${kind}". Next: pulumi config set kind <one of: ${known}>`,
     );
   }
+  await startProviders();
   const program = await load();
   return withShortTraces(() => program(config));
+}
+
+/**
+ * The engine starts the process of our providers when the first of their resources comes, and that process loads half a second. So it is asked something at once, and loads while the
+ * program does. It does not know what it is asked, and nothing comes of that.
+ */
+async function startProviders(): Promise<void> {
+  pulumi.runtime.invoke("pulumi-nodejs:dynamic:nothing", {}).catch(() => undefined);
+  await setImmediate(); // one turn of the event loop, in which the request goes out: loading the program takes none
 }
 
 /**

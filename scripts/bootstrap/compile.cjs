@@ -88,8 +88,7 @@ async function tsc(root, node, verbose) {
 const outputOf = (root, source) => path.join(root, "dist", source.replace(/\.ts$/, ".js"));
 
 function removeOutputs(root, sources) {
-  for (const source of sources)
-    for (const end of ["", ".map"]) fs.rmSync(outputOf(root, source) + end, { force: true });
+  for (const source of sources) fs.rmSync(outputOf(root, source), { force: true });
 }
 
 function startAfresh(root) {

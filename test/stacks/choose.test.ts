@@ -1,17 +1,33 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
-const config = { get: () => "devnet" } as unknown as pulumi.Config;
+const configOf = (kind: string): pulumi.Config => ({ get: () => kind }) as unknown as pulumi.Config;
+
+/** What the engine is asked, which knows none of it. */
+const asked: string[] = [];
+beforeEach(() => void (asked.length = 0));
 
 /** Runs a stack's program as the chosen one. */
-async function choose(devnet: () => Record<string, unknown>): Promise<Record<string, unknown>> {
+async function choose(devnet: () => Record<string, unknown>, kind = "devnet"): Promise<Record<string, unknown>> {
   vi.resetModules();
   vi.doMock("../../stacks/devnet.js", () => ({ devnet }));
+  const { runtime } = await import("@pulumi/pulumi");
+  vi.spyOn(runtime, "invoke").mockImplementation((token) => {
+    asked.push(token);
+    return Promise.reject(new Error("unknown function"));
+  });
   const { chooseStack } = await import("../../stacks/choose.js");
-  return chooseStack(config);
+  return chooseStack(configOf(kind));
 }
 afterEach(() => {
   vi.doUnmock("../../stacks/devnet.js");
+});
+
+test("the providers' process is started before a stack's program makes anything, and for no stack of an unknown kind", async () => {
+  expect(await choose(() => ({ asked: [...asked] }))).toEqual({ asked: ["pulumi-nodejs:dynamic:nothing"] });
+  asked.length = 0;
+  await expect(choose(() => ({}), "other")).rejects.toThrow("LF1553");
+  expect(asked).toEqual([]);
 });
 
 /** What Pulumi pays for, several times for each property of each resource. */
