@@ -6,10 +6,12 @@ const hosts = ["machines", "hosts", "docker", "plugins"].map((folder) => `test/r
 /** The same in an emulated AWS, whose instances are such machines. */
 const aws = ["test/real/aws/**/*.test.ts"];
 
+/** Files at a time of tests on real parts. Two cores are all that they may count on, and a file waits for blocks and machines half of its time. */
+const maxWorkers = 3;
+
 /**
  * Four projects: `fast` starts no server and no child process, and is the inner loop: its files share their imports, which would take longer than
- * the tests. `real` runs on geth, Ollama and the Pulumi engine, two files at a time because two cores are all it may count on. `hosts` is of that kind too,
- * on computers that are Docker containers; the engine is seen to once for all of them. So is `aws`.
+ * the tests. `real` runs on geth, Ollama and the Pulumi engine. `hosts` is of that kind too, on computers that are Docker containers; the engine is seen to once for all of them. So is `aws`.
  */
 export default defineConfig({
   test: {
@@ -29,7 +31,7 @@ export default defineConfig({
           name: "real",
           include: ["test/real/**/*.test.ts"],
           exclude: [...hosts, ...aws, "node_modules/**"],
-          maxWorkers: 2,
+          maxWorkers,
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },
@@ -39,7 +41,7 @@ export default defineConfig({
           name,
           include,
           globalSetup: "test/real/machines/setup.ts",
-          maxWorkers: 2,
+          maxWorkers,
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },

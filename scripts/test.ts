@@ -6,8 +6,8 @@ import { startProcess } from "../system/process.js";
 import { addReport, nothingYet, summary, type Tally } from "./test-report.js";
 
 /**
- * `npm test`: lint, format, types, fast tests, real tests, the tests of hosts and of AWS. A red check ends it; red tests don't, so that one run tells all. Named test projects instead, as
- * `npm run test:hosts` names one, are run alone. The last line says how many tests passed and failed; a red check before the tests counts as one failure.
+ * `npm test`: lint, format, types, fast tests, then real tests with those of hosts and of AWS. A red check ends it; red tests don't, so that one run tells all. Named test projects instead,
+ * as `npm run test:hosts` names one, are run alone. The last line says how many tests passed and failed; a red check before the tests counts as one failure.
  */
 const checks: readonly (readonly [name: string, ...command: string[]])[] = [
   ["lint", "eslint", ".", "--max-warnings", "0"],
@@ -15,7 +15,8 @@ const checks: readonly (readonly [name: string, ...command: string[]])[] = [
   ["types", "tsc", "--noEmit"],
 ];
 
-const projects = ["fast", "real", "hosts", "aws"];
+/** What runs one after the other. Projects that run as one share their workers, so that none of those waits for the slowest file of a project. */
+const rounds = [["fast"], ["aws", "hosts", "real"]];
 
 async function main(asked: readonly string[]): Promise<void> {
   for (const [name, command, ...args] of asked.length > 0 ? [] : checks) {
@@ -26,9 +27,9 @@ async function main(asked: readonly string[]): Promise<void> {
     return finish({ ...nothingYet, failed: 1 });
   }
   let tally = nothingYet;
-  for (const project of asked.length > 0 ? asked : projects) {
-    process.stderr.write(`◐ ${project} tests\n`);
-    const after = await runTests(project, tally);
+  for (const projects of asked.length > 0 ? [asked] : rounds) {
+    process.stderr.write(`◐ ${projects.join(", ")} tests\n`);
+    const after = await runTests(projects, tally);
     if (stopped !== undefined) return stop(stopped);
     const unsaid = !after.green && after.tally.failed === tally.failed; // red for a reason that no test has
     tally = unsaid ? { ...after.tally, failed: tally.failed + 1 } : after.tally;
@@ -36,15 +37,14 @@ async function main(asked: readonly string[]): Promise<void> {
   finish(tally);
 }
 
-/** One vitest project; its own report is shown as it runs, the JSON beside it is what is counted. */
-async function runTests(project: string, before: Tally): Promise<{ tally: Tally; green: boolean }> {
+/** Vitest projects; their own report is shown as it runs, the JSON beside it is what is counted. */
+async function runTests(projects: readonly string[], before: Tally): Promise<{ tally: Tally; green: boolean }> {
   const folder = await mkdtemp(join(tmpdir(), "lightchain-fleet-test-"));
   try {
     const file = join(folder, "report.json");
     const code = await run("vitest", [
       "run",
-      "--project",
-      project,
+      ...projects.flatMap((project) => ["--project", project]),
       "--reporter=default",
       "--reporter=json",
       `--outputFile.json=${file}`,
@@ -95,4 +95,4 @@ const environment = Object.fromEntries(
   Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
 );
 
-void main(process.argv.slice(2).filter((name) => projects.includes(name)));
+void main(process.argv.slice(2).filter((name) => rounds.flat().includes(name)));
