@@ -23,6 +23,13 @@ export class FleetError extends Error {
   }
 }
 
+/** Trouble that another part has found and put into words: a rule of the lifecycle, a sidecar, a host. It keeps its code. */
+export class PassedOn extends FleetError {
+  constructor({ code, summary, fix }: { readonly code: string; readonly summary: string; readonly fix: string }) {
+    super(code as `LF1${string}`, summary, { fix });
+  }
+}
+
 /** The one line a person reads: the coded message of a {@link FleetError}, or the plain message of anything else. */
 export function describeError(error: unknown): string {
   if (error instanceof Error) return error.message;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { FleetError } from "../../schema/errors.js";
+import { PassedOn } from "../../schema/errors.js";
 import { aiConfigAbi } from "../../abi/ai-config.js";
 import { workerRegistryAbi } from "../../abi/worker-registry.js";
 import { NodeSilent } from "../../lifecycle/errors.js";
@@ -17,13 +17,6 @@ import { treasurySender } from "./incoming.js";
 import { leave, skipDeregister } from "./leave.js";
 import { observeWorker } from "./observe-worker.js";
 import { nextPayment, paymentsTo } from "./payments.js";
-
-/** A payment that must not be made, under the code of what stands in its way. */
-export class FundingRefused extends FleetError {
-  constructor(blocker: { code: string; summary: string; fix: string }) {
-    super(blocker.code as `LF1${string}`, blocker.summary, { fix: blocker.fix });
-  }
-}
 
 const inputs = z.object({
   worker: workerReferenceSchema,
@@ -59,7 +52,7 @@ async function fund(wanted: Inputs): Promise<Computed> {
         await systemClock.sleep(250);
         break;
       case "blocked":
-        throw new FundingRefused(next.blockers[0]);
+        throw new PassedOn(next.blockers[0]);
       case "pay":
         await writeDownPayer(wanted);
         // Decided once more under the record's lock: another process may have paid while this one waited for it.

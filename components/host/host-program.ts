@@ -1,4 +1,4 @@
-import { FleetError } from "../../schema/errors.js";
+import { FleetError, PassedOn } from "../../schema/errors.js";
 import { hostErrorSchema, hostVerbs, type HostVerb } from "../../schema/host.js";
 import { toJson } from "../../schema/json.js";
 import type { ProcessResult } from "../../system/process.js";
@@ -15,11 +15,7 @@ export class HostProgramFailed extends FleetError {
 }
 
 /** A coded error that happened on the host, as it was. */
-export class HostRefused extends FleetError {
-  constructor(error: { code: string; summary: string; fix: string }) {
-    super(error.code as `LF1${string}`, error.summary, { fix: error.fix });
-  }
-}
+export class HostRefused extends PassedOn {}
 
 /**
  * Asks the host program one thing and reads its answer, whatever the way to it.

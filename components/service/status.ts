@@ -1,5 +1,5 @@
 import { blockerFor } from "../../lifecycle/errors.js";
-import { FleetError } from "../../schema/errors.js";
+import { FleetError, PassedOn } from "../../schema/errors.js";
 import type { ControlRequest, Problem, SidecarStatus } from "../../schema/control.js";
 import { systemClock } from "../../system/clock.js";
 import type { Host } from "../host/host.js";
@@ -15,11 +15,7 @@ export class SidecarTooSlow extends FleetError {
 }
 
 /** A problem that the sidecar itself reported, as a coded error. */
-export class SidecarBlocked extends FleetError {
-  constructor(problem: Problem) {
-    super(problem.code as `LF1${string}`, problem.summary, { fix: problem.fix });
-  }
-}
+export class SidecarBlocked extends PassedOn {}
 
 /** Asks the sidecar one thing. @throws FleetError with the sidecar's own code when it refuses */
 export async function ask(machine: Host, worker: string, request: ControlRequest): Promise<SidecarStatus> {

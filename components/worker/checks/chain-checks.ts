@@ -7,7 +7,7 @@ import { plan } from "../../../lifecycle/plan.js";
 import { wantedStake } from "../../../lifecycle/plan-serving.js";
 import type { Desired, Observed } from "../../../lifecycle/types.js";
 import { modelIdOf } from "../../../protocol/model-id.js";
-import { FleetError } from "../../../schema/errors.js";
+import { FleetError, PassedOn } from "../../../schema/errors.js";
 import { addWei, wei, type Hex, type Wei } from "../../../schema/units.js";
 import { observeWorker } from "../../chain/observe-worker.js";
 import { nextPayment, type Treasury } from "../../chain/payments.js";
@@ -55,9 +55,9 @@ export const chainChecks: readonly Check[] = [
       for (const { name } of worker.models) checkModel(worker, observed, name);
       const desired = desiredOf(worker, encryptionKey);
       const [blocker] = plan(desired, observed).blockers;
-      if (blocker) throw new PreflightBlocked(blocker);
+      if (blocker) throw new PassedOn(blocker);
       const { plan: payment, treasury } = await nextPayment({ ...worker, desired, observed, asOf: "chain" });
-      if (payment.do === "blocked") throw new PreflightBlocked(payment.blockers[0]);
+      if (payment.do === "blocked") throw new PassedOn(payment.blockers[0]);
       // A refill that the treasury has nothing left for keeps nobody from serving.
       const isDue = payment.do === "pay" && !payment.isRefill;
       const due = isDue ? addWei(payment.amount, gasCost(transferGas, observed.gasPrice)) : wei(0n);
@@ -66,13 +66,6 @@ export const chainChecks: readonly Check[] = [
     },
   },
 ];
-
-/** A reason the lifecycle itself gives why this cannot go on. */
-export class PreflightBlocked extends FleetError {
-  constructor(blocker: { code: string; summary: string; fix: string }) {
-    super(blocker.code as `LF1${string}`, blocker.summary, { fix: blocker.fix });
-  }
-}
 
 async function observeNow(worker: ResolvedWorker): Promise<{ observed: Observed; encryptionKey: Hex }> {
   const store = openStoreHere(worker.store);
