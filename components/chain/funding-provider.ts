@@ -13,6 +13,7 @@ import { systemClock } from "../../system/clock.js";
 import { chainOf, openStoreHere, withRecordLock } from "../context.js";
 import { implement } from "../implementation.js";
 import { keyReferenceSchema, workerReferenceSchema } from "../worker-reference.js";
+import { untilFormerHasLeft } from "./former-generation.js";
 import { treasurySender } from "./incoming.js";
 import { leave, skipDeregister } from "./leave.js";
 import { observeWorker } from "./observe-worker.js";
@@ -54,6 +55,7 @@ async function fund(wanted: Inputs): Promise<Computed> {
       case "blocked":
         throw new PassedOn(next.blockers[0]);
       case "pay":
+        await untilFormerHasLeft(wanted.worker);
         await writeDownPayer(wanted);
         // Decided once more under the record's lock: another process may have paid while this one waited for it.
         await sender.sendDecided(async () => {

@@ -1,9 +1,16 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createWalletClient, http } from "viem";
+import { privateKeyToAccount } from "viem/accounts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { runningIn } from "../../../devnet/background.js";
 import type { Consumer } from "../../../devnet/consumer/consumer.js";
+import { accountsSchema } from "../../../devnet/documents.js";
 import type { ConsumerSession } from "../../../devnet/consumer/open-session.js";
 import type { Address } from "../../../schema/units.js";
 import { outputsSchema, prepareStage, type Stage } from "../../../scripts/rehearsal/stage.js";
 import { systemClock } from "../../../system/clock.js";
+import { fault, until } from "./adversity/troubles.js";
 import { consumerOf, openRehearsal, type Rehearsal } from "./rehearsal.js";
 import { isRegistered } from "./registered.js";
 
@@ -72,15 +79,46 @@ describe("leaving with an open session", () => {
     expect(await isRegistered(stage, worker)).toBe(false);
   });
 
-  test("with a new generation the same worker serves again, and leaves again", async () => {
+  test("with a new generation the same worker serves again: nothing is paid before its sidecar is through with the former one", async () => {
+    await sendTo(worker, 10n ** 18n); // more to leave with, and kept from being mined
+    const { control } = (await runningIn(rehearsal.folders.network))!;
+    const kept = fault(control, { part: "chain", kind: "withhold", match: { from: worker.toLowerCase() } });
+    await kept.begin();
     stage = await stageWith({ generation: 2 });
-    await stage.engine.run("up");
+    const going = stage.engine.run("up");
+    try {
+      await Promise.race([until("the payment is due", isPaymentDue, 120), going]);
+      const due = await stage.client.getBlockNumber({ cacheTime: 0 });
+      await until("four blocks", async () => (await stage.client.getBlockNumber({ cacheTime: 0 })) >= due + 4n);
+      expect(await balanceOf(worker)).toBe(10n ** 18n);
+    } finally {
+      await kept.end();
+    }
+    await going;
     expect(outputsSchema.parse(await stage.engine.outputs()).worker).toBe(worker);
     expect(await isRegistered(stage, worker)).toBe(true);
+  });
+
+  test("and leaves again", async () => {
     await stage.engine.run("destroy");
     expect(await isRegistered(stage, worker)).toBe(false);
     expect(await balanceOf(worker)).toBe(0n);
   });
 });
+
+/** Whether the engine's run has come to what pays the worker. */
+const isPaymentDue = async (): Promise<boolean> =>
+  /"resourcePreEvent".*::home-funding"/.test(
+    await readFile(join(rehearsal.folders.logs, "up-events.json"), "utf8").catch(() => ""),
+  );
+
+/** Somebody pays a worker directly, which nobody has to. */
+async function sendTo(to: Address, value: bigint): Promise<void> {
+  const { consumers } = accountsSchema.parse(JSON.parse(await readFile(stage.accountsFile, "utf8")));
+  const account = privateKeyToAccount(consumers[0]!.privateKey);
+  const wallet = createWalletClient({ account, transport: http(stage.network.endpoints.rpc) });
+  const hash = await wallet.sendTransaction({ chain: null, to, value });
+  await stage.client.waitForTransactionReceipt({ hash, pollingInterval: 100 });
+}
 
 const balanceOf = (address: Address): Promise<bigint> => stage.client.getBalance({ address });
