@@ -76,14 +76,15 @@ function finish(tally: Tally): void {
 
 /** Runs a program attached to the terminal. @returns its exit code, or 1 when a signal ended it */
 async function run(command: string, args: readonly string[]): Promise<number> {
-  const child = startProcess(command, args, { env: environment, stdio: "inherit" });
+  let child: ReturnType<typeof startProcess> | undefined;
   const forward = (): void => {
     stopped = "SIGTERM";
-    child.kill("SIGTERM");
+    child?.kill("SIGTERM");
   };
   const wait = (): void => void (stopped = "SIGINT"); // Ctrl-C reaches the child from the terminal
-  process.on("SIGTERM", forward).on("SIGINT", wait);
+  process.on("SIGTERM", forward).on("SIGINT", wait); // before the child, which may be seen before this goes on
   try {
+    child = startProcess(command, args, { env: environment, stdio: "inherit" });
     const [code] = (await once(child, "exit")) as [number | null];
     return code ?? 1;
   } finally {

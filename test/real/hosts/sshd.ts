@@ -2,11 +2,11 @@ import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { utils } from "ssh2";
 import type { StatedWay } from "../../../components/host/ssh/reference.js";
 import { freePort } from "../../../system/net.js";
 import { runProcess, startProcess, stopProcess } from "../../../system/process.js";
 import { until } from "../host/world.js";
+import { makeKeyPair } from "../machines/key-pair.js";
 
 const program = "/usr/sbin/sshd";
 
@@ -106,10 +106,7 @@ export async function startSshd({ config = [], friend }: SshdOptions = {}): Prom
 
 /** Writes a key pair as `ssh-keygen` would. @returns the public half */
 export async function writeKeyPair(path: string, passphrase?: string): Promise<string> {
-  const pair = utils.generateKeyPairSync(
-    "ed25519",
-    passphrase === undefined ? {} : { passphrase, cipher: "aes256-cbc", rounds: 16 },
-  );
+  const pair = makeKeyPair(passphrase);
   await writeFile(path, pair.private, { mode: 0o600 });
   await writeFile(`${path}.pub`, `${pair.public}\n`);
   return pair.public;

@@ -1,7 +1,8 @@
 import { once } from "node:events";
-import { Client, utils } from "ssh2";
+import { Client } from "ssh2";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { startImpostor, type Impostor } from "./impostor.js";
+import { makeKeyPair } from "./key-pair.js";
 
 let impostor: Impostor;
 beforeEach(async () => {
@@ -12,7 +13,7 @@ afterEach(() => impostor.stop());
 /** Logs in, runs a command and writes to it, when the key is trusted. */
 async function tell(trusts: (key: Buffer) => boolean): Promise<string> {
   const client = new Client();
-  const { private: privateKey } = utils.generateKeyPairSync("ed25519");
+  const { private: privateKey } = makeKeyPair();
   const failed = new Promise<string>((resolve) => client.on("error", (error) => resolve(error.message)));
   const told = once(client, "ready").then(
     () =>
@@ -43,7 +44,7 @@ test("an impostor gets everything from whoever trusts any key", async () => {
 });
 
 test("an impostor gets nothing from whoever trusts one other key, not even a name", async () => {
-  const [, expected = ""] = utils.generateKeyPairSync("ed25519").public.split(" ");
+  const [, expected = ""] = makeKeyPair().public.split(" ");
   expect(await tell((key) => key.equals(Buffer.from(expected, "base64")))).toContain("Host denied");
   expect(impostor.caught()).toEqual({ connections: 1, users: [], passwords: [], commands: [], data: "" });
 });

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { Server, utils, type AuthContext, type Connection, type ServerChannel } from "ssh2";
+import { Server, type AuthContext, type Connection, type ServerChannel } from "ssh2";
+import { makeKeyPair } from "./key-pair.js";
 
 /** What somebody handed to a machine that is not theirs. */
 export interface Caught {
@@ -29,7 +30,7 @@ export interface Impostor {
 
 /** @param at where it listens: by default a free loopback port */
 export async function startImpostor(at: { address?: string; port?: number } = {}): Promise<Impostor> {
-  const { private: privateKey, public: hostKey } = utils.generateKeyPairSync("ed25519");
+  const { private: privateKey, public: hostKey } = makeKeyPair();
   const got = { connections: 0, users: [] as string[], passwords: [] as string[], commands: [] as string[], data: "" };
   const open = new Set<Connection>();
   const server = new Server({ hostKeys: [privateKey] }, (client) => {
