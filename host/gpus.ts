@@ -1,32 +1,37 @@
 import type { HostFacts } from "../schema/host.js";
-import { runProcess } from "../system/process.js";
+import { runProcess, type ProcessResult } from "../system/process.js";
 
 /** The GPUs that NVIDIA's driver knows; none where it, or its `nvidia-smi`, is not there or does not answer within ten seconds. */
-export const nvidiaGpus = (): Promise<HostFacts["gpus"]> => askNvidiaSmi(gpuFields);
+export const nvidiaGpus = (): Promise<HostFacts["gpus"]> => askForGpus(gpuFields("total"));
 
 /**
  * The memory that is in use on these GPUs, whoever uses it (bytes), by the driver's own account; `undefined` where it does not tell, as in a container without a driver.
  * None named: all of them.
  */
 export async function gpuMemoryInUse(ids: readonly string[]): Promise<number | undefined> {
-  const { chosen, missing } = chosenGpus(await askNvidiaSmi(gpuFields.replace("memory.total", "memory.used")), ids);
+  const { chosen, missing } = chosenGpus(await askForGpus(gpuFields("used")), ids);
   if (chosen.length === 0 || missing.length > 0) return undefined;
   return chosen.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
 }
 
-async function askNvidiaSmi(fields: string): Promise<HostFacts["gpus"]> {
-  const env = { PATH: process.env["PATH"] ?? "/usr/bin:/bin" };
-  const query = [`--query-gpu=${fields}`, "--format=csv,noheader,nounits"];
+async function askForGpus(fields: string): Promise<HostFacts["gpus"]> {
   try {
-    const answer = await runProcess("nvidia-smi", query, { env, signal: AbortSignal.timeout(10_000) });
+    const answer = await askNvidiaSmi(fields, AbortSignal.timeout(10_000));
     return answer.code === 0 ? parseNvidiaSmi(answer.stdout) : [];
   } catch {
     return [];
   }
 }
 
-/** What is asked of `nvidia-smi` for {@link parseNvidiaSmi}. */
-export const gpuFields = "index,uuid,name,memory.total";
+/** Asks `nvidia-smi` for these fields of each GPU. @throws Error where there is none, or the signal comes first */
+export const askNvidiaSmi = (fields: string, signal: AbortSignal): Promise<ProcessResult> =>
+  runProcess("nvidia-smi", [`--query-gpu=${fields}`, "--format=csv,noheader,nounits"], {
+    env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin" },
+    signal,
+  });
+
+/** What {@link askNvidiaSmi} is asked for {@link parseNvidiaSmi}. */
+export const gpuFields = (memory: "total" | "used"): string => `index,uuid,name,memory.${memory}`;
 
 /** Reads lines such as `0, GPU-5ebe9f43-…, NVIDIA L4, 23034`, the memory in MiB. A line that is none (`[N/A]` for the memory) is no GPU to us. Pure. */
 export function parseNvidiaSmi(output: string): HostFacts["gpus"] {

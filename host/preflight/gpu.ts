@@ -2,8 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { HostFacts } from "../../schema/host.js";
 import { describeError } from "../../schema/errors.js";
-import { runProcess } from "../../system/process.js";
-import { chosenGpus, gpuFields, parseNvidiaSmi } from "../gpus.js";
+import { askNvidiaSmi, chosenGpus, gpuFields, parseNvidiaSmi } from "../gpus.js";
 import { fail, inGib, pass, warn, type Check } from "./check.js";
 import { demandOf } from "../../schema/demand.js";
 
@@ -86,14 +85,11 @@ async function lookAtGraphics(signal: AbortSignal): Promise<Graphics> {
 }
 
 async function askDriver(signal: AbortSignal): Promise<Omit<Graphics, "cards">> {
-  const env = { PATH: process.env["PATH"] ?? "/usr/bin:/bin" };
   const none = { gpus: [], driver: undefined };
-  const query = (fields: string) =>
-    runProcess("nvidia-smi", [`--query-gpu=${fields}`, "--format=csv,noheader,nounits"], { env, signal });
   try {
-    const memory = await query(gpuFields);
+    const memory = await askNvidiaSmi(gpuFields("total"), signal);
     if (memory.code !== 0) return { ...none, trouble: lastLine(memory.stdout + memory.stderr) };
-    const version = await query("driver_version");
+    const version = await askNvidiaSmi("driver_version", signal);
     const driver = /^\d+(\.\d+)*$/m.exec(version.stdout)?.[0];
     return { gpus: parseNvidiaSmi(memory.stdout), driver, trouble: null };
   } catch (error) {

@@ -20,6 +20,7 @@ async function choose(devnet: () => Record<string, unknown>, kind = "devnet"): P
   return chooseStack(configOf(kind));
 }
 afterEach(() => {
+  vi.restoreAllMocks(); // Pulumi's own library is the other files' too
   vi.doUnmock("../../stacks/devnet.js");
 });
 
