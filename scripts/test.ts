@@ -6,10 +6,10 @@ import { startProcess } from "../system/process.js";
 import { addReport, nothingYet, summary, type Tally } from "./test-report.js";
 
 /**
- * `npm test`: lint, format, types, fast tests, then real tests with those of hosts and of AWS. A red check ends it; red tests don't, so that one run tells all. Named test projects instead,
- * as `npm run test:hosts` names one, are run alone. The last line says how many tests passed and failed; a red check before the tests counts as one failure.
+ * `npm test`: lint, format and types side by side, fast tests, then real tests with those of hosts and of AWS. A red check ends it; red tests don't, so that one run tells all. Named test projects instead,
+ * as `npm run test:hosts` names one, are run alone. The last line says how many tests passed and failed; each red check before the tests counts as one failure.
  */
-const checks: readonly (readonly [name: string, ...command: string[]])[] = [
+const checks: readonly (readonly [name: string, command: string, ...args: string[]])[] = [
   ["lint", "eslint", ".", "--max-warnings", "0"],
   ["format", "prettier", "--check", "--log-level", "warn", "."],
   ["types", "tsc", "--noEmit"],
@@ -19,13 +19,9 @@ const checks: readonly (readonly [name: string, ...command: string[]])[] = [
 const rounds = [["fast"], ["aws", "hosts", "real"]];
 
 async function main(asked: readonly string[]): Promise<void> {
-  for (const [name, command, ...args] of asked.length > 0 ? [] : checks) {
-    process.stderr.write(`◐ ${name}\n`);
-    if ((await run(command ?? "", args)) === 0) continue;
-    if (stopped !== undefined) return stop(stopped);
-    process.stderr.write(`✗ ${name}\n`);
-    return finish({ ...nothingYet, failed: 1 });
-  }
+  const red = asked.length > 0 ? [] : await redChecks();
+  if (stopped !== undefined) return stop(stopped);
+  if (red.length > 0) return finish({ ...nothingYet, failed: red.length });
   let tally = nothingYet;
   for (const projects of asked.length > 0 ? [asked] : rounds) {
     process.stderr.write(`◐ ${projects.join(", ")} tests\n`);
@@ -35,6 +31,15 @@ async function main(asked: readonly string[]): Promise<void> {
     tally = unsaid ? { ...after.tally, failed: tally.failed + 1 } : after.tally;
   }
   finish(tally);
+}
+
+/** All checks at once: one takes as long as the others together, and green they print nothing. @returns the names of those that are red */
+async function redChecks(): Promise<readonly string[]> {
+  process.stderr.write(`◐ ${checks.map(([name]) => name).join(", ")}\n`);
+  const checked = checks.map(async ([name, command, ...args]) => ((await run(command, args)) === 0 ? [] : [name]));
+  const red = (await Promise.all(checked)).flat();
+  if (stopped === undefined) for (const name of red) process.stderr.write(`✗ ${name}\n`);
+  return red;
 }
 
 /** Vitest projects; their own report is shown as it runs, the JSON beside it is what is counted. */

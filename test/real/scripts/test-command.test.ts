@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -17,16 +17,16 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 /** A program of that name which says that it began, and goes on until a signal ends it, or does nothing more. */
 async function program(name: string, goesOn: boolean): Promise<void> {
   const file = join(folder, name);
-  await writeFile(file, `#!/bin/sh\n: > '${file}.begun'\n${goesOn ? "exec sleep 60" : ""}\n`);
+  await writeFile(file, `#!/bin/sh\necho >> '${file}.begun'\n${goesOn ? "exec sleep 60" : ""}\n`);
   await chmod(file, 0o755);
 }
 
 test.each([
-  ["a check", "prettier", ["eslint", "prettier"]],
-  ["tests", "vitest", ["eslint", "prettier", "tsc", "vitest"]],
+  ["a check", "prettier", 0],
+  ["tests", "vitest", 1],
 ])(
   "npm test that is asked to stop during %s begins nothing more, and says by its code what stopped it",
-  async (_, at, begun) => {
+  async (_, at, rounds) => {
     for (const name of ["eslint", "prettier", "tsc", "vitest"]) await program(name, name === at);
     const env = { ...process.env, PATH: `${folder}${delimiter}${process.env["PATH"] ?? ""}` };
     const running = spawn(process.execPath, [compiled("scripts/test.js")], { env, stdio: "ignore" });
@@ -34,7 +34,7 @@ test.each([
     await until(`the beginning of ${at}`, () => existsSync(join(folder, `${at}.begun`)));
     running.kill("SIGTERM");
     expect(await ended).toEqual([143, null]);
-    const marks = (await readdir(folder)).filter((name) => name.endsWith(".begun"));
-    expect(marks.sort()).toEqual(begun.map((name) => `${name}.begun`));
+    const begun = await readFile(join(folder, "vitest.begun"), "utf8").catch(() => "");
+    expect(begun.split("\n").length - 1, "rounds of tests").toBe(rounds);
   },
 );
