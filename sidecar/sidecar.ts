@@ -7,7 +7,7 @@ import { statusOf } from "./control/status.js";
 import { JobForfeited } from "./jobs/endings.js";
 import { createJobIntake } from "./jobs/intake.js";
 import { createModelServer } from "./jobs/model-server.js";
-import { createOffers } from "./jobs/offers.js";
+import { createOffers } from "./jobs/dispatcher-offers.js";
 import { createJobRunner } from "./jobs/runner.js";
 import { createSessionKeys } from "./jobs/session-keys.js";
 import { createSlots } from "./jobs/slots.js";
