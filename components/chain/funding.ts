@@ -1,9 +1,9 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import { toPlain } from "../../schema/json.js";
 import type { FundingCaps } from "../../lifecycle/fund.js";
 import type { StakePolicy } from "../../lifecycle/types.js";
 import type { Wei } from "../../schema/units.js";
-import { lateProvider } from "../late-provider.js";
+import { LateResource } from "../late-resource.js";
 import type { KeyReference, WorkerReference } from "../worker-reference.js";
 
 /** Arguments of {@link Funding}. */
@@ -28,13 +28,14 @@ export interface FundingArgs {
  *
  * **Cost**: the shortfall moves from the treasury to the worker; gas of one transfer.
  */
-export class Funding extends pulumi.dynamic.Resource {
+export class Funding extends LateResource {
   /** Sent so far in all (wei, decimal). */
   declare readonly sent: pulumi.Output<string>;
 
   constructor(name: string, args: FundingArgs, opts?: pulumi.CustomResourceOptions) {
     super(
-      lateProvider("funding"),
+      "funding",
+      "Funding",
       name,
       {
         worker: args.worker,
@@ -48,8 +49,6 @@ export class Funding extends pulumi.dynamic.Resource {
         transactions: undefined,
       },
       opts,
-      "lightchain",
-      "Funding",
     );
   }
 }

@@ -1,8 +1,8 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import { toPlain } from "../../schema/json.js";
 import type { StakePolicy } from "../../lifecycle/types.js";
 import type { Wei } from "../../schema/units.js";
-import { lateProvider } from "../late-provider.js";
+import { LateResource } from "../late-resource.js";
 import type { WorkerReference } from "../worker-reference.js";
 
 /** How a worker leaves. */
@@ -39,7 +39,7 @@ export interface RegistrationArgs {
  * **Cost**: locks the stake while registered. Gas of one transaction to register and one a model. Its delete says *leave*: no new claims, open sessions
  * served, and when the last job is released stake, earnings and rest go to `refundTo`.
  */
-export class Registration extends pulumi.dynamic.Resource {
+export class Registration extends LateResource {
   /** `live`, or how far it is. */
   declare readonly standing: pulumi.Output<string>;
   /** Hash of the registering transaction. */
@@ -47,7 +47,8 @@ export class Registration extends pulumi.dynamic.Resource {
 
   constructor(name: string, args: RegistrationArgs, opts?: pulumi.CustomResourceOptions) {
     super(
-      lateProvider("registration"),
+      "registration",
+      "Registration",
       name,
       {
         worker: args.worker,
@@ -59,8 +60,6 @@ export class Registration extends pulumi.dynamic.Resource {
         stake: undefined,
       },
       opts,
-      "lightchain",
-      "Registration",
     );
   }
 }

@@ -1,7 +1,7 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import type { Network } from "../../schema/network.js";
 import { toPlain } from "../../schema/json.js";
-import { lateProvider } from "../late-provider.js";
+import { LateResource } from "../late-resource.js";
 
 /** Arguments of {@link Keys}. */
 export interface KeysArgs {
@@ -25,7 +25,7 @@ export interface KeysArgs {
  *
  * Its delete is the last net: it refuses, or leaves properly, while the chain still holds anything of the worker, and only then archives the record.
  */
-export class Keys extends pulumi.dynamic.Resource {
+export class Keys extends LateResource {
   /** On-chain address. */
   declare readonly address: pulumi.Output<string>;
   /** 65 bytes, uncompressed P-256, hex. */
@@ -37,13 +37,6 @@ export class Keys extends pulumi.dynamic.Resource {
 
   constructor(name: string, args: KeysArgs, opts?: pulumi.CustomResourceOptions) {
     const computed = { address: undefined, encryptionPublicKey: undefined, ref: undefined, backup: undefined };
-    super(
-      lateProvider("keys"),
-      name,
-      { ...args, network: toPlain(args.network), ...computed },
-      opts,
-      "lightchain",
-      "Keys",
-    );
+    super("keys", "Keys", name, { ...args, network: toPlain(args.network), ...computed }, opts);
   }
 }

@@ -1,5 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
-import { lateProvider } from "../late-provider.js";
+import type * as pulumi from "@pulumi/pulumi";
+import { LateResource } from "../late-resource.js";
 import type { HostReference } from "../worker-reference.js";
 
 /** Arguments of {@link Model}. */
@@ -23,7 +23,7 @@ export interface ModelArgs {
  *
  * **Cost**: disk for the weights; memory of the largest model that is loaded.
  */
-export class Model extends pulumi.dynamic.Resource {
+export class Model extends LateResource {
   /** Manifest digest it was found to have. */
   declare readonly heldDigest: pulumi.Output<string>;
   /** What it answered to the first real prompt. */
@@ -34,7 +34,8 @@ export class Model extends pulumi.dynamic.Resource {
   constructor(name: string, args: ModelArgs, opts?: pulumi.CustomResourceOptions) {
     const computed = { heldDigest: undefined, sample: undefined, tokensPerSecond: undefined, sizeBytes: undefined };
     super(
-      lateProvider("model"),
+      "model",
+      "Model",
       name,
       {
         host: args.host,
@@ -46,8 +47,6 @@ export class Model extends pulumi.dynamic.Resource {
         ...computed,
       },
       opts,
-      "lightchain",
-      "Model",
     );
   }
 }

@@ -1,6 +1,6 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import type { SettingsInput } from "../../schema/settings.js";
-import { lateProvider } from "../late-provider.js";
+import { LateResource } from "../late-resource.js";
 import type { WorkerReference } from "../worker-reference.js";
 
 /** What goes to CloudWatch. Where the log lines go is known once the group is there. */
@@ -33,7 +33,7 @@ export interface ServiceArgs {
 /**
  * The worker's sidecar in standby: it holds key and epoch and serves nobody yet. Its delete lets running jobs finish and stops it; nothing more.
  */
-export class Service extends pulumi.dynamic.Resource {
+export class Service extends LateResource {
   /** Under which epoch this host may sign. */
   declare readonly epoch: pulumi.Output<number>;
   /** Models that are not offered any more, and answered for until the last session that uses them has ended. */
@@ -41,12 +41,11 @@ export class Service extends pulumi.dynamic.Resource {
 
   constructor(name: string, args: ServiceArgs, opts?: pulumi.CustomResourceOptions) {
     super(
-      lateProvider("service"),
+      "service",
+      "Service",
       name,
       { ...args, tuning: args.tuning ?? {}, epoch: undefined, holder: undefined, retiring: undefined },
       opts,
-      "lightchain",
-      "Service",
     );
   }
 }

@@ -1,5 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
-import { lateProvider } from "../../late-provider.js";
+import type * as pulumi from "@pulumi/pulumi";
+import { LateResource } from "../../late-resource.js";
 import type { StatedSsmWay } from "../ssm/reference.js";
 
 /** Arguments of {@link JournalDisk}. */
@@ -15,8 +15,8 @@ export interface JournalDiskArgs {
 }
 
 /** A volume as a folder of its machine, in each boot: with a file system of its own, which it is given once, when it is blank. */
-export class JournalDisk extends pulumi.dynamic.Resource {
+export class JournalDisk extends LateResource {
   constructor(name: string, args: JournalDiskArgs, opts?: pulumi.CustomResourceOptions) {
-    super(lateProvider("journalDisk"), name, { ...args }, opts, "lightchain", "JournalDisk");
+    super("journalDisk", "JournalDisk", name, { ...args }, opts);
   }
 }

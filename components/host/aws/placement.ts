@@ -1,5 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
-import { lateProvider } from "../../late-provider.js";
+import type * as pulumi from "@pulumi/pulumi";
+import { LateResource } from "../../late-resource.js";
 import type { ResolvedAwsMachine } from "./args.js";
 
 /** Arguments of {@link Placement}. */
@@ -25,7 +25,7 @@ export interface PlacementArgs {
  *
  * **Cost**: a reservation is billed like the machine until the machine takes it, two hours at most.
  */
-export class Placement extends pulumi.dynamic.Resource {
+export class Placement extends LateResource {
   declare readonly type: pulumi.Output<string>;
   declare readonly zone: pulumi.Output<string>;
   /** The image to boot, by its id. */
@@ -35,6 +35,6 @@ export class Placement extends pulumi.dynamic.Resource {
 
   constructor(name: string, args: PlacementArgs, opts?: pulumi.CustomResourceOptions) {
     const computed = { type: undefined, zone: undefined, ami: undefined, reservation: undefined, token: undefined };
-    super(lateProvider("placement"), name, { ...args, ...computed }, opts, "lightchain", "Placement");
+    super("placement", "Placement", name, { ...args, ...computed }, opts);
   }
 }

@@ -1,5 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
-import { lateProvider } from "../../late-provider.js";
+import type * as pulumi from "@pulumi/pulumi";
+import { LateResource } from "../../late-resource.js";
 import type { Tells } from "./sweep/shared-sweep.js";
 
 /** Arguments of {@link Remnants}. */
@@ -19,8 +19,8 @@ export interface RemnantsArgs {
  * What runs that were killed made in a region for all of its machines, and never wrote down. It costs nothing while it is there; when everything else of the region is gone, it is
  * taken away. Of a network, so much sooner: what is in it keeps it from going.
  */
-export class Remnants extends pulumi.dynamic.Resource {
+export class Remnants extends LateResource {
   constructor(name: string, args: RemnantsArgs, opts?: pulumi.CustomResourceOptions) {
-    super(lateProvider("remnants"), name, { ...args }, opts, "lightchain", "Remnants");
+    super("remnants", "Remnants", name, { ...args }, opts);
   }
 }

@@ -9,7 +9,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { someGpusSchema } from "../../../schema/gpus.js";
 import { compiled } from "../../../system/package-root.js";
-import { lateProvider } from "../../late-provider.js";
+import { LateResource } from "../../late-resource.js";
 import type { HostReference } from "../../worker-reference.js";
 import { bundleHash } from "../bundle.js";
 import { ollamaContainer, ollamaUrlInContainer, workerContainer } from "./containers.js";
@@ -242,7 +242,7 @@ interface DockerMachineArgs {
 }
 
 /** The host inside the containers: its document, its key, its facts. */
-class DockerMachine extends pulumi.dynamic.Resource {
+class DockerMachine extends LateResource {
   declare readonly reference: pulumi.Output<HostReference>;
   declare readonly bundleHash: pulumi.Output<string>;
   declare readonly ollamaUrl: pulumi.Output<string>;
@@ -250,7 +250,8 @@ class DockerMachine extends pulumi.dynamic.Resource {
   constructor(name: string, args: DockerMachineArgs, opts: pulumi.CustomResourceOptions) {
     const computed = { reference: undefined, bundleHash: undefined, ollamaUrl: undefined, facts: undefined };
     super(
-      lateProvider("dockerHost"),
+      "dockerHost",
+      "DockerHost",
       name,
       {
         kind: "docker",
@@ -262,8 +263,6 @@ class DockerMachine extends pulumi.dynamic.Resource {
         ...computed,
       },
       opts,
-      "lightchain",
-      "DockerHost",
     );
   }
 }

@@ -1,5 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
-import { lateProvider } from "../../late-provider.js";
+import type * as pulumi from "@pulumi/pulumi";
+import { LateResource } from "../../late-resource.js";
 import type { HostReference } from "../../worker-reference.js";
 import { machineInputs, type MachineArgs } from "../runtime-args.js";
 
@@ -15,7 +15,7 @@ export type LocalHostArgs = MachineArgs;
  * @example
  * new LocalHost("home", { root: "/var/lib/lightchain", ollama: "/usr/local/bin/ollama", ollamaPort: 11500 });
  */
-export class LocalHost extends pulumi.dynamic.Resource {
+export class LocalHost extends LateResource {
   /** How other resources reach it; see {@link HostReference}. */
   declare readonly reference: pulumi.Output<HostReference>;
   /** Hash of the bundle it runs. */
@@ -24,6 +24,6 @@ export class LocalHost extends pulumi.dynamic.Resource {
   declare readonly ollamaUrl: pulumi.Output<string>;
 
   constructor(name: string, args: LocalHostArgs, opts?: pulumi.CustomResourceOptions) {
-    super(lateProvider("host"), name, { kind: "local", ...machineInputs(name, args) }, opts, "lightchain", "Host");
+    super("host", "Host", name, { kind: "local", ...machineInputs(name, args) }, opts);
   }
 }

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { lateProvider } from "../../late-provider.js";
+import { LateResource } from "../../late-resource.js";
 import type { HostReference } from "../../worker-reference.js";
 import { machineInputs, type MachineArgs } from "../runtime-args.js";
 import { canBeStaged, stageBundle } from "./staging.js";
@@ -23,7 +23,7 @@ export interface SshHostArgs extends MachineArgs {
  *   root: "/var/lib/lightchain-fleet", ollama: "/usr/local/bin/ollama", ollamaPort: 11500,
  * });
  */
-export class SshHost extends pulumi.dynamic.Resource {
+export class SshHost extends LateResource {
   /** How other resources reach it, every key in it known. */
   declare readonly reference: pulumi.Output<HostReference>;
   /** Hash of the bundle it runs. */
@@ -37,6 +37,6 @@ export class SshHost extends pulumi.dynamic.Resource {
     const { bundle, wantedBundle: hash } = inputs;
     const staged = canBeStaged(connection) ? stageBundle(name, { connection, bundle, hash, root }, opts) : [];
     const options = pulumi.mergeOptions(opts, { dependsOn: staged });
-    super(lateProvider("host"), name, inputs, options, "lightchain", "Host");
+    super("host", "Host", name, inputs, options);
   }
 }

@@ -1,5 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
-import { lateProvider } from "../../late-provider.js";
+import type * as pulumi from "@pulumi/pulumi";
+import { LateResource } from "../../late-resource.js";
 import type { HostReference } from "../../worker-reference.js";
 import { machineInputs, type MachineArgs } from "../runtime-args.js";
 import type { StatedSsmWay } from "./reference.js";
@@ -21,7 +21,7 @@ export interface SsmHostArgs extends MachineArgs {
  *   root: "/var/lib/lightchain-fleet", ollama: "/usr/local/bin/ollama", ollamaPort: 11500,
  * });
  */
-export class SsmHost extends pulumi.dynamic.Resource {
+export class SsmHost extends LateResource {
   /** How other resources reach it. */
   declare readonly reference: pulumi.Output<HostReference>;
   /** Hash of the bundle it runs. */
@@ -31,6 +31,6 @@ export class SsmHost extends pulumi.dynamic.Resource {
 
   constructor(name: string, args: SsmHostArgs, opts?: pulumi.CustomResourceOptions) {
     const inputs = { kind: "ssm", ssm: args.ssm, ...machineInputs(name, args) };
-    super(lateProvider("host"), name, inputs, opts, "lightchain", "Host");
+    super("host", "Host", name, inputs, opts);
   }
 }
