@@ -1,3 +1,4 @@
+import "./components/lean-sdk.js"; // first
 import * as pulumi from "@pulumi/pulumi";
 import { chooseStack } from "./stacks/choose.js";
 

@@ -1,3 +1,4 @@
+import "../lean-sdk.js"; // first
 import * as pulumi from "@pulumi/pulumi";
 import { Funding } from "../chain/funding.js";
 import { Registration } from "../chain/registration.js";

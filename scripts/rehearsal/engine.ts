@@ -75,7 +75,7 @@ export function openEngine(
       const names = await pulumi(["stack", "ls", "--json", "--non-interactive"], true);
       const known = z.array(z.looseObject({ name: z.string() })).parse(JSON.parse(names));
       if (!known.some((one) => one.name === "devnet" || one.name.endsWith("/devnet")))
-        await pulumi(["stack", "init", ...stack, "--no-select"], true);
+        await pulumi(["stack", "init", ...stack], true);
     },
     run: async (command, ...flags) => {
       const events = join(folders.logs, `${command}-events.json`);

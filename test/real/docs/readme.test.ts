@@ -6,11 +6,11 @@ import { runProcess } from "../../../system/process.js";
 import { blockUnder, documents, sourcesBelow } from "../../docs/documents.js";
 import { openRehearsal, type Rehearsal } from "../e2e/rehearsal.js";
 
-/** Only the default folder makes the checkout itself the Pulumi project, with a selected stack and our own `fleet`; and nobody is here to press "yes". */
+/** Only the default folder makes the checkout itself the Pulumi project, with our own `fleet`; and nobody is here to press "yes". */
 const typedIn = (line: string): string =>
   line
-    .replace(/^npx pulumi .*/, "$& --yes --stack devnet")
-    .replace(/^npx fleet (.*)/, `node ${compiled("scripts/fleet.js")} $1 --stack devnet`);
+    .replace(/^npx pulumi .*/, "$& --yes")
+    .replace(/^npx fleet (.*)/, `node ${compiled("scripts/fleet.js")} $1`);
 
 describe("the README's way by hand, line by line, after `npm start -- --keep`", () => {
   let rehearsal: Rehearsal | undefined;
