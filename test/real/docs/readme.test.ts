@@ -8,9 +8,7 @@ import { openRehearsal, type Rehearsal } from "../e2e/rehearsal.js";
 
 /** Only the default folder makes the checkout itself the Pulumi project, with our own `fleet`; and nobody is here to press "yes". */
 const typedIn = (line: string): string =>
-  line
-    .replace(/^npx pulumi .*/, "$& --yes")
-    .replace(/^npx fleet (.*)/, `node ${compiled("scripts/fleet.js")} $1`);
+  line.replace(/^npx pulumi .*/, "$& --yes").replace(/^npx fleet (.*)/, `node ${compiled("scripts/fleet.js")} $1`);
 
 describe("the README's way by hand, line by line, after `npm start -- --keep`", () => {
   let rehearsal: Rehearsal | undefined;
