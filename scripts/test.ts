@@ -6,8 +6,8 @@ import { startProcess } from "../system/process.js";
 import { addReport, nothingYet, summary, type Tally } from "./test-report.js";
 
 /**
- * `npm test`: lint, format and types side by side, fast tests, then real tests with those of hosts and of AWS. A red check ends it; red tests don't, so that one run tells all. Named test projects instead,
- * as `npm run test:hosts` names one, are run alone. The last line says how many tests passed and failed; each red check before the tests counts as one failure.
+ * `npm test`: lint, format and types beside the fast tests, then real tests with those of hosts and of AWS. A red check ends it there; red tests don't, so that one run tells all. Named test projects instead,
+ * as `npm run test:hosts` names one, are run alone. The last line says how many tests passed and failed; each red check counts as one failure.
  */
 const checks: readonly (readonly [name: string, command: string, ...args: string[]])[] = [
   ["lint", "eslint", ".", "--max-warnings", "0"],
@@ -19,16 +19,15 @@ const checks: readonly (readonly [name: string, command: string, ...args: string
 const rounds = [["fast"], ["aws", "hosts", "real"]];
 
 async function main(asked: readonly string[]): Promise<void> {
-  const red = asked.length > 0 ? [] : await redChecks();
-  if (stopped !== undefined) return stop(stopped);
-  if (red.length > 0) return finish({ ...nothingYet, failed: red.length });
+  const checked = asked.length > 0 ? [] : redChecks();
   let tally = nothingYet;
   for (const projects of asked.length > 0 ? [asked] : rounds) {
     process.stderr.write(`◐ ${projects.join(", ")} tests\n`);
-    const after = await runTests(projects, tally);
+    const [after, red] = await Promise.all([runTests(projects, tally), checked]);
     if (stopped !== undefined) return stop(stopped);
     const unsaid = !after.green && after.tally.failed === tally.failed; // red for a reason that no test has
     tally = unsaid ? { ...after.tally, failed: tally.failed + 1 } : after.tally;
+    if (red.length > 0) return finish({ ...tally, failed: tally.failed + red.length });
   }
   finish(tally);
 }
