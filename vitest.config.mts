@@ -17,7 +17,7 @@ const longest = [
   "docker/life",
   "aws/life",
   "hosts/ssh-changes",
-  "e2e/killed/rounds",
+  "e2e/killed/killed-engine",
   "aws/killed-region",
   "docker/troubles",
   "aws/refused",
