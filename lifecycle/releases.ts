@@ -1,4 +1,5 @@
 import type { BlockTime } from "../schema/units.js";
+import { abridged } from "./abridged.js";
 import { free, waitFor, type PricedStep, type Steps } from "./steps.js";
 import type { JobStanding, Observed, Step } from "./types.js";
 
@@ -42,7 +43,7 @@ export function releases(make: Steps, jobs: readonly JobStanding[], unknown: num
 /** Until the next job can be released, or, where that depends on others, until something about the jobs changes. */
 function waitForJobs(jobs: readonly JobStanding[], observed: Observed): Step {
   const [first, ...others] = jobs.flatMap((job) => job.releasableAt ?? settledAt(job, observed) ?? []);
-  const because = jobs.map((job) => `job ${job.id} ${standingOf(job, observed)}`).join(", ");
+  const because = abridged(jobs.map((job) => `job ${job.id} ${standingOf(job, observed)}`));
   if (first === undefined) return waitFor({ kind: "change", of: "jobs" }, because);
   const time = others.reduce((earliest, other) => (other < earliest ? other : earliest), first);
   return waitFor({ kind: "time", time }, because);

@@ -1,5 +1,6 @@
 import { isHeldBy } from "../../keystore/hold.js";
 import type { ConvergeOutcome } from "../../lifecycle/apply.js";
+import { abridged } from "../../lifecycle/abridged.js";
 import { FleetError } from "../../schema/errors.js";
 import type { SidecarStatus } from "../../schema/control.js";
 import type { BlockTime } from "../../schema/units.js";
@@ -64,14 +65,9 @@ export class StillResting extends FleetError {
   }
 }
 
-/** So many are named: of a busy worker's jobs a line could not hold all. */
-const named = 5;
 /** Things by their ids, for a person. Pure. */
-export function listed(thing: string, ids: readonly string[]): string {
-  if (ids.length === 0) return `no ${thing}s`;
-  const more = ids.length > named ? ` and ${ids.length - named} more` : "";
-  return `${thing}${ids.length === 1 ? "" : "s"} ${ids.slice(0, named).join(", ")}${more}`;
-}
+export const listed = (thing: string, ids: readonly string[]): string =>
+  ids.length === 0 ? `no ${thing}s` : `${thing}${ids.length === 1 ? "" : "s"} ${abridged(ids)}`;
 
 /** How long a run waits by default for a worker that is in trouble (ms). */
 export const defaultPatienceMs = 60_000;

@@ -17,8 +17,12 @@ export async function stopOrphan(dir: string, clock: Clock): Promise<void> {
   if (!Number.isSafeInteger(pid) || pid <= 0 || !(await runsOn(pid, dir))) return;
   process.kill(pid, "SIGTERM");
   const end = clock.now() + 15_000;
-  while (isAlive(pid) && (await runsOn(pid, dir))) {
-    if (clock.now() > end) process.kill(pid, "SIGKILL");
+  // One that is just ending has let go of its command line, and not yet of its files: only a kill has to know whose process it is.
+  while (isAlive(pid)) {
+    if (clock.now() > end) {
+      if (!(await runsOn(pid, dir))) return;
+      process.kill(pid, "SIGKILL");
+    }
     await clock.sleep(50);
   }
 }

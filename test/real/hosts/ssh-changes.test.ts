@@ -179,7 +179,10 @@ describe.skipIf(whyNot !== undefined)(`a worker on a computer that is reached by
       const message = await failureOf(stage.engine.run("destroy"));
       const [job, open] = [jobId, session.id].map(String);
       expect(message).toMatch(
-        new RegExp(`LF1510: .*jobs? .*\\b${job}\\b.*sessions? .*\\b${open}\\b.*until 20.*pulumi destroy`, "s"),
+        new RegExp(
+          `LF1510: .*jobs? .*\\b${job}\\b.* and open sessions? .*\\b${open}\\b.* keep it until 20.*pulumi destroy`,
+          "s",
+        ),
       );
       expect((await there.consumer.ask(session, "Tell me about the stars.")).verified).toBe("verified");
       expect(await failureOf(stage.engine.run("up"))).toContain("LF1207");
