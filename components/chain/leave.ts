@@ -30,19 +30,27 @@ export class ExitTakesLonger extends FleetError {
     /** Whether its sidecar goes on leaving meanwhile; `rested`: on a machine that was stopped until then. */
     byItself: boolean | "rested",
   ) {
-    const jobs = what.jobs.map((job) => job.id.toString());
-    const sessions = what.sessions.filter((one) => one.standing === "open").map((one) => one.id.toString());
-    const when = what.nextAt === null ? "when they end" : new Date(Number(what.nextAt) * 1000).toISOString();
+    const jobs = listed("job", what.jobs);
+    const sessions = listed(
+      "open session",
+      what.sessions.filter((one) => one.standing === "open"),
+    );
+    const when = what.nextAt === null ? undefined : new Date(Number(what.nextAt) * 1000).toISOString();
+    const next = what.next === undefined ? "" : ` (${what.next})`;
+    const keeping = [...jobs, ...sessions].join(" and ");
+    const then = when === undefined ? "a while later" : `from ${when}`;
     super(
       "LF1510",
-      `Worker ${worker} is leaving: ${listed("job", jobs)} and ${listed("open session", sessions)} keep it until ${when} at the earliest${what.next === undefined ? "" : ` (${what.next})`}; its stake stays locked until then.`,
+      keeping === ""
+        ? `Worker ${worker} is leaving, and is not gone ${when === undefined ? "yet" : `before ${when}`}${next}.`
+        : `Worker ${worker} is leaving: ${keeping} keep it until ${when === undefined ? "they end" : `${when} at the earliest`}${next}; its stake stays locked until then.`,
       {
         fix:
           byItself === "rested"
-            ? `nothing: its machine was stopped, costs no more than its disks, and comes back by itself to leave. Then, an hour after ${when}: pulumi destroy`
+            ? `nothing: its machine was stopped, costs no more than its disks, and comes back by itself to leave. Then, an hour after ${when ?? "that"}: pulumi destroy`
             : byItself
-              ? `leave it running: it exits by itself. Then, from ${when}: pulumi destroy`
-              : `nothing serves it any more, so it does not leave by itself. From ${when}: pulumi destroy`,
+              ? `leave it running: it exits by itself. Then, ${then}: pulumi destroy`
+              : `nothing serves it any more, so it does not leave by itself. Then, ${then}: pulumi destroy`,
       },
     );
   }
@@ -65,9 +73,11 @@ export class StillResting extends FleetError {
   }
 }
 
-/** Things by their ids, for a person. Pure. */
-export const listed = (thing: string, ids: readonly string[]): string =>
-  ids.length === 0 ? `no ${thing}s` : `${thing}${ids.length === 1 ? "" : "s"} ${abridged(ids)}`;
+/** Things by their ids, for a person, or nothing of nothing. Pure. */
+export function listed(thing: string, things: readonly { readonly id: bigint }[]): string[] {
+  const ids = things.map(({ id }) => String(id));
+  return ids.length === 0 ? [] : [`${thing}${ids.length === 1 ? "" : "s"} ${abridged(ids)}`];
+}
 
 /** How long a run waits by default for a worker that is in trouble (ms). */
 export const defaultPatienceMs = 60_000;

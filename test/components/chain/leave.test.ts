@@ -20,16 +20,30 @@ test("a worker that takes longer to leave says what keeps it, until when, and wh
     "leave it running: it exits by itself. Then, from 2025-06-15T15:06:40.000Z: pulumi destroy",
   );
   expect(new ExitTakesLonger("home", what, false).message).toContain(
-    "nothing serves it any more, so it does not leave by itself. From 2025-06-15T15:06:40.000Z: pulumi destroy",
+    "nothing serves it any more, so it does not leave by itself. Then, from 2025-06-15T15:06:40.000Z: pulumi destroy",
   );
 });
 
+test("one that nothing keeps any more says what it has still to do", () => {
+  const { message } = new ExitTakesLonger(
+    "home",
+    { jobs: [], sessions: [], nextAt: null, next: "send the rest" },
+    true,
+  );
+  expect(message).toContain("LF1510: Worker home is leaving, and is not gone yet (send the rest).");
+  expect(message).toContain("it exits by itself. Then, a while later: pulumi destroy");
+});
+
 test.each([
-  [0, "no jobs"],
-  [1, "job 1"],
-  [2, "jobs 1, 2"],
-  [44, "jobs 1, 2, 3, 4 … 44 (44 in all)"],
-])("%i jobs are told as: %s", (count, words) => {
-  const ids = Array.from({ length: count }, (_, at) => String(at + 1));
-  expect(listed("job", ids)).toBe(words);
+  [0, []],
+  [1, ["job 1"]],
+  [2, ["jobs 1, 2"]],
+  [44, ["jobs 1, 2, 3, 4 … 44 (44 in all)"]],
+])("%i jobs are told as: %j", (count, words) => {
+  expect(
+    listed(
+      "job",
+      Array.from({ length: count }, (_, at) => ({ id: BigInt(at + 1) })),
+    ),
+  ).toEqual(words);
 });

@@ -182,8 +182,10 @@ describe.skipIf(whyNot !== undefined)(`workers in two regions of AWS${because(wh
     expect(fleet.cloud.instances().filter(({ state }) => state !== "stopped" && state !== "terminated")).toEqual([]);
     await fleet.rehearsal.network.advance(86_400 + 600);
     expect(await fleet.cloud.fireSchedules(new Date(Date.now() + 86_400_000 + 600_000))).toHaveLength(2);
+    const hasLeft = async (address: Address): Promise<boolean> =>
+      !(await isRegistered(stage, address)) && (await stage.client.getBalance({ address })) === 0n;
     for (const address of Object.values(workers))
-      await expect.poll(() => isRegistered(stage, address), { timeout: 240_000 }).toBe(false);
+      await expect.poll(() => hasLeft(address), { timeout: 480_000 }).toBe(true);
     await fleet.cloud.fireSchedules(new Date(Date.now() + 2 * 86_400_000));
     for (const { name } of fleet.members) await fleet.cloud.becomes(await fleet.instanceOf(hasty, name), "stopped");
   }, 900_000);
