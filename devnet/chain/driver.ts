@@ -118,7 +118,10 @@ export async function startDriver(
     (await rpc<{ hash: Hex }>("eth_getBlockByNumber", [`0x${number.toString(16)}`, false])).hash;
 
   await engine.choose(await choiceOf(head));
-  const pool = await watchPool({ wsUrl: options.geth.wsUrl, rpc }, (hash) => void arrived(hash).catch(options.onError));
+  const pool = await watchPool(
+    { wsUrl: options.geth.wsUrl, rpc, clock },
+    (hash) => void arrived(hash).catch(options.onError),
+  );
 
   async function arrived(hash: Hex): Promise<void> {
     const rules = withheldNow();
@@ -143,10 +146,13 @@ export async function startDriver(
       feeRecipient: FEE_RECIPIENT,
       parentBeaconRoot: head.slot.root,
     };
-    const expected = pool.fresh() || (await pendingCount()) > staying;
+    const waiting = await pendingCount();
+    const expected = pool.fresh() || waiting > staying;
     pool.startOver();
-    const built = await withRulesObeyed(choice, attributes, expected);
-    const left = Math.max(0, (await pendingCount()) - built.executionPayload.transactions.length);
+    const holds = waiting === 0 ? "empty" : expected ? "expected" : "maybe";
+    const built = await withRulesObeyed(choice, attributes, holds);
+    const left =
+      holds === "empty" ? 0 : Math.max(0, (await pendingCount()) - built.executionPayload.transactions.length);
     staying = expected ? left : Math.min(staying, left);
     return adopt(built, head.slot);
   }
@@ -176,7 +182,7 @@ export async function startDriver(
   async function withRulesObeyed(
     choice: ForkChoice,
     attributes: Omit<BlockAttributes, "prevRandao">,
-    expected: boolean,
+    holds: "empty" | "maybe" | "expected",
   ): Promise<BuiltBlock> {
     for (;;) {
       const rules = faults.on("chain");
@@ -185,7 +191,7 @@ export async function startDriver(
       const built = isDivided
         ? await produce(choice, attributes, divided.allowed)
         : await buildBlock(engine, choice, attributes, {
-            pool: (await pendingCount()) === 0 ? "empty" : expected ? "expected" : "maybe",
+            pool: holds,
             holdsAny: async () => (await pendingCount()) > 0,
             clock,
             newRandao: randomRoot,
@@ -234,7 +240,7 @@ export async function startDriver(
       parentBeaconRoot: ancestor.root,
     };
     await adopt(await emptyBlock(await choiceOf(ancestor.block), attributes), ancestor);
-    pool.returned(undone);
+    await pool.returned(undone);
     while (head.number <= replaced.number) await build();
     return head;
   }

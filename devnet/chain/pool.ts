@@ -1,5 +1,6 @@
 import { WebSocket, type RawData } from "ws";
 import type { Hex } from "../../schema/units.js";
+import type { Clock } from "../../system/clock.js";
 import type { Rpc } from "./rpc.js";
 import type { PooledTransaction } from "./withholding.js";
 
@@ -14,8 +15,8 @@ export interface PoolWatch {
   find(hash: Hex): Promise<PooledTransaction | undefined>;
   /** These are in a block now. */
   included(hashes: readonly Hex[]): void;
-  /** The block that these were in was undone: the pool has them again, or soon will. */
-  returned(hashes: readonly Hex[]): void;
+  /** The block that these were in was undone. Resolves when the pool has them again, or has had its time to: one may have no place for them any more. */
+  returned(hashes: readonly Hex[]): Promise<void>;
   close(): void;
 }
 
@@ -34,7 +35,10 @@ interface NodeTransaction {
  * Follows the pool over the node's WebSocket, from now on.
  * @param onArrival called with each transaction that becomes executable
  */
-export async function watchPool(node: { wsUrl: string; rpc: Rpc }, onArrival: (hash: Hex) => void): Promise<PoolWatch> {
+export async function watchPool(
+  node: { wsUrl: string; rpc: Rpc; clock: Clock },
+  onArrival: (hash: Hex) => void,
+): Promise<PoolWatch> {
   const known = new Set<Hex>();
   const seen = new Map<Hex, PooledTransaction>();
   let fresh = false;
@@ -83,13 +87,21 @@ export async function watchPool(node: { wsUrl: string; rpc: Rpc }, onArrival: (h
       });
     },
     included: (hashes) => hashes.forEach(forget),
-    returned: (hashes) => {
+    returned: async (hashes) => {
       for (const hash of hashes) known.add(hash);
       if (hashes.length > 0) fresh = true;
+      // What geth does not show yet would be taken for gone, and never be built into a block.
+      for (const end = node.clock.now() + returnMs; node.clock.now() < end; await node.clock.sleep(10)) {
+        const found = await Promise.all(hashes.map(look));
+        if (found.every((transaction) => transaction?.blockNumber === null)) return;
+      }
     },
     close: () => socket.terminate(),
   };
 }
+
+/** How long geth has for putting what was undone back into its pools (ms): it does so after it has answered. */
+const returnMs = 1_000;
 
 /** The hash in a subscription's message. */
 function arrivalOf(message: RawData): Hex | undefined {

@@ -20,10 +20,12 @@ export class RpcRefused extends Error {
  */
 export function connectRpc(url: string, headers?: () => Promise<Record<string, string>>): Rpc {
   const client = getHttpRpcClient(url, { timeout: 30_000 });
+  // On one machine packing an answer takes longer than sending it as it is.
+  const plain = { "content-type": "application/json", "accept-encoding": "identity" };
   return async <T>(method: string, params: readonly unknown[] = []): Promise<T> => {
     const answer = await client.request({
       body: { method, params },
-      ...(headers ? { fetchOptions: { headers: { "Content-Type": "application/json", ...(await headers()) } } } : {}),
+      fetchOptions: { headers: { ...plain, ...(await headers?.()) } },
     });
     const { error, result } = answer as { error?: { code: number; message: string }; result?: unknown };
     if (error) throw new RpcRefused(method, error.code, error.message);
