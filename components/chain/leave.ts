@@ -10,7 +10,7 @@ import { openHost, type Host } from "../host/host.js";
 import { HostNotReached } from "../host/unreached.js";
 import { lookOut, walkOut, type Leaver } from "../keys/way-out.js";
 import { holdFor, takerAt } from "../service/hold.js";
-import { look, troubleOf, type Look, type Patience, type Seen } from "../service/patience.js";
+import { look, nextLookMs, troubleOf, type Look, type Patience, type Seen } from "../service/patience.js";
 import { sealTo } from "../service/sealing.js";
 import { ask, SidecarBlocked, SidecarInTrouble, SidecarTooSlow } from "../service/status.js";
 import type { WorkerReference } from "../worker-reference.js";
@@ -181,7 +181,8 @@ async function untilGone(machine: Host, name: string, { generation, end, patienc
   let last: SidecarStatus | undefined;
   let isTold = false;
   let isRevived = false;
-  for (const begun = systemClock.now(); ; await systemClock.sleep(200)) {
+  const begun = systemClock.now();
+  for (; ; await systemClock.sleep(nextLookMs(systemClock.now() - begun))) {
     const now = await tell(machine, name, isTold ? undefined : generation);
     if ("status" in now) {
       isTold = true;

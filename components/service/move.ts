@@ -7,6 +7,7 @@ import { HostNotReached, isSaidGone } from "../host/unreached.js";
 import { PartlyDone } from "../implementation.js";
 import { tell } from "../tell.js";
 import { isSameHost, type HostReference, type WorkerReference } from "../worker-reference.js";
+import { nextLookMs } from "./patience.js";
 import { ask } from "./status.js";
 
 /*
@@ -54,7 +55,9 @@ async function stopAt(worker: WorkerReference): Promise<void> {
     () => true,
     () => false,
   );
-  for (const end = systemClock.now() + drainWaitMs; isAsked && systemClock.now() < end; await systemClock.sleep(200))
+  const begun = systemClock.now();
+  const waited = (): number => systemClock.now() - begun;
+  for (; isAsked && waited() < drainWaitMs; await systemClock.sleep(nextLookMs(waited())))
     if ((await machine.call("proofOfDeath", { worker: worker.name })).dead) return;
 }
 /** Longest wait for a sidecar that is to end (ms): its jobs' completion timeout, and a little. */

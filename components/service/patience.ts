@@ -35,6 +35,9 @@ export function look(before: Seen | undefined, now: number, seen: Look, patience
   return { at: now, progress, troubledMs: before.troubledMs + (counts ? now - before.at : 0) };
 }
 
+/** How long it is to the next look (ms): a tenth of the wait so far, for each look at a machine that is far away starts a program there. Pure. */
+export const nextLookMs = (waitedMs: number): number => Math.min(2_000, Math.max(200, waitedMs / 10));
+
 /** What a look says of trouble. */
 export const troubleOf = (seen: Look): Problem | null => ("status" in seen ? seen.status.trouble : seen.silence);
 

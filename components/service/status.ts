@@ -3,7 +3,7 @@ import { FleetError, PassedOn } from "../../schema/errors.js";
 import type { ControlRequest, Problem, SidecarStatus } from "../../schema/control.js";
 import { systemClock } from "../../system/clock.js";
 import type { Host } from "../host/host.js";
-import { look, troubleOf, type Patience, type Seen } from "./patience.js";
+import { look, nextLookMs, troubleOf, type Patience, type Seen } from "./patience.js";
 
 /** LF1505: the sidecar did not come to the awaited state in time. */
 export class SidecarTooSlow extends FleetError {
@@ -63,7 +63,8 @@ export async function waitForStatus(
 ): Promise<SidecarStatus> {
   const timeoutMs = options.timeoutMs ?? 90_000;
   const { patience } = options;
-  const end = systemClock.now() + timeoutMs;
+  const begun = systemClock.now();
+  const end = begun + timeoutMs;
   let last = "nothing yet";
   let seen: Seen | undefined;
   for (;;) {
@@ -80,6 +81,6 @@ export async function waitForStatus(
     if (patience && seen && trouble && seen.troubledMs >= patience.ms)
       throw new SidecarInTrouble(worker, trouble, options.again ?? "pulumi up");
     if (systemClock.now() >= end) throw new SidecarTooSlow(worker, Math.round(timeoutMs / 1000), last);
-    await systemClock.sleep(200);
+    await systemClock.sleep(nextLookMs(systemClock.now() - begun));
   }
 }

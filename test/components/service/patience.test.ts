@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { keepsFromLeaving } from "../../../components/chain/leave.js";
-import { look, type Look, type Seen } from "../../../components/service/patience.js";
+import { look, nextLookMs, type Look, type Seen } from "../../../components/service/patience.js";
 
 const calm = { trouble: null, rehearsed: false, registered: false, transactions: [], models: [] };
 const troubled = (code: string, more: object = {}): Look => ({
@@ -47,3 +47,12 @@ test.each([
   ["LF1461", false],
   ["LF1473", false],
 ])("%s keeps a worker from leaving: %s", (code, keeps) => expect(keepsFromLeaving(code)).toBe(keeps));
+
+test.each([
+  [0, 200],
+  [2_000, 200],
+  [10_000, 1_000],
+  [600_000, 2_000],
+])("after %i ms the next look is %i ms away", (waited, pause) => {
+  expect(nextLookMs(waited)).toBe(pause);
+});
