@@ -1,8 +1,9 @@
-import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { HostDocument } from "../schema/host.js";
 import { namedBundles } from "./document.js";
 import type { Layout } from "./layout.js";
+import { removeAll, removedPrefix, removeWhole } from "./root.js";
 
 /** A bundle on this host. */
 export interface KeptBundle {
@@ -46,13 +47,15 @@ export async function removeNeedlessBundles(
   now: number,
 ): Promise<string[]> {
   const folder = layout.bundle("");
-  const names = (await readdir(folder).catch(() => [])).filter((name) => name.startsWith("0x"));
+  const all = await readdir(folder).catch(() => []);
+  for (const name of all) if (name.startsWith(removedPrefix)) await removeAll(join(folder, name)); // a run was killed
+  const names = all.filter((name) => name.startsWith("0x"));
   const bundles = await Promise.all(
     names.map(async (hash) => ({ hash, at: (await stat(layout.bundle(hash))).mtimeMs })),
   );
   const units = await unitTexts(layout);
   const gone = needless(bundles, { named: namedBundles(document), own, units, now });
-  for (const hash of gone) await rm(layout.bundle(hash), { recursive: true, force: true });
+  for (const hash of gone) await removeWhole(layout.bundle(hash));
   return gone;
 }
 

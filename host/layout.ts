@@ -33,7 +33,7 @@ export interface Layout {
   /** Node's cache of compiled code. */
   readonly compileCache: string;
   readonly supervisor: SupervisorLayout;
-  /** Each file and folder of ours in the root. */
+  /** Each file and folder of ours in the root, but for the bundles. */
   readonly everything: readonly string[];
   bundle(hash: string): string;
   worker(name: string): WorkerLayout;
@@ -80,7 +80,6 @@ export function layoutOf(root: string): Layout {
       "ollama",
       "supervisor",
       "compile-cache",
-      "bundles",
       "models.lock",
       "document.json",
       "host-key",

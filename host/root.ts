@@ -1,5 +1,5 @@
-import { access, constants, lstat, readdir, rm, rmdir } from "node:fs/promises";
-import { join } from "node:path";
+import { access, constants, lstat, readdir, rename, rm, rmdir } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { describeError, FleetError } from "../schema/errors.js";
 import { ensureFolder, isErrno } from "../system/files.js";
 import type { Layout } from "./layout.js";
@@ -55,11 +55,30 @@ export async function removeAll(path: string): Promise<void> {
 }
 
 /**
+ * Removes a folder so that whoever looks for it finds all of it or nothing, also when this is killed on the way: it has another name by then, and what is left under that
+ * goes with the next removal.
+ */
+export async function removeWhole(path: string): Promise<void> {
+  const renamed = join(dirname(path), `${removedPrefix}${basename(path)}`);
+  await removeAll(renamed);
+  try {
+    await rename(path, renamed);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return;
+    return removeAll(path); // something is mounted there
+  }
+  await removeAll(renamed);
+}
+/** What a folder's name begins with once it is being removed. */
+export const removedPrefix = ".removed-";
+
+/**
  * Removes everything of ours, and the folder itself unless somebody else keeps something in it, or it is not ours to remove: a container's volume, or a folder that
- * was made for us where we may not write.
+ * was made for us where we may not write. The bundles go last: without the programs in them nobody could go on with a removal that was killed.
  */
 export async function removeRoot(layout: Layout): Promise<void> {
   for (const path of layout.everything) await removeAll(path);
+  await removeWhole(layout.bundle(""));
   await rmdir(layout.root).catch((error: unknown) => {
     if (!stays.some((code) => isErrno(error, code))) throw error;
   });

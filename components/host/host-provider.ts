@@ -6,6 +6,7 @@ import { coded } from "../coded.js";
 import { implement, PartlyDone } from "../implementation.js";
 import { needsOf } from "../models/needs.js";
 import { tell } from "../tell.js";
+import { BundleMissing } from "./bundle.js";
 import { firstContact, openHost, statedHostSchema, type Host } from "./host.js";
 import { hostComputed, hostId, incidentalInputs, servingInputs, type HostComputed } from "./host-inputs.js";
 import { HostProgramFailed } from "./host-program.js";
@@ -118,6 +119,11 @@ export const host = implement({
   delete: async (state) => {
     const machine = openHost(state.reference);
     if (!(await isToBeCleaned(machine))) return;
-    await machine.call("reconcile", { worker: state.name, section: "runtime", desired: null });
+    try {
+      await machine.call("reconcile", { worker: state.name, section: "runtime", desired: null });
+    } catch (error) {
+      // A former run was interrupted, and its host program went on to the end meanwhile.
+      if (!(error instanceof BundleMissing) || (await machine.present())) throw error;
+    }
   },
 });

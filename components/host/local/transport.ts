@@ -56,7 +56,11 @@ export function openLocalHost(reference: HostReference): Host {
       const bundle = await newestBundle(bundles);
       if (bundle === undefined) throw new BundleMissing(bundles, undefined);
       return askProgram(reference, verb, request, (input) =>
-        runProcess(join(bundle, "node"), [join(bundle, "host.js"), verb], { input, env: inherited() }),
+        runProcess(join(bundle, "node"), [join(bundle, "host.js"), verb], { input, env: inherited() }).catch(
+          (error: unknown) => {
+            throw isErrno(error, "ENOENT") ? new BundleMissing(bundles, error) : error; // taken away just now
+          },
+        ),
       );
     },
     answers: (url) =>

@@ -13,7 +13,7 @@ export const callVerb = (root: string, verb: string): readonly string[] =>
   script(
     [
       'b=$(ls -1dt -- "$1"/bundles/0x* 2>/dev/null | head -n 1)',
-      `[ -n "$b" ] || exit ${noBundle}`,
+      `[ -x "$b/node" ] || exit ${noBundle}`,
       'exec "$b/node" "$b/host.js" "$2"',
     ],
     root,
