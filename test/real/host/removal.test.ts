@@ -1,3 +1,4 @@
+import type * as files from "node:fs/promises";
 import { mkdir, mkdtemp, readdir, rm as reallyRemove, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +10,7 @@ import { removeRoot } from "../../../host/root.js";
 let killedAt: string | undefined;
 
 vi.mock("node:fs/promises", async (original) => {
-  const real = await original<typeof import("node:fs/promises")>();
+  const real = await original<typeof files>();
   const remove: typeof real.rm = async (path, options) => {
     const name = String(path);
     if (killedAt === undefined || !name.endsWith(killedAt)) return real.rm(path, options);
