@@ -14,7 +14,7 @@ export async function buildBlock(
   choice: ForkChoice,
   attributes: Omit<BlockAttributes, "prevRandao">,
   options: {
-    pool: "empty" | "maybe" | "expected";
+    pool: PoolGuess;
     /** Whether it holds anything by now: a moment after a block it may still show what is in that. Default: it does. */
     holdsAny?: () => Promise<boolean>;
     clock: Clock;
@@ -30,6 +30,9 @@ export async function buildBlock(
   }
   throw new Error("unreachable: the last attempt returns");
 }
+
+/** What a block's builder believes that the pool holds for it. */
+export type PoolGuess = keyof typeof waitsMs;
 
 /** How long geth is given, attempt by attempt, in ms. What a longer wait left in the pool gets another chance in each block: geth may only have been slow. */
 const waitsMs = { empty: [0], maybe: [20, 150], expected: [20, 150, 600] } as const;

@@ -4,7 +4,7 @@ import { blockTime, type Address, type BlockTime, type Hex } from "../../schema/
 import type { Clock } from "../../system/clock.js";
 import { startLoop } from "../../system/loop.js";
 import type { Faults } from "../faults.js";
-import { buildBlock } from "./build.js";
+import { buildBlock, type PoolGuess } from "./build.js";
 import { connectEngine, importable, type BlockAttributes, type BuiltBlock, type ForkChoice } from "./engine.js";
 import type { Fork } from "./genesis.js";
 import type { Geth } from "./geth.js";
@@ -182,7 +182,7 @@ export async function startDriver(
   async function withRulesObeyed(
     choice: ForkChoice,
     attributes: Omit<BlockAttributes, "prevRandao">,
-    holds: "empty" | "maybe" | "expected",
+    holds: PoolGuess,
   ): Promise<BuiltBlock> {
     for (;;) {
       const rules = faults.on("chain");
