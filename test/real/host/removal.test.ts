@@ -3,6 +3,8 @@ import { mkdir, mkdtemp, readdir, rm as reallyRemove, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { removeNeedlessBundles } from "../../../host/bundles.js";
+import { emptyDocument } from "../../../host/document.js";
 import { layoutOf } from "../../../host/layout.js";
 import { removeRoot } from "../../../host/root.js";
 
@@ -49,4 +51,10 @@ test("one that is killed in the bundles leaves none of them, and nothing else bu
   killedAt = undefined;
   await removeRoot(layoutOf(root));
   expect(await readdir(join(root, ".."))).toEqual([]);
+});
+
+test("what a killed removal of one bundle left goes with the next look for needless ones", async () => {
+  await mkdir(join(root, "bundles", ".removed-0xcd", "node_modules"), { recursive: true });
+  expect(await removeNeedlessBundles(layoutOf(root), "0xab", emptyDocument, Date.now())).toEqual([]);
+  expect(await readdir(join(root, "bundles"))).toEqual(["0xab"]);
 });
