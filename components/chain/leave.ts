@@ -35,19 +35,22 @@ export class ExitTakesLonger extends FleetError {
       "open session",
       what.sessions.filter((one) => one.standing === "open"),
     );
-    const when = what.nextAt === null ? undefined : new Date(Number(what.nextAt) * 1000).toISOString();
     const next = what.next === undefined ? "" : ` (${what.next})`;
     const keeping = [...jobs, ...sessions].join(" and ");
-    const then = when === undefined ? "a while later" : `from ${when}`;
+    const when = what.nextAt === null ? "that" : new Date(Number(what.nextAt) * 1000).toISOString();
+    const [ends, goes, then] =
+      what.nextAt === null
+        ? ["they end", "yet", "a while later"]
+        : [`${when} at the earliest`, `before ${when}`, `from ${when}`];
     super(
       "LF1510",
       keeping === ""
-        ? `Worker ${worker} is leaving, and is not gone ${when === undefined ? "yet" : `before ${when}`}${next}.`
-        : `Worker ${worker} is leaving: ${keeping} keep it until ${when === undefined ? "they end" : `${when} at the earliest`}${next}; its stake stays locked until then.`,
+        ? `Worker ${worker} is leaving, and is not gone ${goes}${next}.`
+        : `Worker ${worker} is leaving: ${keeping} keep it until ${ends}${next}; its stake stays locked until then.`,
       {
         fix:
           byItself === "rested"
-            ? `nothing: its machine was stopped, costs no more than its disks, and comes back by itself to leave. Then, an hour after ${when ?? "that"}: pulumi destroy`
+            ? `nothing: its machine was stopped, costs no more than its disks, and comes back by itself to leave. Then, an hour after ${when}: pulumi destroy`
             : byItself
               ? `leave it running: it exits by itself. Then, ${then}: pulumi destroy`
               : `nothing serves it any more, so it does not leave by itself. Then, ${then}: pulumi destroy`,
