@@ -60,7 +60,7 @@ export class SecretTooLarge extends FleetError {
       `The record ${ref} would have ${bytes} bytes, of which Secrets Manager keeps ${longestSecretBytes}; it lists the ${transactions} transactions that it sent. Nothing was changed.`,
       {
         fix: ref.startsWith("treasury/")
-          ? "name another treasury, with a key of its own, for what is still to be paid."
+          ? "wait until some of its payments are a day old, which are kept as a sum from then on; or name another treasury, with a key of its own, for what is still to be paid."
           : "npx fleet keys backup, and restore it into a file: store, which has no such limit.",
       },
     );

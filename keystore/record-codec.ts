@@ -116,6 +116,9 @@ const recordSchema = z.discriminatedUnion("kind", [
     signingKey: key32,
     address: addressSchema,
     sent: z.array(storedTxSchema),
+    former: z
+      .array(z.looseObject({ worker: addressSchema, generation: count, last: count, amount: bigintSchema }))
+      .exactOptional(),
   }),
 ]);
 

@@ -72,6 +72,18 @@ export interface TreasuryRecord {
   readonly signingKey: Uint8Array;
   readonly address: Address;
   readonly sent: readonly StoredTx[];
+  /** What was taken off `sent` because it is over for good. Left out: nothing yet. */
+  readonly former?: readonly FormerPayments[];
+}
+
+/** Payments to one generation of a worker that are no longer listed one by one: what later ones are limited by and numbered after. */
+export interface FormerPayments {
+  readonly worker: Address;
+  readonly generation: number;
+  /** The highest number that their purposes had. */
+  readonly last: number;
+  /** What arrived of them together, in wei. */
+  readonly amount: bigint;
 }
 
 /** Everything that a store keeps. */

@@ -1,6 +1,8 @@
 import { parseTransaction } from "viem";
-import { addWei, shortfall, wei, type Address, type BlockTime, type Wei } from "../schema/units.js";
+import type { FormerPayments } from "../keystore/store.js";
+import { addWei, blockTime, shortfall, wei, type Address, type BlockTime, type Wei } from "../schema/units.js";
 import { CapExceeded, TreasuryTooPoor, blockerFor } from "./errors.js";
+import { secondsPerDay } from "./former-payments.js";
 import { gasCost, transferGas } from "./gas.js";
 import { plan } from "./plan.js";
 import { parsePurpose, purposeId } from "./purpose.js";
@@ -78,15 +80,21 @@ export function planFunding(question: FundingQuestion): FundingPlan {
 }
 
 /**
- * The payments to one worker among all that a treasury sent. Amounts are read from the signed bytes.
+ * The payments to one worker among all that a treasury sent. Amounts are read from the signed bytes. Those that are no longer listed come first, as one of long ago in
+ * each generation.
  * @param times block times of mined payments, for the daily limit; blocks that are missing count as today
  */
 export function pastFundings(
-  sent: readonly SentTx[],
+  { sent, former = [] }: { readonly sent: readonly SentTx[]; readonly former?: readonly FormerPayments[] | undefined },
   to: { readonly chainId: number; readonly worker: Address },
   times: ReadonlyMap<bigint, BlockTime>,
 ): PastFunding[] {
-  return sent.flatMap((tx) => {
+  const over = former.flatMap(({ worker, generation, last, amount }): PastFunding[] => {
+    if (worker !== to.worker) return [];
+    const purpose = purposeId({ chainId: to.chainId, worker, kind: "fund", generation, detail: `${last}` });
+    return [{ purpose, outcome: "mined", amount: wei(amount), block: null, at: blockTime(0n) }];
+  });
+  const listed = sent.flatMap((tx) => {
     const purpose = parsePurpose(tx.purpose);
     if (purpose?.kind !== "fund" || purpose.chainId !== to.chainId || purpose.worker !== to.worker) return [];
     const block = tx.mined?.block ?? null;
@@ -98,9 +106,8 @@ export function pastFundings(
       at: block === null ? null : (times.get(block) ?? null),
     };
   });
+  return [...over, ...listed];
 }
-
-const secondsPerDay = 86_400n;
 
 function blockersOf(
   amount: Wei,
@@ -127,8 +134,10 @@ function blockersOf(
 
 function nextFunding({ desired, observed, sentFundings }: FundingQuestion): PurposeId {
   const { chainId, worker } = observed;
-  for (let n = 1; ; n++) {
-    const purpose = purposeId({ chainId, worker, kind: "fund", generation: desired.generation, detail: `${n}` });
-    if (!sentFundings.some((funding) => funding.purpose === purpose)) return purpose;
-  }
+  const { generation } = desired;
+  const numbers = sentFundings.flatMap((funding) => {
+    const payment = parsePurpose(funding.purpose);
+    return payment?.generation === generation ? [Number(payment.detail)] : [];
+  });
+  return purposeId({ chainId, worker, kind: "fund", generation, detail: `${Math.max(0, ...numbers) + 1}` });
 }

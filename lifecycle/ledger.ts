@@ -4,6 +4,7 @@ import { wipeRecord } from "../keystore/record-codec.js";
 import type { RecordRef, SecretRecord, SecretStore, SignableTransaction, StoredTx } from "../keystore/store.js";
 import { wei, type Address, type Hash, type Hex } from "../schema/units.js";
 import { PlanStale } from "./errors.js";
+import { condensed, isFormer, type OverUntil, type PaymentLists } from "./former-payments.js";
 import type { PurposeId, SentTx } from "./types.js";
 
 /** What was sent with one key, as the key's own record tells, and the key itself to sign with. */
@@ -17,6 +18,8 @@ export interface Ledger {
    * @throws PlanStale LF1235
    */
   append(tx: SentTx): Promise<void>;
+  /** Puts the payments of a treasury that are over for good together; see `former-payments.ts`. */
+  condense(until: OverUntil): Promise<void>;
   /** Writes down what became of transactions. */
   decide(outcomes: ReadonlyMap<Hash, Pick<SentTx, "outcome" | "mined">>): Promise<void>;
   sign(transaction: SignableTransaction): Promise<Hex>;
@@ -33,11 +36,11 @@ export async function openLedger(store: SecretStore, ref: RecordRef): Promise<Le
       wipeRecord(record);
     }
   };
-  const change = async (patch: (sent: readonly StoredTx[]) => readonly StoredTx[]): Promise<void> => {
+  const change = async (patch: (record: SecretRecord) => Partial<PaymentLists>): Promise<void> => {
     for (;;) {
       const { version, record } = await store.read(ref, kind);
       try {
-        await store.update(ref, version, { ...record, sent: patch(record.sent) });
+        await store.update(ref, version, { ...record, ...patch(record) });
         return;
       } catch (error) {
         if (!(error instanceof VersionConflict)) throw error; // somebody changed another part of the record
@@ -57,13 +60,17 @@ export async function openLedger(store: SecretStore, ref: RecordRef): Promise<Le
         return sent.map(fromStored);
       }),
     append: async (tx) => {
-      await change((sent) => {
-        if (sent.some((other) => excludes(other, tx, seen))) throw new PlanStale(tx.purpose, tx.nonce);
-        return sent.some(({ hash }) => hash === tx.hash) ? sent : [...sent, tx]; // two that decide alike sign the same bytes
+      await change((record) => {
+        const { sent } = record;
+        const isListed = sent.some(({ purpose }) => purpose === tx.purpose);
+        const isOver = record.kind === "treasury" && !isListed && isFormer(tx.purpose, record.former);
+        if (isOver || sent.some((other) => excludes(other, tx, seen))) throw new PlanStale(tx.purpose, tx.nonce);
+        return sent.some(({ hash }) => hash === tx.hash) ? {} : { sent: [...sent, tx] }; // two that decide alike sign the same bytes
       });
       seen = new Set([...seen, tx.hash]);
     },
-    decide: (outcomes) => change((sent) => sent.map((tx) => ({ ...tx, ...outcomes.get(tx.hash) }))),
+    condense: (until) => change((record) => (record.kind === "treasury" ? condensed(record, until) : {})),
+    decide: (outcomes) => change(({ sent }) => ({ sent: sent.map((tx) => ({ ...tx, ...outcomes.get(tx.hash) })) })),
     sign: (transaction) => use((record) => createLocalSigner(record.signingKey).signTransaction(transaction)),
   };
 }

@@ -6,7 +6,7 @@ import {
   type TransactionReceipt,
 } from "viem";
 import { otherProofsWanted } from "../protocol/blob-transaction.js";
-import { wei, type Address, type Hash, type Hex, type Wei } from "../schema/units.js";
+import { blockTime, wei, type Address, type BlockTime, type Hash, type Hex, type Wei } from "../schema/units.js";
 import { revertOf, type Revert } from "../abi/revert.js";
 import { NodeSilent } from "./errors.js";
 import { nameOf } from "./reverts.js";
@@ -24,6 +24,8 @@ export interface SenderNode {
   receipt(hash: Hash): Promise<TxReceipt | null>;
   /** Whether the node has the transaction, mined or in its mempool. */
   knows(hash: Hash): Promise<boolean>;
+  /** When a block was made; `null` when the node has none of that number. */
+  timeOf(block: bigint | "latest"): Promise<BlockTime | null>;
 }
 
 /** What a node says of a call before it is signed. */
@@ -98,6 +100,15 @@ export function nodeOf(client: PublicClient): SenderNode {
         return true;
       } catch (error) {
         if (error instanceof TransactionNotFoundError) return false;
+        throw new NodeSilent(wordsOf(error), error);
+      }
+    },
+    timeOf: async (block) => {
+      try {
+        const { timestamp } = await client.getBlock(block === "latest" ? {} : { blockNumber: block });
+        return blockTime(timestamp);
+      } catch (error) {
+        if (error instanceof BlockNotFoundError) return null;
         throw new NodeSilent(wordsOf(error), error);
       }
     },

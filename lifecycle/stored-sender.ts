@@ -3,6 +3,7 @@ import type { Clock } from "../system/clock.js";
 import { PlanStale } from "./errors.js";
 import { follow, openAttempts, toAttempts } from "./follow.js";
 import type { Following } from "./following.js";
+import { condense } from "./former-payments.js";
 import { replaceHangingBlobs } from "./hanging-blob.js";
 import { openLedger } from "./ledger.js";
 import type { SenderNode } from "./node.js";
@@ -79,6 +80,7 @@ export async function openStoredSender(options: StoredSenderOptions): Promise<St
       locked(async () => {
         await reopenLost(sending);
         await settle(sending, signal);
+        await condense(sending);
         const call = await decide();
         return call && (await send(call, sending, signal));
       }),

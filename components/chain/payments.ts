@@ -64,7 +64,7 @@ export async function paymentsTo(
   const written = record.sent.map(fromStored);
   const sent = asOf === "record" ? written : await withOutcomes(written, network);
   const past = (times: ReadonlyMap<bigint, BlockTime>): PastFunding[] =>
-    pastFundings(sent, { chainId: network.chainId, worker }, times);
+    pastFundings({ sent, former: record.former }, { chainId: network.chainId, worker }, times);
   const timeless = past(new Map());
   return {
     treasury: record.address,

@@ -170,6 +170,11 @@ export class ChainModel {
         }),
       broadcast: (raw) => asked(() => this.broadcast(account, raw)),
       receipt: (hash) => asked(() => this.state.receipts.get(hash) ?? null),
+      timeOf: (block) =>
+        asked(() => {
+          const one = block === "latest" ? this.state : this.history.find(({ number }) => BigInt(number) === block);
+          return one === undefined ? null : blockTime(one.time);
+        }),
       knows: (hash) => asked(() => this.state.receipts.has(hash) || this.mempool.has(hash)),
     };
   }

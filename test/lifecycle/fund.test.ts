@@ -178,7 +178,7 @@ test("what was paid to a worker is read from the signed bytes, whatever else the
     await signed(purposeId({ chainId: 9200, worker, kind: "fund", generation: 1, detail: "1" }), 3, lcai("7")),
     await signed(id(2), 4, lcai("8")),
   ];
-  expect(pastFundings(sent, { chainId: 8200, worker }, new Map([[1n, blockTime(77n)]]))).toEqual([
+  expect(pastFundings({ sent }, { chainId: 8200, worker }, new Map([[1n, blockTime(77n)]]))).toEqual([
     { purpose: id(1), outcome: "mined", amount: lcai("5"), block: 1n, at: 77n },
     { purpose: id(2), outcome: "mined", amount: lcai("8"), block: 4n, at: null },
   ]);

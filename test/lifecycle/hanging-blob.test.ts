@@ -49,6 +49,7 @@ function setting(hanging: readonly Hanging[], answers: readonly Broadcast[] = []
     gasPrice: async () => 2n * gwei,
     estimate: () => Promise.reject(new Error("nothing is estimated")),
     receipt: async (hash) => receipts.get(hash) ?? null,
+    timeOf: () => Promise.reject(new Error("no time is asked for")),
     knows: async (hash) => pool.some((one) => one.hash === hash),
     broadcast: async (raw) => {
       const tx = parseTransaction(raw as `0x03${string}`);

@@ -93,7 +93,11 @@ class World {
       treasury: treasury.address,
       treasuryBalance: wei(chain.balance(treasury.address)),
       caps,
-      sentFundings: pastFundings(await this.sentBy("treasury"), { chainId: 8200, worker: worker.address }, new Map()),
+      sentFundings: pastFundings(
+        { sent: await this.sentBy("treasury") },
+        { chainId: 8200, worker: worker.address },
+        new Map(),
+      ),
     });
   }
 
