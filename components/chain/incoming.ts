@@ -33,6 +33,8 @@ export async function awaitIncoming(record: WorkerRecord, network: Network): Pro
   if (!(await store.has(payer.data.ref))) return;
   const { sent } = (await store.read(payer.data.ref, "treasury")).record;
   const worker = { chainId: record.chainId, worker: record.address };
-  const isOnTheWay = pastFundings({ sent: sent.map(fromStored) }, worker, new Map()).some(({ outcome }) => outcome === "open");
+  const isOnTheWay = pastFundings({ sent: sent.map(fromStored) }, worker, new Map()).some(
+    ({ outcome }) => outcome === "open",
+  );
   if (isOnTheWay) await (await treasurySender(payer.data, network)).settle();
 }

@@ -108,6 +108,7 @@ export function renderEnvironment(environment: Readonly<Record<string, string>>)
     "PULUMI_CONFIG_PASSPHRASE_FILE",
     "PULUMI_SKIP_UPDATE_CHECK",
     "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION",
+    "NODE_COMPILE_CACHE",
     "LIGHTCHAIN_PASSPHRASE_FILE",
   ];
   return names

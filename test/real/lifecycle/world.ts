@@ -127,7 +127,11 @@ export class World {
       treasury: this.treasury,
       treasuryBalance: wei(await this.network.balance(this.treasury)),
       caps: { perAction: lcai("6000"), lifetime: lcai("12000") },
-      sentFundings: pastFundings({ ...record, sent: record.sent.map(fromStored) }, { chainId, worker: this.worker.address }, new Map()),
+      sentFundings: pastFundings(
+        { ...record, sent: record.sent.map(fromStored) },
+        { chainId, worker: this.worker.address },
+        new Map(),
+      ),
     });
   }
 
