@@ -88,6 +88,7 @@ describe("an estimate that fails", () => {
       silent.nonce(worker, "latest"),
       silent.receipt("0x12"),
       silent.knows("0x12"),
+      silent.timeOf("latest"),
     ])
       await expect(ask).rejects.toMatchObject({ code: "LF1238" });
     const told = await failing(rpcError("internal error"))

@@ -8,7 +8,7 @@ import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { openStore } from "../../../keystore/open-store.js";
 import { passphraseFrom } from "../../../keystore/passphrase.js";
-import type { RecordRef, SecretStore } from "../../../keystore/store.js";
+import type { RecordRef, SecretStore, StoredTx, TreasuryRecord } from "../../../keystore/store.js";
 import { importTreasury } from "../../../keystore/treasury.js";
 import { nodeOf } from "../../../lifecycle/node.js";
 import { purposeId } from "../../../lifecycle/purpose.js";
@@ -195,4 +195,41 @@ test("a sweep leaves exactly nothing", async () => {
     sweep: true,
   });
   expect([await chain.client.getBalance({ address }), (await received(sweep)) + fee]).toEqual([0n, gwei(1_000_000)]);
+});
+
+test("a treasury that has paid often keeps what is final and a day old as a sum, and goes on counting", async () => {
+  const own: RecordRef = `treasury/${chainId}/often`;
+  const many = generatePrivateKey();
+  const payer = privateKeyToAccount(many);
+  await (await senderWith()).send({ ...newPayment(), to: payer.address, value: wei(gwei(1_000_000_000)) });
+  const numbered = (n: number): Call => ({
+    ...newPayment(),
+    purpose: purposeId({ chainId, worker, kind: "fund", generation: 1, detail: `${n}` }),
+  });
+  // All at once, as a record has them that was written by and by.
+  const sent = await Promise.all(
+    Array.from({ length: 61 }, async (_, nonce): Promise<StoredTx> => {
+      const { purpose, to, value } = numbered(nonce + 1);
+      const raw = await payer.signTransaction({
+        ...{ type: "legacy", chainId, nonce, to, value, gas: 21_000n, gasPrice: gwei(2) },
+      });
+      const hash = await chain.client.sendRawTransaction({ serializedTransaction: raw });
+      const { blockNumber } = await chain.receipt(hash);
+      const mined = { block: blockNumber, fee: 21_000n * gwei(2) };
+      return { ...{ purpose, from: payer.address, nonce, hash, raw }, lane: "plain", outcome: "mined", mined };
+    }),
+  );
+  await store.create(own, { ...importTreasury({ chainId, name: "often" }, Buffer.from(many)), sent });
+  const pay = async (n: number): Promise<TreasuryRecord> => {
+    await (await senderWith({ ref: own })).sendDecided(async () => numbered(n));
+    return (await store.read(own, "treasury")).record;
+  };
+  expect((await pay(62)).sent).toHaveLength(62); // of today
+  await chain.driver.advance(86_400);
+  const { address } = payer;
+  await until(async () => (await chain.client.getTransactionCount({ address, blockTag: "finalized" })) === 62);
+  const { sent: listed, former } = await pay(63);
+  expect(listed.map(({ purpose }) => purpose)).toEqual([numbered(63).purpose]);
+  expect(former).toEqual([{ worker, generation: 1, last: 62, amount: 62n * gwei(1) }]);
+  await expect((await senderWith({ ref: own })).send(numbered(7))).rejects.toMatchObject({ code: "LF1235" });
 });
