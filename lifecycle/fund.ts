@@ -2,7 +2,7 @@ import { parseTransaction } from "viem";
 import type { FormerPayments } from "../keystore/store.js";
 import { addWei, blockTime, shortfall, wei, type Address, type BlockTime, type Wei } from "../schema/units.js";
 import { CapExceeded, TreasuryTooPoor, blockerFor } from "./errors.js";
-import { secondsPerDay } from "./former-payments.js";
+import { isOfToday, paymentOf } from "./former-payments.js";
 import { gasCost, transferGas } from "./gas.js";
 import { plan } from "./plan.js";
 import { parsePurpose, purposeId } from "./purpose.js";
@@ -115,7 +115,7 @@ function blockersOf(
 ): Blocker[] {
   const paid = sentFundings.filter((funding) => funding.outcome === "mined");
   const total = addWei(...paid.map((funding) => funding.amount));
-  const today = paid.filter(({ at }) => at === null || at + secondsPerDay > observed.at.time);
+  const today = paid.filter(({ at }) => isOfToday(at, observed.at.time));
   const limits = [
     { cap: "perAction" as const, left: caps.perAction },
     ...(caps.perDay === undefined
@@ -136,8 +136,8 @@ function nextFunding({ desired, observed, sentFundings }: FundingQuestion): Purp
   const { chainId, worker } = observed;
   const { generation } = desired;
   const numbers = sentFundings.flatMap((funding) => {
-    const payment = parsePurpose(funding.purpose);
-    return payment?.generation === generation ? [Number(payment.detail)] : [];
+    const payment = paymentOf(funding.purpose);
+    return payment?.generation === generation ? [payment.number] : [];
   });
   return purposeId({ chainId, worker, kind: "fund", generation, detail: `${Math.max(0, ...numbers) + 1}` });
 }

@@ -36,11 +36,13 @@ export async function openLedger(store: SecretStore, ref: RecordRef): Promise<Le
       wipeRecord(record);
     }
   };
-  const change = async (patch: (record: SecretRecord) => Partial<PaymentLists>): Promise<void> => {
+  /** @param patch answers with nothing where the record is as it should be already */
+  const change = async (patch: (record: SecretRecord) => PaymentLists | undefined): Promise<void> => {
     for (;;) {
       const { version, record } = await store.read(ref, kind);
       try {
-        await store.update(ref, version, { ...record, ...patch(record) });
+        const patched = patch(record);
+        if (patched !== undefined) await store.update(ref, version, { ...record, ...patched });
         return;
       } catch (error) {
         if (!(error instanceof VersionConflict)) throw error; // somebody changed another part of the record
@@ -65,11 +67,16 @@ export async function openLedger(store: SecretStore, ref: RecordRef): Promise<Le
         const isListed = sent.some(({ purpose }) => purpose === tx.purpose);
         const isOver = record.kind === "treasury" && !isListed && isFormer(tx.purpose, record.former);
         if (isOver || sent.some((other) => excludes(other, tx, seen))) throw new PlanStale(tx.purpose, tx.nonce);
-        return sent.some(({ hash }) => hash === tx.hash) ? {} : { sent: [...sent, tx] }; // two that decide alike sign the same bytes
+        return sent.some(({ hash }) => hash === tx.hash) ? undefined : { sent: [...sent, tx] }; // two that decide alike sign the same bytes
       });
       seen = new Set([...seen, tx.hash]);
     },
-    condense: (until) => change((record) => (record.kind === "treasury" ? condensed(record, until) : {})),
+    condense: (until) =>
+      change((record) => {
+        if (record.kind !== "treasury") return undefined;
+        const short = condensed(record, until);
+        return short.sent.length < record.sent.length ? short : undefined;
+      }),
     decide: (outcomes) => change(({ sent }) => ({ sent: sent.map((tx) => ({ ...tx, ...outcomes.get(tx.hash) })) })),
     sign: (transaction) => use((record) => createLocalSigner(record.signingKey).signTransaction(transaction)),
   };

@@ -11,7 +11,7 @@ import { nodeOf } from "../../lifecycle/node.js";
 import { refreshSent } from "../../lifecycle/refresh-sent.js";
 import type { Desired, Observed, SentTx } from "../../lifecycle/types.js";
 import type { Network } from "../../schema/network.js";
-import { blockTime, wei, type Address, type BlockTime, type Wei } from "../../schema/units.js";
+import { wei, type Address, type BlockTime, type Wei } from "../../schema/units.js";
 import { chainOf, openStoreHere } from "../context.js";
 import type { KeyReference } from "../worker-reference.js";
 
@@ -84,8 +84,8 @@ async function withOutcomes(sent: readonly SentTx[], network: Network): Promise<
 async function timesOf(payments: readonly PastFunding[], network: Network): Promise<Map<bigint, BlockTime>> {
   const { client } = await chainOf(network);
   const blocks = [...new Set(payments.flatMap(({ block }) => (block === null ? [] : [block])))];
-  const found = await Promise.allSettled(blocks.map(async (blockNumber) => client.getBlock({ blockNumber })));
-  return new Map(
-    found.flatMap((one) => (one.status === "fulfilled" ? [[one.value.number, blockTime(one.value.timestamp)]] : [])),
-  );
+  const node = nodeOf(client);
+  const timeOf = async (block: bigint) => ({ block, time: await node.timeOf(block).catch(() => null) });
+  const found = await Promise.all(blocks.map(timeOf));
+  return new Map(found.flatMap(({ block, time }) => (time === null ? [] : [[block, time]])));
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createLocalSigner } from "../../keystore/local-signer.js";
 import { decodeRecord, encodeRecord } from "../../keystore/record-codec.js";
 import type { FormerPayments, RecordRef, StoredTx, TreasuryRecord } from "../../keystore/store.js";
-import { condensed, isFormer, secondsPerDay } from "../../lifecycle/former-payments.js";
+import { condensed, isFormer, type PaymentLists } from "../../lifecycle/former-payments.js";
 import { pastFundings, planFunding } from "../../lifecycle/fund.js";
 import { fromStored } from "../../lifecycle/ledger.js";
 import { purposeId } from "../../lifecycle/purpose.js";
@@ -60,9 +60,9 @@ describe("payments that are over for good", () => {
       { worker: other, generation: 1, last: 1, amount: 7n },
       { worker, generation: 2, last: 1, amount: 8n },
     ]);
-    const again = condensed({ sent: left, former: former ?? [] }, { nonce: 5, block: 20n });
+    const again = condensed({ sent: left, former }, { nonce: 5, block: 20n });
     expect(again.sent).toEqual(sent.slice(5));
-    expect(again.former?.[0]).toEqual({ worker, generation: 1, last: 2, amount: 14n });
+    expect(again.former[0]).toEqual({ worker, generation: 1, last: 2, amount: 14n });
   });
 
   test("are never paid again, and later ones count on", async () => {
@@ -105,7 +105,7 @@ describe("payments that are over for good", () => {
             return stored(payment(n, generation, to), at, value, outcome, BigInt(at));
           }),
         );
-        let now: Pick<TreasuryRecord, "sent" | "former"> = { sent };
+        let now: PaymentLists = { sent };
         for (const end of ends) now = condensed(now, { nonce: end, block: BigInt(end) - 1n });
         for (const to of workers) expect(paidTo(now.sent, now.former ?? [], to)).toBe(paidTo(sent, [], to));
         for (const { purpose, outcome } of sent) {
@@ -157,7 +157,7 @@ describe("a treasury that pays often", () => {
 
   test("keeps the sum of the rest, a day later, and pays none of it again", async () => {
     const { pay, record, sender, paid, wait } = await paying(61);
-    wait(secondsPerDay);
+    wait(86_400n);
     await pay(62);
     const { sent, former } = await record();
     // What is not final yet is listed as before.
